@@ -1,0 +1,45 @@
+"""Plain decoded values to the types that a caller asked for. Room: core, row 1; no I/O, no clock.
+
+msgspec does the work: Python's own types, dataclasses, TypedDict, NamedTuple, attrs classes, Structs, Enum, datetime, UUID and
+Decimal, nested to any depth. Nothing is guessed: the text "1" does not become the number 1.
+"""
+
+from __future__ import annotations
+
+from typing import Any, TypeVar, cast
+
+import msgspec
+
+from signalr_client.errors import BindingError
+
+__all__ = ["bind", "type_name"]
+
+T = TypeVar("T")
+
+
+def bind(value: object, wanted: type[T]) -> T:
+    """Return *value* as a *wanted*.
+
+    Raises:
+        BindingError: it does not fit; the text says where and why.
+    """
+    try:
+        return msgspec.convert(value, wanted)
+    except msgspec.ValidationError as exc:
+        raise BindingError(f"Error trying to deserialize result to {type_name(wanted)}. {exc}") from exc
+    except TypeError as exc:  # a type that msgspec cannot make; a value that is one already is fine
+        if _is_a(value, wanted):
+            return cast("T", value)
+        raise BindingError(f"Cannot convert a value to {type_name(wanted)}: {exc}") from exc
+
+
+def type_name(wanted: Any) -> str:
+    """Return how a type is called in an error."""
+    return wanted.__name__ if isinstance(wanted, type) else str(wanted)
+
+
+def _is_a(value: object, wanted: Any) -> bool:
+    try:
+        return isinstance(value, wanted)
+    except TypeError:  # not a class: a union of unknown types, for example
+        return False

@@ -1,0 +1,175 @@
+"""Splits a byte stream into the records of the hub protocol. Room: core, row 1; no I/O, no clock.
+
+A WebSocket frame, a POST body or a Server-Sent Event may hold several records, or a part of one: framing is the hub protocol's
+own. Text records end with 0x1E, binary ones begin with their length. Both framers share one contract: `feed` returns the whole
+records, and when the stream is broken, the ones before the break, with the reason in `error`.
+Spec: HubProtocol.md, "JSON Encoding" and "MessagePack (MsgPack) encoding".
+"""
+
+from __future__ import annotations
+
+from typing import Final, Protocol
+
+from signalr_client.errors import ProtocolError
+
+__all__ = ["RECORD_SEPARATOR", "BinaryFramer", "Framer", "TextFramer", "read_varint", "write_varint"]
+
+RECORD_SEPARATOR: Final = b"\x1e"
+MAX_LENGTH: Final = 0x7FFF_FFFF
+MAX_PREFIX: Final = 5
+
+
+class Framer(Protocol):
+    """Splits one direction of one connection into records."""
+
+    error: ProtocolError | None
+    """Why the stream cannot be read any further, once that is so."""
+
+    def feed(self, data: bytes) -> list[bytes]:
+        """Return the records that *data* completes."""
+
+    @property
+    def pending(self) -> int:
+        """Bytes of a record that has not ended yet."""
+
+
+class TextFramer:
+    """Records that end with 0x1E.
+
+    Args:
+        max_size: bytes that one record may have, its separator counted; None for no limit.
+    """
+
+    def __init__(self, max_size: int | None = None) -> None:
+        self.error: ProtocolError | None = None
+        self._max_size = max_size
+        self._parts: list[bytes] = []  # a record that spans frames; joined once, when its end comes
+        self._pending = 0
+
+    @property
+    def pending(self) -> int:
+        """Bytes of a record that has not ended yet."""
+        return self._pending
+
+    def feed(self, data: bytes) -> list[bytes]:
+        """Return the records that *data* completes, without their separators."""
+        records = data.split(RECORD_SEPARATOR)
+        rest = records.pop()
+        if self._parts and records:
+            self._parts.append(records[0])
+            records[0] = b"".join(self._parts)
+            self._parts.clear()
+            self._pending = 0
+        if rest:
+            self._parts.append(rest)
+            self._pending += len(rest)
+        if self._max_size is not None:
+            self._check(records, self._max_size)
+        return records
+
+    def _check(self, records: list[bytes], max_size: int) -> None:
+        for index, record in enumerate(records):
+            if len(record) + 1 > max_size:
+                self.error = too_large(max_size)
+                del records[index:]
+                return
+        if self._pending > max_size:
+            self.error = too_large(max_size)
+
+
+class BinaryFramer:
+    """Records that begin with their length as a VarInt.
+
+    Args:
+        max_size: bytes that one record may have, its prefix counted; None for no limit but that of the protocol, 2 GB.
+    """
+
+    def __init__(self, max_size: int | None = None) -> None:
+        self.error: ProtocolError | None = None
+        self._max_size = max_size
+        self._buffer = bytearray()
+        self._needed = 0  # bytes of the record that has begun; until they are here there is nothing to look at
+
+    @property
+    def pending(self) -> int:
+        """Bytes of a record that has not ended yet."""
+        return len(self._buffer)
+
+    def feed(self, data: bytes) -> list[bytes]:
+        """Return the records that *data* completes, without their prefixes."""
+        records: list[bytes] = []
+        buffer = self._buffer
+        if buffer:
+            buffer += data
+            if len(buffer) < self._needed:
+                return records
+            data = bytes(buffer)
+            buffer.clear()
+        start, end = 0, len(data)
+        while start < end:
+            length = data[start]
+            body = start + 1
+            if length >= 0x80:  # more than one byte of prefix: rare, so the common case stays two lines
+                try:
+                    prefix = read_varint(data[start : start + MAX_PREFIX])
+                except ProtocolError as exc:
+                    self.error = exc
+                    return records
+                if prefix is None:
+                    self._needed = 0
+                    break
+                length, size = prefix
+                body = start + size
+            stop = body + length
+            if self._max_size is not None and stop - start > self._max_size:
+                self.error = too_large(self._max_size)
+                return records
+            if stop > end:
+                self._needed = stop - start
+                break
+            records.append(data[body:stop])
+            start = stop
+        buffer += data[start:]
+        return records
+
+
+def read_varint(data: bytes) -> tuple[int, int] | None:
+    """Return (length, prefix size), or None if more bytes are needed. Spec: HubProtocol.md, "MessagePack" (VarInt).
+
+    Raises:
+        ProtocolError: the prefix, seven bits a byte and low bits first, runs past 5 bytes or past 2 GB.
+    """
+    length = 0
+    for index, byte in enumerate(data[:MAX_PREFIX]):
+        length |= (byte & 0x7F) << (7 * index)
+        if byte < 0x80:
+            if length > MAX_LENGTH:
+                raise ProtocolError("Messages over 2GB in size are not supported.")
+            return length, index + 1
+    if len(data) >= MAX_PREFIX:
+        raise ProtocolError(
+            f"Messages over 2GB in size are not supported. (length prefix {data[:MAX_PREFIX].hex(' ')})"
+        )
+    return None
+
+
+def write_varint(length: int) -> bytes:
+    """Return *length* (0 to 2,147,483,647) as a VarInt."""
+    if length < 0x80:
+        return _SMALL[length]
+    prefix = bytearray()
+    while length >= 0x80:
+        prefix.append(length & 0x7F | 0x80)
+        length >>= 7
+    prefix.append(length)
+    return bytes(prefix)
+
+
+def too_large(max_size: int) -> ProtocolError:
+    """Return the error for a record over *max_size* bytes, in the server's words."""
+    return ProtocolError(
+        f"The maximum message size of {max_size}B was exceeded. The message size can be configured in AddHubOptions."
+    )
+
+
+_SMALL: Final = tuple(bytes([length]) for length in range(0x80))

@@ -1,0 +1,103 @@
+"""The handshake: one JSON text each way before the first message. Room: core, row 1; no I/O, no clock.
+
+It is JSON with the text separator whatever the hub protocol is, and what follows the separator in the same frame belongs to the
+hub protocol already. Spec: HubProtocol.md, "Overview"; client-behaviour.md, "B8. Handshake".
+"""
+
+from __future__ import annotations
+
+from typing import Final
+
+import msgspec
+
+from signalr_client.core.framing import RECORD_SEPARATOR
+from signalr_client.errors import HandshakeError
+
+__all__ = [
+    "HandshakeRequest",
+    "HandshakeResponse",
+    "decode_request",
+    "decode_response",
+    "encode_request",
+    "encode_response",
+    "split_handshake",
+]
+
+
+class HandshakeRequest(msgspec.Struct, frozen=True):
+    """What the client asks for: a hub protocol by name, and the version of the protocol it wants to speak."""
+
+    protocol: str
+    version: int
+
+
+class HandshakeResponse(msgspec.Struct, frozen=True, omit_defaults=True):
+    """What the server answers: nothing, or why not. A ``type`` member means it is no handshake response at all."""
+
+    error: str | None = None
+    type: object = None
+
+
+def split_handshake(data: bytes | bytearray) -> tuple[bytes, bytes] | None:
+    """Return (the handshake text, what belongs to the hub protocol), or None while its end has not come."""
+    end = data.find(RECORD_SEPARATOR)
+    return None if end < 0 else (bytes(data[:end]), bytes(data[end + 1 :]))
+
+
+def encode_request(protocol: str, version: int) -> bytes:
+    """Return the first bytes of a client."""
+    return _encode(HandshakeRequest(protocol, version)) + RECORD_SEPARATOR
+
+
+def decode_request(text: bytes) -> HandshakeRequest:
+    """Return what a client asks for; members that are not known are passed over.
+
+    Raises:
+        HandshakeError: *text* is not a handshake request; the message says why.
+    """
+    try:
+        return _REQUEST.decode(text)
+    except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError) as exc:
+        raise HandshakeError(_request_trouble(text, exc)) from exc
+
+
+def encode_response(error: str | None = None) -> bytes:
+    """Return the first bytes of a server: success, or *error*."""
+    return _encode(HandshakeResponse(error=error)) + RECORD_SEPARATOR
+
+
+def decode_response(text: bytes) -> HandshakeResponse:
+    """Return what the server answered.
+
+    Raises:
+        HandshakeError: *text* is not a handshake response.
+    """
+    try:
+        response = _RESPONSE.decode(text)
+    except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError) as exc:
+        raise HandshakeError(f"The server's handshake response cannot be read: {exc}") from exc
+    if response.type is not None:
+        raise HandshakeError("Expected a handshake response from the server.")
+    return response
+
+
+def _request_trouble(text: bytes, exc: Exception) -> str:
+    """Return the official text for a request that cannot be read."""
+    try:
+        members = msgspec.json.decode(text)
+    except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError):
+        return f"Error reading JSON. {exc}"
+    if not isinstance(members, dict):
+        kind = {list: "Array", str: "String", bool: "Boolean", type(None): "Null"}.get(type(members), "Number")
+        return f"Unexpected JSON Token Type '{kind}'. Expected a JSON Object."
+    for member in ("protocol", "version"):
+        if member not in members:
+            shown = text.decode(errors="replace")
+            return f"Missing required property '{member}'. Message content: {shown}"
+    wrong, wanted = ("version", "Number") if isinstance(members["protocol"], str) else ("protocol", "String")
+    return f"Expected '{wrong}' to be of type {wanted}."
+
+
+_encode: Final = msgspec.json.Encoder().encode
+_REQUEST: Final = msgspec.json.Decoder(HandshakeRequest)
+_RESPONSE: Final = msgspec.json.Decoder(HandshakeResponse)

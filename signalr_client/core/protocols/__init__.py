@@ -1,0 +1,50 @@
+"""The hub protocols: one message to and from bytes. Room: core, row 1; no I/O, no clock.
+
+`HubProtocol` is the door. `JsonHubProtocol` and `MessagePackHubProtocol` stand behind it, and so may one of the caller's own.
+"""
+
+from __future__ import annotations
+
+from typing import Protocol, runtime_checkable
+
+from signalr_client.core.framing import Framer
+from signalr_client.core.messages import HubMessage
+from signalr_client.core.protocols.json import JsonHubProtocol
+from signalr_client.core.protocols.messagepack import MessagePackHubProtocol
+from signalr_client.types import TransferFormat
+
+__all__ = ["HubProtocol", "JsonHubProtocol", "MessagePackHubProtocol"]
+
+
+@runtime_checkable
+class HubProtocol(Protocol):
+    """How hub messages become bytes. One object may serve many connections: it keeps no state of any of them."""
+
+    @property
+    def name(self) -> str:
+        """The name in the handshake, "json" for example."""
+
+    @property
+    def version(self) -> int:
+        """The highest version of the hub protocol it speaks: 2 where it can write `Ack` and `Sequence`, else 1."""
+
+    @property
+    def transfer_format(self) -> TransferFormat:
+        """What the transport has to carry."""
+
+    def framer(self, max_size: int | None = None) -> Framer:
+        """Return a new splitter for one direction of one connection; *max_size* is in bytes."""
+
+    def encode(self, message: HubMessage) -> bytes:
+        """Return *message* framed for the wire.
+
+        Raises:
+            BindingError: a value of the message cannot be written; nothing was sent.
+        """
+
+    def decode(self, record: bytes) -> HubMessage | None:
+        """Return the message of one record, or None for a type that this version does not know and has to skip.
+
+        Raises:
+            ProtocolError: the record is not a message.
+        """

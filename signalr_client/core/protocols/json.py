@@ -1,0 +1,133 @@
+"""The JSON hub protocol. Room: core, row 1. Spec: HubProtocol.md, "JSON Encoding"; client-behaviour.md, "H1. JSON".
+
+The whole of a message is decoded in one call into its type, which is what makes it fast. Only when that call refuses a record
+is the record read again, member by member, to tell a message type that is merely unknown from one that is broken, and to name
+what is wrong with it in the words of the official clients.
+"""
+
+from __future__ import annotations
+
+from decimal import Decimal
+from typing import Any, Final
+
+import msgspec
+
+from signalr_client.core.framing import RECORD_SEPARATOR, TextFramer
+from signalr_client.core.messages import UNSET, Completion, HubMessage
+from signalr_client.errors import BindingError, ProtocolError
+from signalr_client.types import TransferFormat
+
+__all__ = ["JsonHubProtocol"]
+
+_STRING: Final = "string"
+_ARRAY: Final = "array"
+_MEMBERS: Final[dict[int, dict[str, str]]] = {
+    1: {"target": _STRING, "arguments": _ARRAY},
+    2: {"invocationId": _STRING, "item": ""},
+    3: {"invocationId": _STRING},
+    4: {"invocationId": _STRING, "target": _STRING, "arguments": _ARRAY},
+    5: {"invocationId": _STRING},
+    6: {},
+    7: {},
+    8: {"sequenceId": "number"},
+    9: {"sequenceId": "number"},
+}
+"""The members that each message type must have, with the JSON type of each ("" for any)."""
+
+
+class JsonHubProtocol:
+    """Hub messages as JSON texts that end with 0x1E.
+
+    Python's own types and dataclasses, msgspec Structs, attrs classes, `datetime`, `UUID`, `Decimal`, `Enum` and `bytes` (as
+    base64) can be sent. What is received is plain: dict, list, str, int, float, bool and None.
+    """
+
+    name: Final = "json"
+    version: Final = 2
+    transfer_format: Final = TransferFormat.TEXT
+
+    def __init__(self) -> None:
+        self._encode = msgspec.json.Encoder(decimal_format="number", enc_hook=_refuse).encode
+        self._decode = msgspec.json.Decoder(HubMessage).decode
+
+    def __repr__(self) -> str:
+        """Return the call that makes an equal one."""
+        return "JsonHubProtocol()"
+
+    def framer(self, max_size: int | None = None) -> TextFramer:
+        """Return a new splitter for one direction of one connection; *max_size* is in bytes."""
+        return TextFramer(max_size)
+
+    def encode(self, message: HubMessage) -> bytes:
+        """Return *message* as JSON text with its separator.
+
+        Raises:
+            BindingError: a value has no JSON form; the text names its type.
+        """
+        try:
+            return self._encode(message) + RECORD_SEPARATOR
+        except (TypeError, ValueError, RecursionError) as exc:
+            raise BindingError(f"Cannot send {type(message).__name__} as JSON: {exc}") from exc
+
+    def decode(self, record: bytes) -> HubMessage | None:
+        """Return the message of one record, or None for a message type that is not known.
+
+        Raises:
+            ProtocolError: the record is not JSON, or a member is missing or of the wrong type.
+        """
+        try:
+            message: HubMessage = self._decode(record)
+        except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError) as exc:
+            _diagnose(record, exc)
+            return None
+        if type(message) is Completion and message.error and message.result is not UNSET:
+            raise ProtocolError("The 'error' and 'result' properties are mutually exclusive.")
+        return message
+
+
+def _diagnose(record: bytes, refusal: Exception) -> None:
+    """Return None if *record* has an unknown message type; else raise what is wrong with it.
+
+    Raises:
+        ProtocolError: always, but for an unknown type.
+    """
+    try:
+        members = msgspec.json.decode(record)
+    except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError) as exc:
+        raise ProtocolError(f"Error reading JSON. {exc}") from exc
+    if not isinstance(members, dict):
+        raise ProtocolError(f"Unexpected JSON Token Type '{_json_type(members)}'. Expected a JSON Object.") from refusal
+    if "type" not in members:
+        raise ProtocolError("Missing required property 'type'.") from refusal
+    kind = members["type"]
+    if not isinstance(kind, int) or isinstance(kind, bool):
+        raise ProtocolError("Expected 'type' to be of type Number.") from refusal
+    if kind not in _MEMBERS:
+        return
+    for member, wanted in _MEMBERS[kind].items():
+        if member not in members:
+            raise ProtocolError(f"Missing required property '{member}'.") from refusal
+        if wanted and _json_type(members[member]) != wanted:
+            raise ProtocolError(f"Expected '{member}' to be of type {wanted.capitalize()}.") from refusal
+    raise ProtocolError(f"Invalid message of type {kind}: {refusal}") from refusal
+
+
+def _json_type(value: object) -> str:
+    match value:
+        case None:
+            return "null"
+        case bool():
+            return "boolean"
+        case str():
+            return _STRING
+        case int() | float() | Decimal():
+            return "number"
+        case list():
+            return _ARRAY
+        case _:
+            return "object"
+
+
+def _refuse(value: Any) -> Any:
+    """Tell msgspec that *value* has no JSON form, with a hint for the type that people most often try."""
+    raise TypeError(f"a value of type {type(value).__module__}.{type(value).__qualname__} has no JSON form")

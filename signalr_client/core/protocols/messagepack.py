@@ -1,0 +1,268 @@
+"""The MessagePack hub protocol. Room: core, row 1. Spec: HubProtocol.md, "MessagePack (MsgPack) encoding"; client-behaviour.md, "H2".
+
+Each message is an array that begins with its type, behind a VarInt of its length. We write what the .NET classes write (six
+items for an invocation, three for Close) and read what any official client writes (fewer items; more items, to be passed over).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from typing import Any, Final, TypeVar, assert_never
+
+import msgspec
+
+from signalr_client.core.framing import MAX_LENGTH, BinaryFramer, write_varint
+from signalr_client.core.messages import (
+    UNSET,
+    Ack,
+    CancelInvocation,
+    Close,
+    Completion,
+    HubMessage,
+    Invocation,
+    Ping,
+    StreamInvocation,
+    StreamItem,
+)
+from signalr_client.core.messages import Sequence as SequenceMessage
+from signalr_client.errors import BindingError, ProtocolError
+from signalr_client.types import Headers, TransferFormat
+
+__all__ = ["MessagePackHubProtocol"]
+
+_ERROR: Final = 1
+_VOID: Final = 2
+_RESULT: Final = 3
+
+T = TypeVar("T")
+
+
+class MessagePackHubProtocol:
+    """Hub messages as MessagePack arrays behind their length.
+
+    Python's own types and dataclasses, msgspec Structs, attrs classes, `datetime` (as a timestamp), `UUID`, `Decimal` and `Enum`
+    can be sent. What is received is plain: dict, list, str, int, float, bool, bytes, `datetime` and None.
+    """
+
+    name: Final = "messagepack"
+    version: Final = 2
+    transfer_format: Final = TransferFormat.BINARY
+
+    def __init__(self) -> None:
+        self._encode = msgspec.msgpack.Encoder(enc_hook=_refuse).encode
+        self._decode = msgspec.msgpack.Decoder(list).decode
+
+    def __repr__(self) -> str:
+        """Return the call that makes an equal one."""
+        return "MessagePackHubProtocol()"
+
+    def framer(self, max_size: int | None = None) -> BinaryFramer:
+        """Return a new splitter for one direction of one connection; *max_size* is in bytes."""
+        return BinaryFramer(max_size)
+
+    def encode(self, message: HubMessage) -> bytes:
+        """Return *message* as MessagePack with its length before it.
+
+        Raises:
+            BindingError: a value has no MessagePack form; the text names its type.
+        """
+        try:
+            body = self._encode(_items(message))
+        except (TypeError, ValueError, OverflowError, RecursionError) as exc:
+            raise BindingError(f"Cannot send {type(message).__name__} as MessagePack: {exc}") from exc
+        if len(body) > MAX_LENGTH:
+            raise BindingError("Messages over 2GB in size are not supported.")
+        return write_varint(len(body)) + body
+
+    def decode(self, record: bytes) -> HubMessage | None:
+        """Return the message of one record, or None for a message type that is not known.
+
+        Raises:
+            ProtocolError: the record is not MessagePack, or an item is missing or of the wrong type.
+        """
+        try:
+            items: list[Any] = self._decode(record)
+        except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError, ValueError, TypeError) as exc:
+            # TypeError: a map whose key cannot be hashed; ValueError: a timestamp out of range
+            raise ProtocolError(f"Invalid MessagePack message: {exc}") from exc
+        if not items:
+            raise ProtocolError("Reading 'message type' as Int32 failed: the message is an empty array.")
+        kind = items[0]
+        try:
+            read = _READERS.get(kind)
+        except TypeError:
+            read = None
+        if read is None:
+            if isinstance(kind, int) and not isinstance(kind, bool):
+                return None
+            raise ProtocolError(f"Reading 'message type' as Int32 failed: it is {type(kind).__name__}.")
+        try:
+            return read(items)
+        except IndexError as exc:
+            raise ProtocolError(f"A message of type {kind} with {len(items)} items is too short.") from exc
+
+
+def _items(message: HubMessage) -> tuple[object, ...]:
+    """Return the array that *message* is on the wire."""
+    match message:
+        case Invocation():
+            return (
+                1,
+                message.headers or {},
+                message.invocation_id or None,
+                message.target,
+                message.arguments,
+                message.stream_ids or (),
+            )
+        case StreamItem():
+            return 2, message.headers or {}, message.invocation_id, message.item
+        case Completion():
+            if message.error:
+                return 3, message.headers or {}, message.invocation_id, _ERROR, message.error
+            if message.result is UNSET:
+                return 3, message.headers or {}, message.invocation_id, _VOID
+            return 3, message.headers or {}, message.invocation_id, _RESULT, message.result
+        case StreamInvocation():
+            return (
+                4,
+                message.headers or {},
+                message.invocation_id,
+                message.target,
+                message.arguments,
+                message.stream_ids or (),
+            )
+        case CancelInvocation():
+            return 5, message.headers or {}, message.invocation_id
+        case Ping():
+            return (6,)
+        case Close():
+            return 7, message.error or None, message.allow_reconnect
+        case Ack():
+            return 8, message.sequence_id
+        case SequenceMessage():
+            return 9, message.sequence_id
+        case _:
+            assert_never(message)
+
+
+def _item(items: Sequence[Any], index: int, name: str, wanted: type[T]) -> T:
+    """Return an item of the type that it has to have."""
+    value = items[index]
+    if not isinstance(value, wanted) or (wanted is int and isinstance(value, bool)):
+        raise ProtocolError(f"Reading '{name}' as {wanted.__name__} failed: it is {type(value).__name__}.")
+    return value
+
+
+def _id(items: Sequence[Any], index: int = 2) -> str:
+    invocation_id = items[index]
+    if type(invocation_id) is str and invocation_id:
+        return invocation_id
+    raise ProtocolError(f"Reading 'invocationId' as String failed: it is {invocation_id!r}.")
+
+
+def _headers(items: Sequence[Any]) -> Headers | msgspec.UnsetType:
+    headers = items[1]
+    if not headers and isinstance(headers, dict):
+        return UNSET
+    for key, value in _item(items, 1, "headers", dict).items():
+        if not (isinstance(key, str) and isinstance(value, str)):
+            raise ProtocolError(f"Reading 'headers' as a map of strings failed at {key!r}.")
+    return headers  # type: ignore[no-any-return]  # every key and value was looked at
+
+
+def _stream_ids(items: Sequence[Any], index: int = 5) -> list[str] | msgspec.UnsetType:
+    """Return the stream ids; the TypeScript client leaves the item out when there are none."""
+    if len(items) <= index or not items[index]:
+        return UNSET
+    stream_ids = _item(items, index, "streamIds", list)
+    for stream_id in stream_ids:
+        if not isinstance(stream_id, str) or not stream_id:
+            raise ProtocolError(f"Reading 'streamIds' as an array of strings failed at {stream_id!r}.")
+    return stream_ids
+
+
+def _target(items: Sequence[Any]) -> str:
+    target = _item(items, 3, "target", str)
+    if not target:
+        raise ProtocolError("Reading 'target' as String failed: it is empty.")
+    return target
+
+
+def _read_invocation(items: list[Any]) -> Invocation:
+    invocation_id = items[2]
+    if not (invocation_id is None or type(invocation_id) is str):
+        raise ProtocolError(f"Reading 'invocationId' as String failed: it is {type(invocation_id).__name__}.")
+    return Invocation(
+        headers=_headers(items),
+        invocation_id=invocation_id or UNSET,
+        target=_target(items),
+        arguments=_item(items, 4, "arguments", list),
+        stream_ids=_stream_ids(items),
+    )
+
+
+def _read_stream_item(items: list[Any]) -> StreamItem:
+    return StreamItem(headers=_headers(items), invocation_id=_id(items), item=items[3])
+
+
+def _read_completion(items: list[Any]) -> Completion:
+    headers, invocation_id, kind = _headers(items), _id(items), _item(items, 3, "result kind", int)
+    match kind:
+        case 1:
+            return Completion(headers=headers, invocation_id=invocation_id, error=_item(items, 4, "error", str))
+        case 2:
+            return Completion(headers=headers, invocation_id=invocation_id)
+        case 3:
+            return Completion(headers=headers, invocation_id=invocation_id, result=items[4])
+        case _:
+            raise ProtocolError(f"Invalid invocation result kind. It is {kind}; 1 to 3 are known.")
+
+
+def _read_stream_invocation(items: list[Any]) -> StreamInvocation:
+    return StreamInvocation(
+        headers=_headers(items),
+        invocation_id=_id(items),
+        target=_target(items),
+        arguments=_item(items, 4, "arguments", list),
+        stream_ids=_stream_ids(items),
+    )
+
+
+def _read_cancel_invocation(items: list[Any]) -> CancelInvocation:
+    return CancelInvocation(headers=_headers(items), invocation_id=_id(items))
+
+
+def _read_ping(_items: list[Any]) -> Ping:
+    return Ping()
+
+
+def _read_close(items: list[Any]) -> Close:
+    """Return a Close; the TypeScript client writes two items."""
+    error = None if items[1] is None else _item(items, 1, "error", str)
+    allow_reconnect = len(items) > 2 and _item(items, 2, "allowReconnect", bool)
+    return Close(error=UNSET if error is None else error, allow_reconnect=allow_reconnect)
+
+
+def _read_ack(items: list[Any]) -> Ack:
+    return Ack(sequence_id=_item(items, 1, "sequenceId", int))
+
+
+def _read_sequence(items: list[Any]) -> SequenceMessage:
+    return SequenceMessage(sequence_id=_item(items, 1, "sequenceId", int))
+
+
+_READERS: Final[dict[object, Callable[[list[Any]], HubMessage]]] = {
+    1: _read_invocation,
+    2: _read_stream_item,
+    3: _read_completion,
+    4: _read_stream_invocation,
+    5: _read_cancel_invocation,
+    6: _read_ping,
+    7: _read_close,
+    8: _read_ack,
+    9: _read_sequence,
+}
+
+
+def _refuse(value: Any) -> Any:
+    raise TypeError(f"a value of type {type(value).__module__}.{type(value).__qualname__} has no MessagePack form")
