@@ -1,0 +1,58 @@
+"""signalr_client: a client SDK for ASP.NET Core SignalR, on asyncio and aiohttp; with it, a hub server (`signalr_client.server`).
+
+connection = HubConnectionBuilder().with_url("http://localhost:5000/chathub").with_automatic_reconnect().build()
+
+@connection.on("ReceiveMessage")
+async def receive(user: str, message: str) -> None:
+    print(f"{user}: {message}")
+
+async with connection:
+    await connection.invoke("SendMessage", "Anna", "hello")
+"""
+
+from signalr_client.client.builder import HubConnectionBuilder
+from signalr_client.client.connection import HubConnection
+from signalr_client.client.dispatch import Subscription
+from signalr_client.client.streams import HubStream
+from signalr_client.core.protocols import HubProtocol, JsonHubProtocol, MessagePackHubProtocol
+from signalr_client.core.retry import RetryContext, RetryPolicy
+from signalr_client.errors import (
+    AggregateTransportError,
+    BindingError,
+    ConnectionClosedError,
+    HandshakeError,
+    HubException,
+    InvalidStateError,
+    NegotiationError,
+    ProtocolError,
+    ServerTimeoutError,
+    SignalRError,
+    TransportError,
+)
+from signalr_client.types import HttpTransportType, HubConnectionState, TransferFormat
+
+__all__ = [
+    "AggregateTransportError",
+    "BindingError",
+    "ConnectionClosedError",
+    "HandshakeError",
+    "HttpTransportType",
+    "HubConnection",
+    "HubConnectionBuilder",
+    "HubConnectionState",
+    "HubException",
+    "HubProtocol",
+    "HubStream",
+    "InvalidStateError",
+    "JsonHubProtocol",
+    "MessagePackHubProtocol",
+    "NegotiationError",
+    "ProtocolError",
+    "RetryContext",
+    "RetryPolicy",
+    "ServerTimeoutError",
+    "SignalRError",
+    "Subscription",
+    "TransferFormat",
+    "TransportError",
+]

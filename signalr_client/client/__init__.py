@@ -1,0 +1,1 @@
+"""The public client: builder, connection, calls, streams, handlers. It knows the session and a transport, no socket and no bytes."""

@@ -1,0 +1,152 @@
+"""What can be set on a hub and its endpoint, with ASP.NET Core's defaults. Room: server.
+
+Spec: server-behaviour.md, "E. Timers, limits, Close" and "Buffers and timers" under "B".
+"""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Final
+
+from signalr_client.core.protocols import HubProtocol, JsonHubProtocol, MessagePackHubProtocol
+from signalr_client.server.authorization import Policy, User
+from signalr_client.server.errors import HubDefinitionError
+from signalr_client.types import HttpTransportType, Seconds, seconds
+
+if TYPE_CHECKING:
+    from aiohttp import web
+
+    from signalr_client.server.connection import ServerConnection
+    from signalr_client.server.filters import HubFilter
+
+__all__ = ["Authenticate", "HubOptions", "UserIdProvider"]
+
+Authenticate = Callable[["web.Request"], "User | None | Awaitable[User | None]"]
+"""Says who sent a request: a user, or None for an anonymous one; sync or async."""
+
+UserIdProvider = Callable[["ServerConnection"], "str | None"]
+"""Says what `Clients.user` finds a connection by, once for each connection."""
+
+_PROTOCOLS: Final[dict[str, Callable[[], HubProtocol]]] = {
+    "json": JsonHubProtocol,
+    "messagepack": MessagePackHubProtocol,
+}
+
+# Which options are times that None switches off, times that must be positive, and sizes that may be zero ("no limit").
+_TIMERS: Final = ("client_timeout_interval", "handshake_timeout", "keep_alive_interval")
+_TIMES: Final = ("close_timeout", "disconnect_timeout", "poll_timeout", "transport_send_timeout")
+_COUNTS: Final = ("maximum_parallel_invocations_per_client", "stateful_reconnect_buffer_size", "stream_buffer_capacity")
+_BUFFERS: Final = ("application_max_buffer_size", "transport_max_buffer_size")
+
+
+def default_user_id(connection: ServerConnection) -> str | None:
+    """Return the identifier of the connection's user. Spec: server-behaviour.md, "A" row 11."""
+    return connection.user.identifier
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class HubOptions:
+    """ASP.NET Core's HubOptions and HttpConnectionDispatcherOptions in one; times are seconds or timedeltas, sizes bytes.
+
+    Options that are given for one hub replace those of the server as a whole; start from them with `dataclasses.replace`.
+
+    Attributes:
+        enable_detailed_errors: tell clients the type and the text of every exception, not only of `HubException`.
+        maximum_receive_message_size: bytes that one message of a client may have; None for no limit.
+        maximum_parallel_invocations_per_client: how many calls of one client run at once; further ones wait their turn.
+        stream_buffer_capacity: items of one upload that wait for the hub method before the client is no longer read.
+        client_timeout_interval: how long a client that pings may be silent; None switches it off.
+        keep_alive_interval: how often the server pings; None switches it off.
+        handshake_timeout: how long a client may take for its handshake; None for ever.
+        disable_implicit_from_services_parameters: inject only what is marked with `FromServices` or `FromKeyedServices`.
+        supported_protocols: hub protocols, by name ("json", "messagepack") or as objects; None for both.
+        stateful_reconnect_buffer_size: bytes of messages kept for a client until it acknowledges them.
+        hub_filters: what runs around every call; the first is the outermost. Those of the server run around those of a hub.
+        user_id_provider: what a connection's user is found by; without it `User.identifier`.
+        authorization_policies: what the names in `authorize` stand for.
+        transports: the transports that the endpoint offers.
+        allow_stateful_reconnects: let clients that ask for it continue after a lost socket.
+        application_max_buffer_size: bytes from a client that wait for their turn before it is no longer read; 0 for no limit.
+        transport_max_buffer_size: bytes for a client that wait to be sent before senders wait; 0 for no limit.
+        transport_send_timeout: how long one write to a client may take before the client is cut off.
+        minimum_protocol_version: the lowest negotiate version that is answered.
+        close_on_authentication_expiration: end a connection when its user's authentication does (`User.expires_at`).
+        poll_timeout: how long a poll of Long Polling waits for data.
+        close_timeout: how long a WebSocket waits for the client's close frame.
+        disconnect_timeout: how long a connection may have no request before it is given up.
+        sub_protocol_selector: picks one of the WebSocket sub-protocols that the client offers.
+        authenticate: says who sent a request; without it every client is anonymous.
+        cors_origins: origins of web pages that may use the endpoint, "*" for any; none by default.
+    """
+
+    enable_detailed_errors: bool = False
+    maximum_receive_message_size: int | None = 32 * 1024
+    maximum_parallel_invocations_per_client: int = 1
+    stream_buffer_capacity: int = 10
+    client_timeout_interval: Seconds | None = 30.0
+    keep_alive_interval: Seconds | None = 15.0
+    handshake_timeout: Seconds | None = 15.0
+    disable_implicit_from_services_parameters: bool = False
+    supported_protocols: Sequence[str | HubProtocol] | None = None
+    stateful_reconnect_buffer_size: int = 1_048_576
+    hub_filters: Sequence[HubFilter | type[HubFilter]] = ()
+    user_id_provider: UserIdProvider = default_user_id
+    authorization_policies: Mapping[str, Policy] = field(default_factory=dict)
+
+    transports: HttpTransportType = HttpTransportType.ALL
+    allow_stateful_reconnects: bool = False
+    application_max_buffer_size: int = 65_536
+    transport_max_buffer_size: int = 65_536
+    transport_send_timeout: Seconds = 10.0
+    minimum_protocol_version: int = 0
+    close_on_authentication_expiration: bool = False
+    poll_timeout: Seconds = 90.0
+    close_timeout: Seconds = 5.0
+    disconnect_timeout: Seconds = 15.0
+    sub_protocol_selector: Callable[[Sequence[str]], str | None] | None = None
+    authenticate: Authenticate | None = None
+    cors_origins: Sequence[str] = ()
+
+    def __post_init__(self) -> None:
+        """Refuse what cannot work.
+
+        Raises:
+            HubDefinitionError: a value is out of its range, or a protocol is not known.
+        """
+        for name in (*_TIMERS, *_TIMES):
+            value = getattr(self, name)
+            if value is not None and not seconds(value) > 0:
+                raise HubDefinitionError(f"{name} is {value}; it must be more than 0 seconds.")
+        for name in _COUNTS:
+            if getattr(self, name) < 1:
+                raise HubDefinitionError(f"{name} is {getattr(self, name)}; it must be at least 1.")
+        for name in _BUFFERS:
+            if getattr(self, name) < 0:
+                raise HubDefinitionError(
+                    f"{name} is {getattr(self, name)}; it must be at least 0, which means no limit."
+                )
+        limit = self.maximum_receive_message_size
+        if limit is not None and limit < 1:
+            raise HubDefinitionError(f"maximum_receive_message_size is {limit}; it must be at least 1, or None.")
+        self.protocols()
+
+    def protocols(self) -> tuple[HubProtocol, ...]:
+        """Return the hub protocols, made new where they are given by name.
+
+        Raises:
+            HubDefinitionError: there are none, or a name is not known.
+        """
+        if self.supported_protocols is None:
+            return JsonHubProtocol(), MessagePackHubProtocol()
+        protocols: list[HubProtocol] = []
+        for protocol in self.supported_protocols:
+            if not isinstance(protocol, str):
+                protocols.append(protocol)
+            elif protocol.lower() in _PROTOCOLS:
+                protocols.append(_PROTOCOLS[protocol.lower()]())
+            else:
+                raise HubDefinitionError(f"The protocol '{protocol}' is not known; {sorted(_PROTOCOLS)} are.")
+        if not protocols:
+            raise HubDefinitionError("There are no supported protocols.")
+        return tuple(protocols)

@@ -1,0 +1,108 @@
+"""Typed clients: the proxies of ``Hub[ChatClient]``, made from a Protocol when the hub is mapped. Room: server.
+
+Spec: server-behaviour.md, "A" rows 32 to 35.
+"""
+
+from __future__ import annotations
+
+import inspect
+import typing
+from collections.abc import Awaitable, Callable, Coroutine
+from types import FunctionType
+from typing import TYPE_CHECKING, Any, Generic, Protocol
+
+from signalr_client.core.hub_method import wire_name
+from signalr_client.server.annotations import read_annotations
+from signalr_client.server.clients import ClientProxy, SingleClientProxy, single_clients_only
+from signalr_client.server.errors import HubDefinitionError
+
+if TYPE_CHECKING:
+    from signalr_client.server.hub import Hub
+
+__all__ = ["client_protocol_of", "typed_proxy"]
+
+
+class TypedProxy:
+    """What the proxies of all typed hubs have in common: the plain proxy behind them."""
+
+    __slots__ = ("_proxy",)
+
+    def __init__(self, proxy: ClientProxy) -> None:
+        self._proxy = proxy
+
+
+def client_protocol_of(hub_type: type[Hub[Any]]) -> type | None:
+    """Return the ChatClient of a class that derives from ``Hub[ChatClient]``, at any distance, or None."""
+    from signalr_client.server.hub import Hub  # here, because hub.py needs this room's clients first
+
+    for kind in hub_type.__mro__:
+        for base in vars(kind).get("__orig_bases__", ()):
+            if typing.get_origin(base) is Hub:
+                (client,) = typing.get_args(base)
+                return None if isinstance(client, typing.TypeVar) or client is ClientProxy else client
+    return None
+
+
+def typed_proxy(client: type) -> type[TypedProxy]:
+    """Return the class of proxies for *client*, which have its methods and no others.
+
+    Raises:
+        HubDefinitionError: it is no Protocol, or has a member that is no ``async def``.
+    """
+    if not getattr(client, "_is_protocol", False):
+        raise HubDefinitionError(f"Type must be an interface. ('{client!r}' is not a typing.Protocol.)")
+    methods: dict[str, Any] = {"__slots__": (), "__doc__": f"Clients that are a {client.__name__}."}
+    for kind in client.__mro__:
+        if kind in (object, Generic, Protocol) or kind in Protocol.__mro__:
+            continue
+        if vars(kind).get("__annotations__"):
+            raise HubDefinitionError(f"Type must not contain properties. ('{kind.__name__}' has attributes.)")
+        for name, member in vars(kind).items():
+            if not name.startswith("_") and name not in methods:
+                methods[name] = _method(client, name, member)
+    return type(f"{client.__name__}Proxy", (TypedProxy,), methods)
+
+
+def _method(client: type, name: str, member: object) -> Callable[..., Coroutine[Any, Any, object]]:
+    """Return the method that sends, or invokes if the Protocol's method has a result."""
+    if isinstance(member, property):
+        raise HubDefinitionError(f"Type must not contain properties. ('{name}' of '{client.__name__}' is one.)")
+    result = _result_type(member) if isinstance(member, FunctionType) else _NO_METHOD
+    if result is _NO_METHOD:
+        raise HubDefinitionError(
+            f"Cannot generate proxy implementation for '{client.__name__}.{name}'."
+            " All client proxy methods must be 'async def', or return an Awaitable."
+        )
+    assert isinstance(member, FunctionType)
+    signature, target = inspect.signature(member), wire_name(member) or name
+
+    def positional(proxy: TypedProxy, arguments: tuple[object, ...], named: dict[str, object]) -> tuple[object, ...]:
+        bound = signature.bind(proxy, *arguments, **named)
+        bound.apply_defaults()
+        return bound.args[1:]
+
+    async def send(self: TypedProxy, *arguments: object, **named: object) -> object:
+        return await self._proxy.send(target, *positional(self, arguments, named))
+
+    async def invoke(self: TypedProxy, *arguments: object, **named: object) -> object:
+        if not isinstance(self._proxy, SingleClientProxy):
+            raise single_clients_only()
+        return await self._proxy.invoke(target, *positional(self, arguments, named), result_type=result)
+
+    method = send if result is None else invoke
+    method.__name__, method.__qualname__ = name, f"{client.__name__}.{name}"
+    method.__doc__ = member.__doc__
+    return method
+
+
+_NO_METHOD: Any = object()
+
+
+def _result_type(function: FunctionType) -> Any:
+    """Return the type of the result that is waited for, None for nothing, or `_NO_METHOD` if it cannot be awaited."""
+    returns = read_annotations(function, {}).get("return")
+    if not inspect.iscoroutinefunction(function):
+        if typing.get_origin(returns) not in (Awaitable, Coroutine):
+            return _NO_METHOD
+        returns = typing.get_args(returns)[-1]
+    return None if returns in (None, type(None)) else returns

@@ -1,0 +1,133 @@
+"""From a URL to a connected transport: negotiate, follow redirects, choose, fall back. Room: transports.
+
+Spec: client-behaviour.md, "B2" to "B7".
+"""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Awaitable, Callable, Mapping
+from dataclasses import dataclass
+from typing import Final
+
+from signalr_client.core.negotiation import (
+    MAX_REDIRECTS,
+    NegotiateResponse,
+    candidates,
+    connect_url,
+    negotiate_url,
+    parse_negotiate_response,
+    redact_url,
+)
+from signalr_client.errors import AggregateTransportError, InvalidStateError, NegotiationError, SignalRError, TransportError
+from signalr_client.transports.base import HttpOptions, Transport
+from signalr_client.transports.http import HttpClient
+from signalr_client.transports.websockets import WebSocketTransport
+from signalr_client.types import HttpTransportType, TransferFormat
+
+__all__ = ["Connected", "Connector"]
+
+_CONNECT: Final[Mapping[HttpTransportType, Callable[[HttpClient, str, TransferFormat], Awaitable[Transport]]]] = {
+    HttpTransportType.WEB_SOCKETS: WebSocketTransport.connect,
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Connected:
+    """A connected transport and the id that the server knows the connection by (None where negotiation was skipped)."""
+
+    transport: Transport
+    connection_id: str | None
+
+
+class Connector:
+    """Connects again and again to one hub, with one HTTP client, so that cookies last from one connection to the next."""
+
+    def __init__(self, options: HttpOptions, transfer_format: TransferFormat, logger: logging.Logger) -> None:
+        self._options = options
+        self._format = transfer_format
+        self._http = HttpClient(options)
+        self._log = logger.getChild("transports")
+
+    async def connect(self) -> Connected:
+        """Return a new connection to the hub; cancelling leaves nothing open.
+
+        Raises:
+            NegotiationError: the server refused, or is no SignalR server.
+            AggregateTransportError: no transport could be used.
+            TransportError: negotiation was skipped and the WebSocket could not be opened.
+            InvalidStateError: negotiation was to be skipped for something else than WebSockets alone.
+        """
+        options = self._options
+        self._http.tokens.begin()
+        if options.skip_negotiation:
+            if options.transports is not HttpTransportType.WEB_SOCKETS:
+                text = "Negotiation can only be skipped when using the WebSocket transport directly."
+                raise InvalidStateError("start", "disconnected", text)
+            self._log.debug("= connecting to %s without negotiation", redact_url(options.url))
+            return Connected(await WebSocketTransport.connect(self._http, options.url, self._format), None)
+        return await self._choose(*await self._negotiate(options.url))
+
+    async def aclose(self) -> None:
+        """Close the HTTP client."""
+        await self._http.aclose()
+
+    async def _negotiate(self, url: str) -> tuple[NegotiateResponse, str]:
+        """Return the final answer and the URL that gave it, after any redirects."""
+        for _ in range(MAX_REDIRECTS):
+            response = await self._ask(url)
+            if response.access_token:
+                self._http.tokens.fix(response.access_token)
+            if not response.url:
+                return response, url
+            self._log.debug("= redirected to %s", redact_url(response.url))
+            url = response.url
+        raise NegotiationError("Negotiate redirection limit exceeded.", redact_url(url))
+
+    async def _ask(self, url: str) -> NegotiateResponse:
+        """Negotiate once."""
+        target = negotiate_url(url)
+        shown = redact_url(target)
+        self._log.debug("> negotiate %s", shown)
+        try:
+            answer = await self._http.request("POST", target, fresh=True)
+        except TransportError as exc:
+            raise NegotiationError(f"Failed to complete negotiation with the server: {exc}", shown) from exc.__cause__
+        if not 200 <= answer.status < 300:
+            hint = " Either this is not a SignalR endpoint or there is a proxy blocking the connection." * (
+                answer.status == 404
+            )
+            text = f"Response status code does not indicate success: {answer.status} ({answer.reason}).{hint}"
+            raise NegotiationError(f"Failed to complete negotiation with the server: {text}", shown, answer.status)
+        return parse_negotiate_response(answer.body, target)
+
+    async def _choose(self, response: NegotiateResponse, url: str) -> Connected:
+        """Try what is left of the server's offer, in its order; a transport that failed makes the connection id useless."""
+        errors: list[Exception] = []
+        used = False
+        for candidate in candidates(response, self._options.transports, self._format):
+            if isinstance(candidate, TransportError):
+                self._log.debug("= %s", candidate)
+                errors.append(candidate)
+                continue
+            connect = _CONNECT.get(candidate)
+            if connect is None:
+                name = candidate.wire_name
+                errors.append(TransportError(f"{name} failed: The transport is not supported by the client.", name))
+                continue
+            try:
+                if used:
+                    response = await self._ask(url)
+                used = True
+                transport = await connect(self._http, connect_url(url, response.token), self._format)
+            except SignalRError as exc:
+                self._log.debug("! %s", exc)
+                errors.append(exc)
+                continue
+            self._log.debug("= connected over %s", transport.name)
+            return Connected(transport, response.connection_id)
+        if not errors:
+            raise NegotiationError(
+                "None of the transports supported by the client are supported by the server.", redact_url(url), 200
+            )
+        raise AggregateTransportError(errors)

@@ -1,0 +1,184 @@
+"""Every HTTP request of the client: headers, cookies, tokens, and aiohttp's errors in our words. Room: transports.
+
+Spec: client-behaviour.md, "A6. Fixed headers and user agent", "C. Access tokens".
+"""
+
+from __future__ import annotations
+
+import asyncio
+import platform
+import ssl
+from collections.abc import Mapping
+from dataclasses import dataclass
+from importlib.metadata import PackageNotFoundError, version
+from typing import Any, Final
+
+import aiohttp
+from yarl import URL
+
+from signalr_client.errors import TransportError
+from signalr_client.transports.base import HttpOptions
+from signalr_client.transports.tokens import AccessTokens
+
+__all__ = ["HttpClient", "HttpResponse", "explain"]
+
+REQUEST_TIMEOUT: Final = 100.0  # seconds; the TypeScript client's: longer than the 90 s that a server lets a poll wait
+
+
+@dataclass(frozen=True, slots=True)
+class HttpResponse:
+    """A response that was read to its end."""
+
+    status: int
+    reason: str
+    body: bytes
+
+
+class HttpClient:
+    """The HTTP side of one connection, from its start to its end; cookies that a response sets go with the requests after it."""
+
+    def __init__(self, options: HttpOptions) -> None:
+        self.options = options
+        self.tokens = AccessTokens(options.access_token_factory)
+        self._owned: aiohttp.ClientSession | None = None
+        # One that the caller gave wins; an empty one takes the header away, as in the .NET client.
+        self._headers = {"User-Agent": user_agent(), "X-Requested-With": "XMLHttpRequest"}
+        for name, value in options.headers.items():
+            for default in [key for key in self._headers if key.lower() == name.lower()]:
+                del self._headers[default]
+            if value or name.lower() != "user-agent":
+                self._headers[name] = value
+
+    @property
+    def session(self) -> aiohttp.ClientSession:
+        """The caller's session, or one of our own, made at its first use because that needs a running loop."""
+        if self.options.session is not None:
+            given: aiohttp.ClientSession = self.options.session
+            return given
+        if self._owned is None:
+            # unsafe: a server under an IP address may set cookies too; sticky sessions depend on them
+            jar = aiohttp.CookieJar(unsafe=True)
+            if self.options.cookies:
+                jar.update_cookies(dict(self.options.cookies), URL(self.options.url).with_path("/"))
+            skipped = ["User-Agent"] if self._headers.get("User-Agent") is None else []
+            self._owned = aiohttp.ClientSession(cookie_jar=jar, skip_auto_headers=skipped)
+        return self._owned
+
+    async def request(
+        self, method: str, url: str, *, data: bytes | None = None, headers: Mapping[str, str] | None = None, fresh: bool = False
+    ) -> HttpResponse:
+        """Send a request and read the answer, whatever its status; a 401 is tried once more with a fresh token.
+
+        Args:
+            method, url, data, headers: of the request.
+            fresh: ask for a new token first, as a negotiate request does; then a 401 is final.
+
+        Raises:
+            TransportError: no answer came.
+        """
+        if fresh:
+            token, just_asked = await self.tokens.fresh(), True
+        else:
+            token, just_asked = await self.tokens.current()
+        response = await self._request(method, url, token, data, headers)
+        if response.status == 401 and not just_asked and self.tokens.renewable:
+            response = await self._request(method, url, await self.tokens.fresh(), data, headers)
+        return response
+
+    async def websocket(self, url: str) -> aiohttp.ClientWebSocketResponse[bool]:
+        """Return a WebSocket to *url*, with a token asked for now.
+
+        Raises:
+            TransportError: it could not be opened.
+        """
+        token = await self.tokens.fresh()
+        timeout = aiohttp.ClientWSTimeout(ws_close=self.options.close_timeout)
+        try:
+            async with asyncio.timeout(REQUEST_TIMEOUT):
+                socket: aiohttp.ClientWebSocketResponse[bool] = await self.session.ws_connect(
+                    url,
+                    timeout=timeout,
+                    headers=self._request_headers(token),
+                    max_msg_size=0,  # a frame may hold many messages: the limit is the hub protocol's
+                    decode_text=False,
+                    **self._network(),
+                )
+                return socket
+        except aiohttp.WSServerHandshakeError as exc:
+            raise TransportError(_refused_upgrade(exc), "WebSockets", exc.status) from exc
+        except (aiohttp.ClientError, OSError, TimeoutError, ValueError) as exc:
+            raise TransportError(f"WebSockets failed: {explain(exc)}", "WebSockets") from exc
+
+    async def aclose(self) -> None:
+        """Close our own session; the caller's is left as it is."""
+        if self._owned is not None:
+            owned, self._owned = self._owned, None
+            await owned.close()
+
+    async def _request(
+        self, method: str, url: str, token: str | None, data: bytes | None, headers: Mapping[str, str] | None
+    ) -> HttpResponse:
+        try:
+            async with self.session.request(
+                method,
+                url,
+                data=data,
+                headers=self._request_headers(token) | dict(headers or {}),
+                timeout=aiohttp.ClientTimeout(total=REQUEST_TIMEOUT),
+                **self._network(),
+            ) as response:
+                return HttpResponse(response.status, response.reason or "", await response.read())
+        except (aiohttp.ClientError, OSError, TimeoutError, ValueError) as exc:
+            raise TransportError(explain(exc)) from exc
+
+    def _request_headers(self, token: str | None) -> dict[str, str]:
+        if not token:
+            return dict(self._headers)
+        headers = {name: value for name, value in self._headers.items() if name.lower() != "authorization"}
+        return headers | {"Authorization": f"Bearer {token}"}
+
+    def _network(self) -> dict[str, Any]:
+        """Return aiohttp's own options: TLS and proxy."""
+        options: dict[str, Any] = {"ssl": self.options.ssl}
+        if self.options.proxy is not None:
+            options["proxy"] = self.options.proxy
+        if self.options.proxy_auth is not None:
+            auth = self.options.proxy_auth
+            options["proxy_headers"] = {"Proxy-Authorization": auth if isinstance(auth, str) else auth.encode()}
+        return options
+
+
+def explain(exc: BaseException) -> str:
+    """Return what went wrong in a request, and what to do about it where that is known."""
+    match exc:
+        case aiohttp.ClientConnectorCertificateError() | ssl.SSLCertVerificationError():
+            return f"the server's certificate was not accepted: {exc}. Pass its authority as ssl=ssl.create_default_context(cafile=...)"
+        case TimeoutError():
+            return f"no answer within {REQUEST_TIMEOUT:g} s"
+        case aiohttp.InvalidURL():
+            return "the URL cannot be used"
+        case aiohttp.ClientResponseError():
+            return f"{exc.message or 'unexpected answer'} (status {exc.status})"
+        case _:
+            return str(exc) or type(exc).__name__
+
+
+def _refused_upgrade(exc: aiohttp.WSServerHandshakeError) -> str:
+    text = f"WebSockets failed: The server returned status code '{exc.status}' when status code '101' was expected."
+    if exc.status == 404:
+        text += (
+            " Either this is not a SignalR endpoint, or the server does not know the connection id: with several servers behind"
+            " one address, check that sticky sessions are enabled."
+        )
+    return text
+
+
+def user_agent() -> str:
+    """Return the header in the official clients' format."""
+    try:
+        full = version("signalr-client")
+    except PackageNotFoundError:  # run from a checkout that was never installed
+        full = "Unknown Version"
+    short = ".".join(full.split(".")[:2]) if full[0].isdigit() else "0.0"
+    system = {"Linux": "Linux", "Darwin": "macOS", "Windows": "Windows NT"}.get(platform.system(), "Unknown OS")
+    return f"Microsoft SignalR/{short} ({full}; {system}; Python; {platform.python_version()})"

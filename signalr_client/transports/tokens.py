@@ -1,0 +1,52 @@
+"""Access tokens: when the caller's factory is asked, and when the last answer serves again. Room: transports.
+
+Spec: client-behaviour.md, "C. Access tokens".
+"""
+
+from __future__ import annotations
+
+import inspect
+
+from signalr_client.types import AccessTokenFactory
+
+__all__ = ["AccessTokens"]
+
+
+class AccessTokens:
+    """The bearer token of one start: from the caller's factory, or, after a redirect that brought one, from the server."""
+
+    def __init__(self, factory: AccessTokenFactory | None) -> None:
+        self._factory = factory
+        self._fixed: str | None = None
+        self._cached: str | None = None
+
+    def begin(self) -> None:
+        """Forget what an earlier start left: a redirect's token is for that start only."""
+        self._fixed = self._cached = None
+
+    def fix(self, token: str) -> None:
+        """Use *token*, which a redirect brought, for every later request of this start."""
+        self._fixed = token
+
+    @property
+    def renewable(self) -> bool:
+        """Whether asking again could bring another token."""
+        return self._factory is not None and self._fixed is None
+
+    async def fresh(self) -> str | None:
+        """Return a token asked for now; None for no token. What the caller's factory raises passes through."""
+        if self._fixed is not None:
+            return self._fixed
+        if self._factory is None:
+            return None
+        token = self._factory()
+        self._cached = await token if inspect.isawaitable(token) else token
+        return self._cached
+
+    async def current(self) -> tuple[str | None, bool]:
+        """Return the token in use and whether it was asked for just now."""
+        if self._fixed is not None:
+            return self._fixed, False
+        if self._cached is not None:
+            return self._cached, False
+        return await self.fresh(), self.renewable
