@@ -48,9 +48,7 @@ class NegotiationError(SignalRError):
 
     def __str__(self) -> str:
         """Return the message, then where it happened."""
-        where = ", ".join(
-            part for part in (self.url, f"status {self.status}" if self.status is not None else "") if part
-        )
+        where = ", ".join(part for part in (self.url, f"status {self.status}" if self.status is not None else "") if part)
         return f"{self.message} ({where})" if where else self.message
 
 
@@ -116,9 +114,7 @@ class ServerTimeoutError(ConnectionClosedError):
     """
 
     def __init__(self, server_timeout: float, idle: float) -> None:
-        super().__init__(
-            f"Server timeout ({server_timeout * 1000:.2f}ms) elapsed without receiving a message from the server."
-        )
+        super().__init__(f"Server timeout ({server_timeout * 1000:.2f}ms) elapsed without receiving a message from the server.")
         self.args = (server_timeout, idle)
         self.server_timeout, self.idle = server_timeout, idle
 

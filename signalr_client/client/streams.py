@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import asyncio
 from collections import deque
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Callable, Coroutine
 from types import TracebackType
-from typing import Generic, Self, TypeVar
+from typing import Any, Generic, Self, TypeVar
 
 from signalr_client.client.calls import OutgoingCall
 from signalr_client.client.invocations import StreamSink
@@ -85,7 +85,7 @@ class HubStream(AsyncIterator[T_co], Generic[T_co]):
         self._left = False
         self._loop: asyncio.AbstractEventLoop | None = None
 
-    def __aiter__(self) -> AsyncIterator[T_co]:
+    def __aiter__(self) -> AsyncIterator[T_co]:  # noqa: PYI034  # a reader of its own notices a break
         """Return a reader; letting go of it, as ``break`` does, leaves the stream."""
         return _Reader(self)
 
@@ -165,7 +165,7 @@ class _Reader(AsyncIterator[T_co]):
     def __aiter__(self) -> Self:
         return self
 
-    def __anext__(self):  # type: ignore[no-untyped-def]  # the stream's own coroutine: one call less an item
+    def __anext__(self) -> Coroutine[Any, Any, T_co]:  # the stream's own coroutine: one call less an item
         return self._stream.__anext__()
 
     def __del__(self) -> None:

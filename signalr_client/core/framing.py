@@ -147,9 +147,7 @@ def read_varint(data: bytes) -> tuple[int, int] | None:
                 raise ProtocolError("Messages over 2GB in size are not supported.")
             return length, index + 1
     if len(data) >= MAX_PREFIX:
-        raise ProtocolError(
-            f"Messages over 2GB in size are not supported. (length prefix {data[:MAX_PREFIX].hex(' ')})"
-        )
+        raise ProtocolError(f"Messages over 2GB in size are not supported. (length prefix {data[:MAX_PREFIX].hex(' ')})")
     return None
 
 

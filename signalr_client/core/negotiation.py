@@ -113,9 +113,7 @@ def parse_negotiate_response(body: bytes, url: str) -> NegotiateResponse:
         response = _RESPONSE.decode(body)
     except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError) as exc:
         hint = (
-            ""
-            if body.lstrip().startswith(b"{")
-            else " Either this is not a SignalR endpoint or there is a proxy in between."
+            "" if body.lstrip().startswith(b"{") else " Either this is not a SignalR endpoint or there is a proxy in between."
         )
         raise NegotiationError(f"Invalid negotiation response received. {exc}.{hint}", shown, 200) from exc
     if response.legacy_protocol_version is not None:
@@ -125,9 +123,7 @@ def parse_negotiate_response(body: bytes, url: str) -> NegotiateResponse:
     if response.url:
         return response
     if not response.connection_id:
-        raise NegotiationError(
-            "Invalid negotiation response received. Missing required property 'connectionId'.", shown, 200
-        )
+        raise NegotiationError("Invalid negotiation response received. Missing required property 'connectionId'.", shown, 200)
     if response.available_transports is None:
         raise NegotiationError(
             "Invalid negotiation response received. Missing required property 'availableTransports'.", shown, 200

@@ -252,9 +252,7 @@ class HubSession:
             self._fail(exc)
             return False
         if response.error is not None:
-            self._fail(
-                HandshakeError(f"Unable to complete handshake with the server due to an error: {response.error}")
-            )
+            self._fail(HandshakeError(f"Unable to complete handshake with the server due to an error: {response.error}"))
             return False
         return True
 

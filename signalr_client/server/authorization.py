@@ -58,9 +58,7 @@ class User:
     ) -> None:
         self.name = name
         self.claims: Mapping[str, object] = dict(claims or {})
-        self.roles = frozenset({roles} if isinstance(roles, str) else roles).union(
-            *map(self.claim_values, _ROLE_CLAIMS)
-        )
+        self.roles = frozenset({roles} if isinstance(roles, str) else roles).union(*map(self.claim_values, _ROLE_CLAIMS))
         self.identifier = identifier if identifier is not None else self._claimed_identifier()
         self.expires_at = expires_at
         known = self.identifier is not None or bool(self.claims)
@@ -110,9 +108,7 @@ def authorize(target: T, /) -> T: ...
 def authorize(target: str = "", /, *, policy: str | Policy | None = None, roles: str | Iterable[str] = ()) -> Mark: ...
 
 
-def authorize(
-    target: T | str = "", /, *, policy: str | Policy | None = None, roles: str | Iterable[str] = ()
-) -> T | Mark:
+def authorize(target: T | str = "", /, *, policy: str | Policy | None = None, roles: str | Iterable[str] = ()) -> T | Mark:
     """Let only some users use a hub (every request of theirs), or call one method of it.
 
     Several of them on one thing must all agree. Without arguments, with or without parentheses, it asks for an authenticated

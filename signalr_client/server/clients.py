@@ -15,9 +15,10 @@ from typing_extensions import TypeVar
 from signalr_client.server.errors import HubUsageError
 
 if TYPE_CHECKING:
+    from signalr_client.server.lifetime import HubLifetimeManager
+
     from signalr_client.server.groups import Groups
     from signalr_client.server.hub import Hub
-    from signalr_client.server.lifetime import HubLifetimeManager
 
 __all__ = ["C", "ClientProxy", "HubCallerClients", "HubClients", "HubContext", "SingleClientProxy"]
 
@@ -51,9 +52,7 @@ class SingleClientProxy(ClientProxy):
 
     __slots__ = ("_before_invoke", "_connection_id", "_lifetime")
 
-    def __init__(
-        self, lifetime: HubLifetimeManager, connection_id: str, before_invoke: Callable[[], None] | None
-    ) -> None:
+    def __init__(self, lifetime: HubLifetimeManager, connection_id: str, before_invoke: Callable[[], None] | None) -> None:
         super().__init__(partial(lifetime.send_connections, (connection_id,)))
         self._lifetime = lifetime
         self._connection_id = connection_id

@@ -123,9 +123,7 @@ class HubOptions:
                 raise HubDefinitionError(f"{name} is {getattr(self, name)}; it must be at least 1.")
         for name in _BUFFERS:
             if getattr(self, name) < 0:
-                raise HubDefinitionError(
-                    f"{name} is {getattr(self, name)}; it must be at least 0, which means no limit."
-                )
+                raise HubDefinitionError(f"{name} is {getattr(self, name)}; it must be at least 0, which means no limit.")
         limit = self.maximum_receive_message_size
         if limit is not None and limit < 1:
             raise HubDefinitionError(f"maximum_receive_message_size is {limit}; it must be at least 1, or None.")

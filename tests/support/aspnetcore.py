@@ -1,0 +1,77 @@
+"""The real ASP.NET Core SignalR server, as a process of its own on a free loopback port."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).parents[2]
+
+
+def required() -> bool:
+    """Return whether a missing program of the interop tests is a failure (it is in CI)."""
+    return os.environ.get("SIGNALR_INTEROP") == "required"
+
+
+def missing(what: str) -> None:
+    """Skip the test because *what* is not here; fail it where interop is required."""
+    if required():
+        pytest.fail(f"{what}, and SIGNALR_INTEROP=required", pytrace=False)
+    pytest.skip(what)
+
+
+def program(name: str) -> Path:
+    """Return one of the programs beside the real server: interop-server or interop-client.
+
+    ``SIGNALR_ASPNETCORE_SERVER`` names the server's program; without it the folder ``shared/aspnetcore/bin`` beside the project
+    is looked at.
+    """
+    named = os.environ.get("SIGNALR_ASPNETCORE_SERVER")
+    folder = Path(named).parent if named else ROOT.parent / "shared" / "aspnetcore" / "bin"
+    path = folder / name
+    if not path.exists():
+        missing(f"{name} is not here (set SIGNALR_ASPNETCORE_SERVER to the path of interop-server)")
+    return path
+
+
+@contextmanager
+def aspnetcore_server(environment: Mapping[str, str] | None = None, *, url: str = "http://127.0.0.1:0") -> Iterator[str]:
+    """Run a real server for as long as the block lasts; yields its base URL."""
+    with running([str(program("interop-server")), "--urls", url], environment) as started:
+        yield started
+
+
+@contextmanager
+def running(command: list[str], environment: Mapping[str, str] | None = None) -> Iterator[str]:
+    """Run a hub server that prints ``listening on URL``; yields the URL and ends the process at the end of the block."""
+    process = subprocess.Popen(
+        command,
+        cwd=ROOT,
+        env={**os.environ, **(environment or {})},
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        text=True,
+    )
+    assert process.stdout is not None
+    try:
+        lines = []
+        for line in process.stdout:
+            lines.append(line)
+            if "listening on " in line:
+                yield line.partition("listening on ")[2].strip()
+                break
+        else:
+            pytest.fail(f"{command[0]} ended with code {process.wait()}: {''.join(lines)}", pytrace=False)
+    finally:
+        process.terminate()
+        try:
+            process.wait(10)
+        except subprocess.TimeoutExpired:
+            process.kill()
+            process.wait()
+        process.stdout.close()

@@ -1,0 +1,34 @@
+"""What a test must not leave behind: tasks and sockets."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+from pathlib import Path
+
+TURNS = 200
+"""Turns of the event loop that closing things get: asyncio closes a socket one turn after its transport."""
+
+
+def open_sockets() -> set[str]:
+    """Return the sockets of this process; empty where the system does not tell."""
+    sockets = set()
+    for descriptor in Path("/proc/self/fd").glob("*"):
+        try:
+            target = os.readlink(descriptor)
+        except OSError:  # closed meanwhile
+            continue
+        if target.startswith("socket:"):
+            sockets.add(target)
+    return sockets
+
+
+async def left_behind(tasks_before: set[asyncio.Task[object]], sockets_before: set[str]) -> list[str]:
+    """Return what was not there before and does not go away."""
+    for _ in range(TURNS):
+        tasks = asyncio.all_tasks() - tasks_before - {asyncio.current_task()}
+        sockets = open_sockets() - sockets_before
+        if not tasks and not sockets:
+            return []
+        await asyncio.sleep(0)
+    return [f"task {task.get_name()}: {task.get_coro()}" for task in tasks if task is not None] + sorted(sockets)
