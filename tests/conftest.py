@@ -2,28 +2,17 @@
 
 from __future__ import annotations
 
-import asyncio
-from collections.abc import AsyncIterator, Callable, Iterator
+from collections.abc import Iterator
 
 import pytest
 
-from signalr_client import HubConnectionBuilder, HubProtocol, JsonHubProtocol, MessagePackHubProtocol
+from signalr_client import HubProtocol, JsonHubProtocol, MessagePackHubProtocol
 from tests.support.aspnetcore import aspnetcore_server
-from tests.support.leaks import left_behind, open_sockets
+from tests.support.leaks import no_leaks
 
 pytest_plugins = ["pytester"]
 
-Build = Callable[..., HubConnectionBuilder]
-
-
-@pytest.fixture
-async def no_leaks() -> AsyncIterator[None]:
-    """Fail a test that leaves a task or a socket behind. Folders whose tests open any switch it on for all of theirs."""
-    tasks, sockets = asyncio.all_tasks(), open_sockets()
-    yield
-    left = await left_behind(tasks, sockets)
-    if left:
-        pytest.fail("left behind:\n" + "\n".join(left), pytrace=False)
+__all__ = ["aspnetcore_url", "hub_protocol", "no_leaks"]
 
 
 @pytest.fixture(scope="session")

@@ -4,7 +4,10 @@ from __future__ import annotations
 
 import asyncio
 import os
+from collections.abc import AsyncIterator
 from pathlib import Path
+
+import pytest
 
 TURNS = 200
 """Turns of the event loop that closing things get: asyncio closes a socket one turn after its transport."""
@@ -32,3 +35,13 @@ async def left_behind(tasks_before: set[asyncio.Task[object]], sockets_before: s
             return []
         await asyncio.sleep(0)
     return [f"task {task.get_name()}: {task.get_coro()}" for task in tasks if task is not None] + sorted(sockets)
+
+
+@pytest.fixture
+async def no_leaks() -> AsyncIterator[None]:
+    """Fail a test that leaves a task or a socket behind. Folders whose tests open any switch it on for all of theirs."""
+    tasks, sockets = asyncio.all_tasks(), open_sockets()
+    yield
+    left = await left_behind(tasks, sockets)
+    if left:
+        pytest.fail("left behind:\n" + "\n".join(left), pytrace=False)

@@ -1,0 +1,63 @@
+"""Chat with everybody on a hub: python examples/chat.py URL NAME.
+
+Needs a hub with SendMessage(user, message) that calls ReceiveMessage(user, message) on every client. Each line that is typed is
+sent; a line from anybody is shown. Ends with the end of the input (Ctrl+D). Survives a lost connection.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import sys
+
+from signalr_client import HubConnection, HubConnectionBuilder, SignalRError
+
+
+async def main(url: str, name: str) -> None:
+    """Show what comes and send what is typed."""
+    connection = HubConnectionBuilder().with_url(url).with_automatic_reconnect().build()
+
+    @connection.on("ReceiveMessage")
+    def show(user: str, message: str) -> None:
+        print(f"{user}: {message}", flush=True)
+
+    @connection.on_reconnecting
+    def say_lost(error: Exception | None) -> None:
+        print(f"* connection lost, trying again ({error or 'closed by the server'})", flush=True)
+
+    @connection.on_reconnected
+    def say_back(_connection_id: str | None) -> None:
+        print("* connected again", flush=True)
+
+    async with connection:
+        print(f"* connected to {url} as {name}", flush=True)
+        typing = asyncio.create_task(send_what_is_typed(connection, name))
+        closed = asyncio.create_task(connection.wait_closed())
+        try:
+            done, _ = await asyncio.wait({typing, closed}, return_when=asyncio.FIRST_COMPLETED)
+            for task in done:
+                task.result()
+        finally:
+            typing.cancel()
+            closed.cancel()
+
+
+async def send_what_is_typed(connection: HubConnection, name: str) -> None:
+    """Send each line of the input until it ends."""
+    reader = asyncio.StreamReader()
+    await asyncio.get_running_loop().connect_read_pipe(lambda: asyncio.StreamReaderProtocol(reader), sys.stdin)
+    while line := await reader.readline():
+        try:
+            await connection.invoke("SendMessage", name, line.decode().rstrip())
+        except SignalRError as error:
+            print(f"* not sent: {error}", flush=True)
+
+
+if __name__ == "__main__":
+    if len(sys.argv) != 3:
+        sys.exit(__doc__)
+    try:
+        asyncio.run(main(sys.argv[1], sys.argv[2]))
+    except SignalRError as error:
+        sys.exit(f"* {error}")
+    except KeyboardInterrupt:
+        pass

@@ -1,0 +1,51 @@
+"""The check that nothing is left behind is itself checked: on tests that leave something."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+pytestmark = pytest.mark.quality
+
+CONFTEST = f"""
+import sys
+sys.path.insert(0, {str(Path(__file__).parents[2])!r})
+from tests.support.leaks import no_leaks
+import pytest
+@pytest.fixture(autouse=True)
+def watch(no_leaks): ...
+"""
+
+
+@pytest.mark.parametrize(
+    ("body", "words"),
+    [
+        ("task = asyncio.create_task(asyncio.Event().wait()); kept.append(task)", "left behind:*task*"),
+        ("s = socket.socket(); kept.append(s)", "left behind:*socket:*"),
+    ],
+)
+def test_a_leak_fails_the_test(pytester: pytest.Pytester, body: str, words: str) -> None:
+    """A task that still runs, or a socket that is still open, fails the test that left it."""
+    pytester.makeconftest(CONFTEST)
+    pytester.makepyfile(
+        f"import asyncio, socket\nkept = []\nasync def test_leaves():\n    {body}\n    await asyncio.sleep(0)\n"
+    )
+    result = pytester.runpytest_subprocess("-o", "asyncio_mode=auto", "-p", "no:cacheprovider")
+    result.assert_outcomes(passed=1, errors=1)
+    result.stdout.fnmatch_lines_random([f"*{part}*" for part in words.split("*") if part])
+
+
+def test_a_tidy_test_passes(pytester: pytest.Pytester) -> None:
+    """What is closed in the test counts as closed, also when the loop needs a turn for it."""
+    pytester.makeconftest(CONFTEST)
+    pytester.makepyfile(
+        "import asyncio\n"
+        "async def test_tidy():\n"
+        "    server = await asyncio.start_server(lambda r, w: w.close(), '127.0.0.1', 0)\n"
+        "    reader, writer = await asyncio.open_connection(*server.sockets[0].getsockname())\n"
+        "    await reader.read()\n"
+        "    writer.close()\n"
+        "    server.close()\n"
+    )
+    pytester.runpytest_subprocess("-o", "asyncio_mode=auto", "-p", "no:cacheprovider").assert_outcomes(passed=1)

@@ -1,0 +1,20 @@
+"""Lint, format and types are tests, so that scripts/test alone says everything."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+pytestmark = pytest.mark.quality
+
+ROOT = Path(__file__).parents[2]
+
+
+@pytest.mark.parametrize("command", ["ruff check", "ruff format --check", "mypy"])
+def test_tool_is_content(command: str) -> None:
+    """The tool, set up in pyproject.toml, finds nothing."""
+    done = subprocess.run([sys.executable, "-m", *command.split()], cwd=ROOT, capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stdout + done.stderr
