@@ -1,6 +1,6 @@
 """Where a hub can send messages: `HubClients` with its targets, and the proxies that these return. Room: server.
 
-A proxy knows its target and the lifetime manager, not the hub instance that it came from, so it stays usable after the call.
+A proxy knows its target and the hub's lifetime, not the hub instance that it came from, so it stays usable after the call.
 Spec: server-behaviour.md, "A" rows 18 to 34, "F. Client results".
 """
 
@@ -15,10 +15,9 @@ from typing_extensions import TypeVar
 from signalr_client.server.errors import HubUsageError
 
 if TYPE_CHECKING:
-    from signalr_client.server.lifetime import HubLifetimeManager
-
     from signalr_client.server.groups import Groups
     from signalr_client.server.hub import Hub
+    from signalr_client.server.lifetime import HubLifetime
 
 __all__ = ["C", "ClientProxy", "HubCallerClients", "HubClients", "HubContext", "SingleClientProxy"]
 
@@ -52,7 +51,7 @@ class SingleClientProxy(ClientProxy):
 
     __slots__ = ("_before_invoke", "_connection_id", "_lifetime")
 
-    def __init__(self, lifetime: HubLifetimeManager, connection_id: str, before_invoke: Callable[[], None] | None) -> None:
+    def __init__(self, lifetime: HubLifetime, connection_id: str, before_invoke: Callable[[], None] | None) -> None:
         super().__init__(partial(lifetime.send_connections, (connection_id,)))
         self._lifetime = lifetime
         self._connection_id = connection_id
@@ -99,7 +98,7 @@ class HubClients(Generic[C]):
 
     def __init__(
         self,
-        lifetime: HubLifetimeManager,
+        lifetime: HubLifetime,
         wrap: Wrap | None = None,
         before_invoke: Callable[[], None] | None = None,
     ) -> None:
@@ -183,7 +182,7 @@ class HubCallerClients(HubClients[C]):
 
     def __init__(
         self,
-        lifetime: HubLifetimeManager,
+        lifetime: HubLifetime,
         connection_id: str,
         wrap: Wrap | None = None,
         before_invoke: Callable[[], None] | None = None,

@@ -25,6 +25,7 @@ class ServerConnection(Protocol):
         transport: the one transport that carries it.
         inherent_keep_alive: the transport notices a dead client by itself (Long Polling): no pings, no client timeout.
         text_only: the transport carries text only (Server-Sent Events).
+        binary: whether frames are sent as binary ones; set when the handshake has named the hub protocol.
         user: who it is; `User()` for an anonymous client.
         features: what the hub sees as `HubCallerContext.features`.
         request: the HTTP request that opened the connection (Long Polling: the first poll); None outside HTTP.
@@ -35,6 +36,7 @@ class ServerConnection(Protocol):
     transport: HttpTransportType
     inherent_keep_alive: bool
     text_only: bool
+    binary: bool
     user: User
     features: dict[object, object]
     request: web.Request | None

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from signalr_client.server.lifetime import HubLifetimeManager
+    from signalr_client.server.lifetime import HubLifetime
 
 __all__ = ["Groups"]
 
@@ -19,7 +19,7 @@ class Groups:
 
     __slots__ = ("_lifetime",)
 
-    def __init__(self, lifetime: HubLifetimeManager) -> None:
+    def __init__(self, lifetime: HubLifetime) -> None:
         self._lifetime = lifetime
 
     async def add(self, connection_id: str, group_name: str) -> None:

@@ -9,15 +9,13 @@ import inspect
 import typing
 from collections.abc import Awaitable, Callable, Coroutine
 from types import FunctionType
-from typing import TYPE_CHECKING, Any, Generic, Protocol
+from typing import Any, Generic, Protocol
 
 from signalr_client.core.hub_method import wire_name
 from signalr_client.server.annotations import read_annotations
 from signalr_client.server.clients import ClientProxy, SingleClientProxy, single_clients_only
 from signalr_client.server.errors import HubDefinitionError
-
-if TYPE_CHECKING:
-    from signalr_client.server.hub import Hub
+from signalr_client.server.hub import Hub
 
 __all__ = ["client_protocol_of", "typed_proxy"]
 
@@ -33,8 +31,6 @@ class TypedProxy:
 
 def client_protocol_of(hub_type: type[Hub[Any]]) -> type | None:
     """Return the ChatClient of a class that derives from ``Hub[ChatClient]``, at any distance, or None."""
-    from signalr_client.server.hub import Hub  # here, because hub.py needs this room's clients first
-
     for kind in hub_type.__mro__:
         for base in vars(kind).get("__orig_bases__", ()):
             if typing.get_origin(base) is Hub:
@@ -82,7 +78,8 @@ def _method(client: type, name: str, member: object) -> Callable[..., Coroutine[
         return bound.args[1:]
 
     async def send(self: TypedProxy, *arguments: object, **named: object) -> object:
-        return await self._proxy.send(target, *positional(self, arguments, named))
+        await self._proxy.send(target, *positional(self, arguments, named))
+        return None
 
     async def invoke(self: TypedProxy, *arguments: object, **named: object) -> object:
         if not isinstance(self._proxy, SingleClientProxy):
