@@ -22,6 +22,8 @@ from signalr_client.core.negotiation import (
 from signalr_client.errors import AggregateTransportError, InvalidStateError, NegotiationError, SignalRError, TransportError
 from signalr_client.transports.base import HttpOptions, Transport
 from signalr_client.transports.http import HttpClient
+from signalr_client.transports.long_polling import LongPollingTransport
+from signalr_client.transports.server_sent_events import ServerSentEventsTransport
 from signalr_client.transports.websockets import WebSocketTransport
 from signalr_client.types import HttpTransportType, TransferFormat
 
@@ -29,6 +31,8 @@ __all__ = ["Connected", "Connector"]
 
 _CONNECT: Final[Mapping[HttpTransportType, Callable[[HttpClient, str, TransferFormat], Awaitable[Transport]]]] = {
     HttpTransportType.WEB_SOCKETS: WebSocketTransport.connect,
+    HttpTransportType.SERVER_SENT_EVENTS: ServerSentEventsTransport.connect,
+    HttpTransportType.LONG_POLLING: LongPollingTransport.connect,
 }
 
 
@@ -110,11 +114,7 @@ class Connector:
                 self._log.debug("= %s", candidate)
                 errors.append(candidate)
                 continue
-            connect = _CONNECT.get(candidate)
-            if connect is None:
-                name = candidate.wire_name
-                errors.append(TransportError(f"{name} failed: The transport is not supported by the client.", name))
-                continue
+            connect = _CONNECT[candidate]
             try:
                 if used:
                     response = await self._ask(url)

@@ -19,8 +19,12 @@ from yarl import URL
 from signalr_client.errors import TransportError
 from signalr_client.transports.base import HttpOptions
 from signalr_client.transports.tokens import AccessTokens
+from signalr_client.types import TransferFormat
 
 __all__ = ["HttpClient", "HttpResponse", "explain"]
+
+_EVENT_STREAM: Final = "text/event-stream"
+_CONTENT_TYPES: Final = {TransferFormat.TEXT: "text/plain;charset=UTF-8", TransferFormat.BINARY: "application/octet-stream"}
 
 REQUEST_TIMEOUT: Final = 100.0  # seconds; the TypeScript client's: longer than the 90 s that a server lets a poll wait
 
@@ -85,6 +89,50 @@ class HttpClient:
             response = await self._request(method, url, await self.tokens.fresh(), data, headers)
         return response
 
+    async def post(self, url: str, data: bytes, transport: str, transfer_format: TransferFormat) -> None:
+        """Send *data* as the body of a POST.
+
+        Raises:
+            TransportError: the server did not take it.
+        """
+        answer = await self.request("POST", url, data=data, headers={"Content-Type": _CONTENT_TYPES[transfer_format]})
+        if not 200 <= answer.status < 300:
+            text = f"Response status code does not indicate success: {answer.status} ({answer.reason})."
+            raise TransportError(f"{transport}: the server did not take a message. {text}", transport, answer.status)
+
+    async def poll(self, url: str) -> HttpResponse | None:
+        """Return the answer to one poll, or None when there was none within the time that polls are given.
+
+        Raises:
+            TransportError: the server could not be reached.
+        """
+        try:
+            return await self.request("GET", url)
+        except TransportError as exc:
+            if isinstance(exc.__cause__, TimeoutError) and not isinstance(exc.__cause__, aiohttp.ConnectionTimeoutError):
+                return None
+            raise
+
+    async def event_stream(self, url: str) -> aiohttp.ClientResponse:
+        """Return the answer to a GET of *url* that has begun and does not end, for the caller to read and to close.
+
+        Raises:
+            TransportError: the server could not be reached, refused, or answered with something else.
+        """
+        token, just_asked = await self.tokens.current()
+        response = await self._open_event_stream(url, token)
+        if response.status == 401 and not just_asked and self.tokens.renewable:
+            response.close()
+            response = await self._open_event_stream(url, await self.tokens.fresh())
+        if response.status == 200 and response.content_type == _EVENT_STREAM:
+            return response
+        response.close()
+        if response.status == 200:
+            text = f"The server answered with '{response.content_type}' where an event stream was expected."
+        else:
+            text = f"Response status code does not indicate success: {response.status} ({response.reason})."
+        raise TransportError(f"ServerSentEvents failed: {text}", "ServerSentEvents", response.status)
+
     async def websocket(self, url: str) -> aiohttp.ClientWebSocketResponse[bool]:
         """Return a WebSocket to *url*, with a token asked for now.
 
@@ -114,6 +162,16 @@ class HttpClient:
         if self._owned is not None:
             owned, self._owned = self._owned, None
             await owned.close()
+
+    async def _open_event_stream(self, url: str, token: str | None) -> aiohttp.ClientResponse:
+        headers = self._request_headers(token) | {"Accept": _EVENT_STREAM, "Cache-Control": "no-cache"}
+        try:
+            async with asyncio.timeout(REQUEST_TIMEOUT):
+                return await self.session.get(
+                    url, headers=headers, timeout=aiohttp.ClientTimeout(total=None), **self._network()
+                )
+        except (aiohttp.ClientError, OSError, TimeoutError, ValueError) as exc:
+            raise TransportError(f"ServerSentEvents failed: {explain(exc)}", "ServerSentEvents") from exc
 
     async def _request(
         self, method: str, url: str, token: str | None, data: bytes | None, headers: Mapping[str, str] | None

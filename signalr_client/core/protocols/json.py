@@ -14,6 +14,7 @@ import msgspec
 
 from signalr_client.core.framing import RECORD_SEPARATOR, TextFramer
 from signalr_client.core.messages import UNSET, Completion, HubMessage
+from signalr_client.core.protocols.timestamps import PreciseDatetime
 from signalr_client.errors import BindingError, ProtocolError
 from signalr_client.types import TransferFormat
 
@@ -47,7 +48,7 @@ class JsonHubProtocol:
     transfer_format: Final = TransferFormat.TEXT
 
     def __init__(self) -> None:
-        self._encode = msgspec.json.Encoder(decimal_format="number", enc_hook=_refuse).encode
+        self._encode = msgspec.json.Encoder(decimal_format="number", enc_hook=_other).encode
         self._decode = msgspec.json.Decoder(HubMessage).decode
 
     def __repr__(self) -> str:
@@ -128,6 +129,8 @@ def _json_type(value: object) -> str:
             return "object"
 
 
-def _refuse(value: Any) -> Any:
-    """Tell msgspec that *value* has no JSON form, with a hint for the type that people most often try."""
+def _other(value: Any) -> Any:
+    """Return what msgspec has no JSON form of in one that it has."""
+    if isinstance(value, PreciseDatetime):
+        return value.isoformat()
     raise TypeError(f"a value of type {type(value).__module__}.{type(value).__qualname__} has no JSON form")

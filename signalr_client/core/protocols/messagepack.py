@@ -25,6 +25,7 @@ from signalr_client.core.messages import (
     StreamItem,
 )
 from signalr_client.core.messages import Sequence as SequenceMessage
+from signalr_client.core.protocols.timestamps import PreciseDatetime, decode_precise, may_be_precise, timestamp_extension
 from signalr_client.errors import BindingError, ProtocolError
 from signalr_client.types import Headers, TransferFormat
 
@@ -49,7 +50,7 @@ class MessagePackHubProtocol:
     transfer_format: Final = TransferFormat.BINARY
 
     def __init__(self) -> None:
-        self._encode = msgspec.msgpack.Encoder(enc_hook=_refuse).encode
+        self._encode = msgspec.msgpack.Encoder(enc_hook=_other).encode
         self._decode = msgspec.msgpack.Decoder(list).decode
 
     def __repr__(self) -> str:
@@ -85,6 +86,8 @@ class MessagePackHubProtocol:
         except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError, ValueError, TypeError) as exc:
             # TypeError: a map whose key cannot be hashed; ValueError: a timestamp out of range
             raise ProtocolError(f"Invalid MessagePack message: {exc}") from exc
+        if may_be_precise(record):
+            items = decode_precise(record)
         if not items:
             raise ProtocolError("Reading 'message type' as Int32 failed: the message is an empty array.")
         kind = items[0]
@@ -264,5 +267,8 @@ _READERS: Final[dict[object, Callable[[list[Any]], HubMessage]]] = {
 }
 
 
-def _refuse(value: Any) -> Any:
+def _other(value: Any) -> Any:
+    """Return what msgspec has no MessagePack form of in one that it has."""
+    if isinstance(value, PreciseDatetime):
+        return timestamp_extension(value)
     raise TypeError(f"a value of type {type(value).__module__}.{type(value).__qualname__} has no MessagePack form")

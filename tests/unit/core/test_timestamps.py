@@ -1,0 +1,54 @@
+"""Times finer than a microsecond pass through unharmed. Spec: client-behaviour.md, "H2"."""
+
+from __future__ import annotations
+
+import copy
+import pickle
+from datetime import UTC, datetime
+
+from signalr_client.core.messages import Invocation
+from signalr_client.core.protocols.json import JsonHubProtocol
+from signalr_client.core.protocols.messagepack import MessagePackHubProtocol
+from signalr_client.core.protocols.timestamps import PreciseDatetime
+
+# The time is 2016-04-05, 06:07:08.1234567 UTC; the bytes are those of the official .NET class.
+VECTOR = bytes.fromhex("12960180c0a15491d7ff1d6f32f05703560c90")
+MOMENT = datetime(2016, 4, 5, 6, 7, 8, 123456, tzinfo=UTC)
+
+
+def received() -> PreciseDatetime:
+    """Return the time of the vector as the MessagePack protocol reads it."""
+    message = MessagePackHubProtocol().decode(VECTOR[1:])
+    assert isinstance(message, Invocation)
+    [moment] = message.arguments
+    assert isinstance(moment, PreciseDatetime)
+    return moment
+
+
+def test_a_time_of_dotnet_keeps_its_last_digit() -> None:
+    """It is a datetime like any other, and sends the same bytes back."""
+    moment = received()
+    assert moment == MOMENT
+    assert moment.nanosecond == 700
+    assert MessagePackHubProtocol().encode(Invocation(target="T", arguments=[moment])) == VECTOR
+
+
+def test_it_is_written_to_json_as_dotnet_writes_it() -> None:
+    """Seven decimals and Z."""
+    data = JsonHubProtocol().encode(Invocation(target="T", arguments=[received()]))
+    assert data == b'{"type":1,"target":"T","arguments":["2016-04-05T06:07:08.1234567Z"]}\x1e'
+
+
+def test_copies_and_pickles_keep_it() -> None:
+    """A copy is as precise as its original."""
+    for twin in (copy.copy(received()), copy.deepcopy(received()), pickle.loads(pickle.dumps(received()))):
+        assert (twin, twin.nanosecond) == (MOMENT, 700)
+
+
+def test_a_time_of_whole_microseconds_is_a_plain_datetime() -> None:
+    """Nobody meets the subclass without need."""
+    sent = MessagePackHubProtocol().encode(Invocation(target="T", arguments=[{"at": [MOMENT]}, "\u00ff"]))
+    message = MessagePackHubProtocol().decode(sent[1:])
+    assert isinstance(message, Invocation)
+    assert message.arguments == [{"at": [MOMENT]}, "\u00ff"]
+    assert type(message.arguments[0]["at"][0]) is datetime  # type: ignore[index]  # it is what was sent
