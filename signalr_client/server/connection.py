@@ -29,7 +29,6 @@ class ServerConnection(Protocol):
         user: who it is; `User()` for an anonymous client.
         features: what the hub sees as `HubCallerContext.features`.
         request: the HTTP request that opened the connection (Long Polling: the first poll); None outside HTTP.
-        close_error: what broke the connection, once `receive` has returned None; None after an orderly end.
     """
 
     connection_id: str
@@ -40,7 +39,10 @@ class ServerConnection(Protocol):
     user: User
     features: dict[object, object]
     request: web.Request | None
-    close_error: BaseException | None
+
+    @property
+    def close_error(self) -> BaseException | None:
+        """What broke the connection, once `receive` has returned None; None after an orderly end."""
 
     async def receive(self) -> bytes | None:
         """Return what came next, in pieces of any size, or None when the client's side has ended.

@@ -23,6 +23,10 @@ class Clock:
     name = "clock-service"
 
 
+class InvalidOperationException(Exception):
+    """What the original raises; with detailed errors its name is on the wire."""
+
+
 class Probe:
     """What the tests ask about, shared by all hubs of the server."""
 
@@ -132,7 +136,7 @@ class TestHub(Hub):
     # errors
 
     def ThrowException(self, message: str) -> None:
-        raise RuntimeError(message)
+        raise InvalidOperationException(message)
 
     def ThrowHubException(self, message: str) -> None:
         raise HubException(message)
@@ -436,7 +440,7 @@ async def pause(milliseconds: int) -> None:
     """Wait, as the original's Task.Delay does: the time is the client's wish, not a test's."""
     loop = asyncio.get_running_loop()
     waited = loop.create_future()
-    timer = loop.call_later(milliseconds / 1000, lambda: waited.done() or waited.set_result(None))
+    timer = loop.call_later(milliseconds / 1000, waited.set_result, None)
     try:
         await waited
     finally:
