@@ -83,11 +83,11 @@ class MessagePackHubProtocol:
         """
         try:
             items: list[Any] = self._decode(record)
+            if may_be_precise(record):
+                items = decode_precise(record)
         except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError, ValueError, TypeError) as exc:
             # TypeError: a map whose key cannot be hashed; ValueError: a timestamp out of range
             raise ProtocolError(f"Invalid MessagePack message: {exc}") from exc
-        if may_be_precise(record):
-            items = decode_precise(record)
         if not items:
             raise ProtocolError("Reading 'message type' as Int32 failed: the message is an empty array.")
         kind = items[0]

@@ -53,7 +53,7 @@ def may_be_precise(record: bytes) -> bool:
 
 def decode_precise(record: bytes) -> list[Any]:
     """Return what *record* holds, its finest times as `PreciseDatetime`; it was decoded once already, so it is well formed."""
-    items = msgpack.unpackb(record, timestamp=0, strict_map_key=False)
+    items = msgpack.unpackb(record, timestamp=0, strict_map_key=False, ext_hook=msgspec.msgpack.Ext)
     return cast("list[Any]", _with_datetimes(items))
 
 
@@ -75,7 +75,5 @@ def _with_datetimes(value: Any) -> Any:
             moment = _EPOCH + timedelta(seconds=value.seconds, microseconds=value.nanoseconds // 1000)
             rest = value.nanoseconds % 1000
             return PreciseDatetime.of(moment, rest) if rest else moment
-        case msgpack.ExtType():
-            return msgspec.msgpack.Ext(value.code, value.data)
         case _:
             return value
