@@ -1,0 +1,48 @@
+"""Another name on the wire."""
+
+from __future__ import annotations
+
+import pytest
+
+from signalr_client.core.hub_method import hub_method, wire_name
+
+
+def test_a_method_gets_another_name_and_stays_itself() -> None:
+    def method() -> int:
+        return 1
+
+    assert hub_method("renamed-method")(method) is method
+    assert wire_name(method) == "renamed-method"
+    assert method() == 1
+
+
+def test_a_method_without_another_name_has_none() -> None:
+    assert wire_name(lambda: None) is None
+    assert wire_name(None) is None
+
+
+def test_a_subclass_inherits_the_name() -> None:
+    class Parent:
+        @hub_method("x")
+        def method(self) -> None: ...
+
+    class Child(Parent):
+        pass
+
+    assert wire_name(Child.method) == wire_name(Child().method) == "x"
+
+
+def test_an_override_has_its_own_name() -> None:
+    class Parent:
+        @hub_method("x")
+        def method(self) -> None: ...
+
+    class Child(Parent):
+        def method(self) -> None: ...
+
+    assert wire_name(Child.method) is None
+
+
+def test_an_empty_name_is_refused() -> None:
+    with pytest.raises(ValueError, match="must not be empty"):
+        hub_method("")

@@ -1,0 +1,71 @@
+"""The table of states, and the picture of it."""
+
+from __future__ import annotations
+
+from typing import Final
+
+import pytest
+
+from signalr_client.core import state
+from signalr_client.core.state import TRANSITIONS, Trigger, advance
+from signalr_client.errors import InvalidStateError
+from signalr_client.types import HubConnectionState as State
+
+ILLEGAL: Final = [(here, trigger) for here in State for trigger in Trigger if (here, trigger) not in TRANSITIONS]
+
+
+def picture() -> str:
+    """Return the table as the module's docstring shows it."""
+    width = max(len(f"{here.name} --{trigger.name}") for here, trigger in TRANSITIONS) + 3
+    return "\n".join(
+        f"    {f'{here.name} --{trigger.name}'.ljust(width, '-')}> {there.name}"
+        for (here, trigger), there in TRANSITIONS.items()
+    )
+
+
+def test_the_picture_shows_the_table() -> None:
+    _title, shown, _rest = (state.__doc__ or "").split("\n\n", 2)
+    assert shown == picture()
+
+
+@pytest.mark.parametrize(("here", "trigger"), TRANSITIONS)
+def test_a_way_that_is_in_the_table_is_open(here: State, trigger: Trigger) -> None:
+    assert advance(here, trigger) is TRANSITIONS[here, trigger]
+
+
+@pytest.mark.parametrize(("here", "trigger"), ILLEGAL)
+def test_a_way_that_is_not_in_the_table_is_closed(here: State, trigger: Trigger) -> None:
+    with pytest.raises(InvalidStateError) as caught:
+        advance(here, trigger)
+    assert (caught.value.action, caught.value.state) == (trigger.value, here.value)
+    assert str(caught.value).endswith(f"(The connection is {here.value.lower()}.)")
+    assert caught.value.__cause__ is None
+
+
+def test_start_twice_is_told_in_the_official_words() -> None:
+    with pytest.raises(InvalidStateError) as caught:
+        advance(State.CONNECTED, Trigger.START)
+    assert str(caught.value) == (
+        "The HubConnection cannot be started if it is not in the Disconnected state. (The connection is connected.)"
+    )
+
+
+def test_only_a_disconnected_connection_can_be_started() -> None:
+    assert [here for here, trigger in TRANSITIONS if trigger is Trigger.START] == [State.DISCONNECTED]
+
+
+def test_every_state_but_disconnected_can_end() -> None:
+    assert {here for here, trigger in TRANSITIONS if trigger is Trigger.CLOSED} == set(State) - {State.DISCONNECTED}
+
+
+def test_every_state_can_be_reached_and_left() -> None:
+    assert {here for here, _ in TRANSITIONS} == set(State)
+    assert set(TRANSITIONS.values()) == set(State)
+
+
+def test_a_connection_that_never_opened_does_not_reconnect() -> None:
+    assert (State.CONNECTING, Trigger.LOST) not in TRANSITIONS
+
+
+def test_after_stop_there_is_no_way_but_out() -> None:
+    assert [trigger for here, trigger in TRANSITIONS if here is State.DISCONNECTING] == [Trigger.CLOSED]

@@ -1,0 +1,144 @@
+"""Every exception of the package: its place in the tree, its text, and the way through pickle."""
+
+from __future__ import annotations
+
+import copy
+import pickle
+from typing import Final
+
+import pytest
+
+from signalr_client import errors
+from signalr_client.errors import (
+    AggregateTransportError,
+    BindingError,
+    ConnectionClosedError,
+    HandshakeError,
+    HubException,
+    InvalidStateError,
+    NegotiationError,
+    ProtocolError,
+    ServerTimeoutError,
+    SignalRError,
+    TransportError,
+)
+
+NOT_ACTIVE: Final = "method cannot be called if the connection is not active."
+
+SAMPLES: Final[list[tuple[SignalRError, str]]] = [
+    (SignalRError("it broke"), "it broke"),
+    (NegotiationError("it broke"), "it broke"),
+    (NegotiationError("it broke", "http://host/hub"), "it broke (http://host/hub)"),
+    (NegotiationError("it broke", status=404), "it broke (status 404)"),
+    (NegotiationError("it broke", "http://host/hub", 401), "it broke (http://host/hub, status 401)"),
+    (HandshakeError("it broke"), "it broke"),
+    (TransportError("WebSockets failed: it broke", "WebSockets", 404), "WebSockets failed: it broke"),
+    (TransportError("it broke"), "it broke"),
+    (
+        AggregateTransportError([TransportError("WebSockets failed: no", "WebSockets"), OSError("cable")]),
+        "Unable to connect to the server with any of the available transports. (WebSockets failed: no) (cable)",
+    ),
+    (AggregateTransportError([]), "Unable to connect to the server with any of the available transports."),
+    (ConnectionClosedError(), "The underlying connection was closed."),
+    (ConnectionClosedError("it broke"), "it broke"),
+    (
+        ServerTimeoutError(30.0, 31.26),
+        (
+            "Server timeout (30000.00ms) elapsed without receiving a message from the server. The last one came 31.3 s ago;"
+            " set the server timeout to at least twice the server's KeepAliveInterval, or check the network."
+        ),
+    ),
+    (HubException(), ""),
+    (HubException("it broke"), "it broke"),
+    (BindingError("it broke"), "it broke"),
+    (InvalidStateError("invoke", "Disconnected"), f"The 'invoke' {NOT_ACTIVE} (The connection is disconnected.)"),
+    (InvalidStateError("start", "Connected", "Not now."), "Not now. (The connection is connected.)"),
+    (ProtocolError("it broke"), "it broke"),
+]
+each_sample = pytest.mark.parametrize(("error", "text"), SAMPLES, ids=[type(error).__name__ for error, _ in SAMPLES])
+
+
+def shown(error: BaseException) -> object:
+    """Return what can be compared of an error: exceptions are equal to themselves only."""
+    data = {name: value for name, value in vars(error).items() if name != "errors"}
+    nested = [shown(inner) for inner in getattr(error, "errors", ())]
+    return type(error), str(error), data, nested
+
+
+def test_every_exception_has_a_sample() -> None:
+    assert {type(error).__name__ for error, _ in SAMPLES} == set(errors.__all__)
+
+
+@each_sample
+def test_text(error: SignalRError, text: str) -> None:
+    assert str(error) == text
+
+
+@each_sample
+@pytest.mark.parametrize("protocol", range(pickle.HIGHEST_PROTOCOL + 1))
+def test_an_error_can_be_pickled(error: SignalRError, text: str, protocol: int) -> None:
+    again = pickle.loads(pickle.dumps(error, protocol))
+    assert shown(again) == shown(error)
+    assert str(again) == text
+
+
+@each_sample
+def test_an_error_can_be_copied(error: SignalRError, text: str) -> None:
+    assert shown(copy.copy(error)) == shown(copy.deepcopy(error)) == shown(error)
+
+
+@each_sample
+def test_an_error_shows_all_that_it_was_made_of(error: SignalRError, text: str) -> None:
+    again = type(error)(*error.args)
+    assert shown(again) == shown(error)
+    assert repr(again) == repr(error)
+
+
+@pytest.mark.parametrize(
+    ("error", "attributes"),
+    [
+        (NegotiationError("m", "u", 404), {"message": "m", "url": "u", "status": 404}),
+        (NegotiationError("m"), {"message": "m", "url": "", "status": None}),
+        (TransportError("m", "WebSockets", 503), {"message": "m", "transport": "WebSockets", "status": 503}),
+        (TransportError("m"), {"message": "m", "transport": "", "status": None}),
+        (ConnectionClosedError("r"), {"reason": "r"}),
+        (
+            ServerTimeoutError(0.25, 1.0),
+            {
+                "server_timeout": 0.25,
+                "idle": 1.0,
+                "reason": "Server timeout (250.00ms) elapsed without receiving a message from the server.",
+            },
+        ),
+        (HubException("m"), {"message": "m"}),
+        (InvalidStateError("stop", "Connecting"), {"action": "stop", "state": "Connecting"}),
+    ],
+)
+def test_data_is_kept_in_attributes(error: SignalRError, attributes: dict[str, object]) -> None:
+    assert {name: getattr(error, name) for name in attributes} == attributes
+
+
+def test_the_reasons_of_an_aggregate_are_kept() -> None:
+    reasons = [TransportError("a"), TransportError("b")]
+    error = AggregateTransportError(reasons)
+    assert error.errors == tuple(reasons)
+    reasons.clear()
+    assert len(error.errors) == 2
+
+
+@pytest.mark.parametrize("name", sorted(set(errors.__all__) - {"SignalRError"}))
+def test_one_except_clause_catches_everything(name: str) -> None:
+    assert issubclass(getattr(errors, name), SignalRError)
+
+
+def test_a_server_timeout_is_a_closed_connection() -> None:
+    assert issubclass(ServerTimeoutError, ConnectionClosedError)
+
+
+def test_a_failed_method_is_not_a_closed_connection() -> None:
+    assert not issubclass(HubException, ConnectionClosedError)
+
+
+@pytest.mark.parametrize("name", errors.__all__)
+def test_every_exception_says_what_it_is(name: str) -> None:
+    assert getattr(errors, name).__doc__
