@@ -6,6 +6,7 @@ Spec: client-behaviour.md, "A6. Fixed headers and user agent", "C. Access tokens
 from __future__ import annotations
 
 import asyncio
+import io
 import platform
 import ssl
 from collections.abc import Mapping
@@ -25,6 +26,8 @@ __all__ = ["HttpClient", "HttpResponse", "explain"]
 
 _EVENT_STREAM: Final = "text/event-stream"
 _CONTENT_TYPES: Final = {TransferFormat.TEXT: "text/plain;charset=UTF-8", TransferFormat.BINARY: "application/octet-stream"}
+
+_LARGE: Final = 2**19  # bytes from which on aiohttp should send a body in pieces, so that the event loop gets its turns
 
 REQUEST_TIMEOUT: Final = 100.0  # seconds; the TypeScript client's: longer than the 90 s that a server lets a poll wait
 
@@ -180,7 +183,7 @@ class HttpClient:
             async with self.session.request(
                 method,
                 url,
-                data=data,
+                data=io.BytesIO(data) if data is not None and len(data) > _LARGE else data,
                 headers=self._request_headers(token) | dict(headers or {}),
                 timeout=aiohttp.ClientTimeout(total=REQUEST_TIMEOUT),
                 **self._network(),
