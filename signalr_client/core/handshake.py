@@ -90,12 +90,13 @@ def _request_trouble(text: bytes, exc: Exception) -> str:
     if not isinstance(members, dict):
         kind = {list: "Array", str: "String", bool: "Boolean", type(None): "Null"}.get(type(members), "Number")
         return f"Unexpected JSON Token Type '{kind}'. Expected a JSON Object."
+    if "protocol" in members and not isinstance(members["protocol"], str):
+        return "Expected 'protocol' to be of type String."
     for member in ("protocol", "version"):
         if member not in members:
             shown = text.decode(errors="replace")
             return f"Missing required property '{member}'. Message content: {shown}"
-    wrong, wanted = ("version", "Number") if isinstance(members["protocol"], str) else ("protocol", "String")
-    return f"Expected '{wrong}' to be of type {wanted}."
+    return "Expected 'version' to be of type Number."
 
 
 _encode: Final = msgspec.json.Encoder().encode

@@ -89,7 +89,7 @@ class Ping(_Message, frozen=True, kw_only=True, tag=6):
 class Close(_Message, frozen=True, kw_only=True, tag=7):
     """Type 7: the connection ends here; ``allow_reconnect`` says whether an automatic reconnect is welcome."""
 
-    error: str | None | UnsetType = UNSET
+    error: str | None | UnsetType = UNSET  # null is read, because some servers write it, and never written
     allow_reconnect: bool = False
 
 

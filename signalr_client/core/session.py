@@ -6,7 +6,7 @@ Theory of operation
 -------------------
 A session is one physical connection and is thrown away with it. It is in one of three phases:
 
-    HANDSHAKE --the other side's handshake--> OPEN --error, or Close in or out--> ENDED
+    HANDSHAKE --the other side's handshake--> OPEN --error, or a Close that came--> ENDED
     HANDSHAKE --error--> ENDED
 
 - `receive` takes what came from the transport, splits it, decodes it and returns what the caller has to act on. Ping, Ack and
@@ -215,7 +215,8 @@ class HubSession:
             return
         options = self.options
         if self.phase is Phase.HANDSHAKE:
-            self._refuse_handshake("Handshake was canceled.", now)
+            waited = options.handshake_timeout or 0.0
+            self._give_up_handshake(f"The handshake timed out after {waited:g} seconds.", now)
             return
         if self._pings and options.peer_timeout is not None and now - self._received >= options.peer_timeout:
             self._fail(self._silence(options.peer_timeout, now - self._received))
@@ -231,7 +232,7 @@ class HubSession:
         parts = handshake.split_handshake(self._handshake)
         limit = self.options.max_message_size
         if limit is not None and (len(parts[0]) + 1 if parts else len(self._handshake)) > limit:
-            self._refuse_handshake("Handshake was canceled.", now)
+            self._give_up_handshake(f"The server's handshake response is longer than max_message_size, {limit} bytes.", now)
             return None
         if parts is None:
             return None
@@ -282,14 +283,17 @@ class HubSession:
             return True
         return False
 
-    def _refuse_handshake(self, reason: str, now: float) -> None:
-        """End a handshake: a server tells its client why, a client has only waited."""
+    def _give_up_handshake(self, reason: str, now: float) -> None:
+        """End a handshake that takes too long, or too much: a client says *reason*, a server what ASP.NET Core says for both."""
         if self.role is Role.SERVER:
-            self._queue(handshake.encode_response(reason), now)
-            self._fail(HandshakeError(reason))
+            self._refuse_handshake("Handshake was canceled.", now)
         else:
-            timeout = self.options.handshake_timeout or 0.0
-            self._fail(HandshakeError(f"The handshake timed out after {timeout:g} seconds."))
+            self._fail(HandshakeError(reason))
+
+    def _refuse_handshake(self, reason: str, now: float) -> None:
+        """End a handshake and tell the client why."""
+        self._queue(handshake.encode_response(reason), now)
+        self._fail(HandshakeError(reason))
 
     def _keep(self, message: object) -> None:
         """Act on a message that is the session's own."""

@@ -110,7 +110,14 @@ class CallQueue:
 
     async def wait_room(self) -> None:
         """Return when the client may go on."""
-        while self.full:
+        await self._wait_shorter_than(MAX_WAITING)
+
+    async def wait_begun(self) -> None:
+        """Return when every call has begun."""
+        await self._wait_shorter_than(1)
+
+    async def _wait_shorter_than(self, length: int) -> None:
+        while len(self._waiting) >= length:
             self._room.clear()
             await self._room.wait()
 

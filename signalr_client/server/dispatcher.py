@@ -120,6 +120,10 @@ class Dispatcher:
         if waits_for is not None:
             await waits_for.wait_room()
 
+    async def wait_begun(self) -> None:
+        """Return when every call that came has begun."""
+        await self._queue.wait_begun()
+
     def _receive_completion(self, completion: Completion) -> None:
         if self._hub.lifetime.take_answer(self._caller, completion):
             return

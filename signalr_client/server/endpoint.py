@@ -8,6 +8,7 @@ Spec: server-behaviour.md, "C. Handshake", "E. Timers, limits, Close" (the table
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import logging
 from collections.abc import Coroutine
 from typing import TYPE_CHECKING, Any
@@ -17,6 +18,7 @@ from signalr_client.errors import HubException
 from signalr_client.server.caller import Caller, Ending
 from signalr_client.server.dispatcher import Dispatcher
 from signalr_client.server.hub import HubCallerContext
+from signalr_client.types import seconds
 
 if TYPE_CHECKING:
     from signalr_client.server.authorization import AuthorizeRequirement
@@ -112,8 +114,11 @@ class HubEndpoint:
                 connecting.add_done_callback(caller.refuse_unless_accepted)
             for message in messages:
                 if isinstance(message, Close):
-                    error = HubException(message.error) if message.error else None
-                    caller.end(Ending(Close(), error))
+                    # what the client sent before its goodbye still counts; one call that never ends does not hold it for ever
+                    with contextlib.suppress(TimeoutError):
+                        async with asyncio.timeout(seconds(self.options.disconnect_timeout)):
+                            await dispatcher.wait_begun()
+                    caller.end(Ending(Close(), HubException(message.error) if message.error else None))
                     return
                 await self._handle(caller, dispatcher, message)
         caller.receive_end()

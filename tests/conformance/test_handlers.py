@@ -358,7 +358,7 @@ async def test_a_handler_that_is_asked_may_ask_back(hubs: Hubs) -> None:
 
         @connection.on("Q")
         async def answer(question: str) -> str:
-            return await connection.invoke("Echo", f"{question} twice")
+            return await connection.invoke("Echo", f"{question} twice", result_type=str)
 
         await connection.invoke("SendToCaller", "Block", "")
         assert await connection.invoke("AskCaller", "Q", "once or") == "once or twice"

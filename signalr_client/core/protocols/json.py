@@ -13,7 +13,7 @@ from typing import Any, Final
 import msgspec
 
 from signalr_client.core.framing import RECORD_SEPARATOR, TextFramer
-from signalr_client.core.messages import UNSET, Completion, HubMessage
+from signalr_client.core.messages import UNSET, CancelInvocation, Completion, HubMessage, StreamInvocation
 from signalr_client.core.protocols.timestamps import PreciseDatetime
 from signalr_client.errors import BindingError, ProtocolError
 from signalr_client.types import TransferFormat
@@ -34,6 +34,9 @@ _MEMBERS: Final[dict[int, dict[str, str]]] = {
     9: {"sequenceId": "number"},
 }
 """The members that each message type must have, with the JSON type of each ("" for any)."""
+
+
+_NEEDS_ID: Final = frozenset({StreamInvocation, CancelInvocation})
 
 
 class JsonHubProtocol:
@@ -66,9 +69,12 @@ class JsonHubProtocol:
             BindingError: a value has no JSON form; the text names its type.
         """
         try:
-            return self._encode(message) + RECORD_SEPARATOR
+            data = self._encode(message)
+            if b"NaN" in data or b"Infinity" in data:  # a Decimal may be one of them, JSON has no word for it
+                msgspec.json.decode(data)
         except (TypeError, ValueError, RecursionError) as exc:
             raise BindingError(f"Cannot send {type(message).__name__} as JSON: {exc}") from exc
+        return data + RECORD_SEPARATOR
 
     def decode(self, record: bytes) -> HubMessage | None:
         """Return the message of one record, or None for a message type that is not known.
@@ -83,6 +89,8 @@ class JsonHubProtocol:
             return None
         if type(message) is Completion and message.error and message.result is not UNSET:
             raise ProtocolError("The 'error' and 'result' properties are mutually exclusive.")
+        if type(message) in _NEEDS_ID and not message.invocation_id:  # type: ignore[union-attr]  # these have one
+            raise ProtocolError("Missing required property 'invocationId'.")
         return message
 
 

@@ -42,7 +42,8 @@ class MessagePackHubProtocol:
     """Hub messages as MessagePack arrays behind their length.
 
     Python's own types and dataclasses, msgspec Structs, attrs classes, `datetime` (as a timestamp), `UUID`, `Decimal` and `Enum`
-    can be sent. What is received is plain: dict, list, str, int, float, bool, bytes, `datetime` and None.
+    can be sent. What is received is plain: dict, list, str, int, float, bool, bytes, `datetime` and None; an extension that is not
+    known is a `msgspec.msgpack.Ext`.
     """
 
     name: Final = "messagepack"
@@ -82,27 +83,32 @@ class MessagePackHubProtocol:
             ProtocolError: the record is not MessagePack, or an item is missing or of the wrong type.
         """
         try:
-            items: list[Any] = self._decode(record)
-            if may_be_precise(record):
-                items = decode_precise(record)
+            items = _decode_times(record) if may_be_precise(record) else None
+            if items is None:
+                items = self._decode(record)
         except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError, ValueError, TypeError) as exc:
             # TypeError: a map whose key cannot be hashed; ValueError: a timestamp out of range
             raise ProtocolError(f"Invalid MessagePack message: {exc}") from exc
         if not items:
             raise ProtocolError("Reading 'message type' as Int32 failed: the message is an empty array.")
         kind = items[0]
-        try:
-            read = _READERS.get(kind)
-        except TypeError:
-            read = None
-        if read is None:
-            if isinstance(kind, int) and not isinstance(kind, bool):
-                return None
+        if type(kind) is not int:
             raise ProtocolError(f"Reading 'message type' as Int32 failed: it is {type(kind).__name__}.")
+        read = _READERS.get(kind)
+        if read is None:
+            return None
         try:
             return read(items)
         except IndexError as exc:
             raise ProtocolError(f"A message of type {kind} with {len(items)} items is too short.") from exc
+
+
+def _decode_times(record: bytes) -> list[Any] | None:
+    """Return what *record* holds with its times to the last digit; None if it takes msgspec to read it, or to say what is wrong."""
+    try:
+        return decode_precise(record)
+    except (ValueError, TypeError, OverflowError, RecursionError):
+        return None
 
 
 def _items(message: HubMessage) -> tuple[object, ...]:
@@ -175,9 +181,11 @@ def _headers(items: Sequence[Any]) -> Headers | msgspec.UnsetType:
 
 def _stream_ids(items: Sequence[Any], index: int = 5) -> list[str] | msgspec.UnsetType:
     """Return the stream ids; the TypeScript client leaves the item out when there are none."""
-    if len(items) <= index or not items[index]:
+    if len(items) <= index or items[index] is None:
         return UNSET
     stream_ids = _item(items, index, "streamIds", list)
+    if not stream_ids:
+        return UNSET
     for stream_id in stream_ids:
         if not isinstance(stream_id, str) or not stream_id:
             raise ProtocolError(f"Reading 'streamIds' as an array of strings failed at {stream_id!r}.")
@@ -254,7 +262,7 @@ def _read_sequence(items: list[Any]) -> SequenceMessage:
     return SequenceMessage(sequence_id=_item(items, 1, "sequenceId", int))
 
 
-_READERS: Final[dict[object, Callable[[list[Any]], HubMessage]]] = {
+_READERS: Final[dict[int, Callable[[list[Any]], HubMessage]]] = {
     1: _read_invocation,
     2: _read_stream_item,
     3: _read_completion,

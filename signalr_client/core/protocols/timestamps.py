@@ -24,7 +24,7 @@ _MARKS: Final = (b"\xd7\xff", b"\xc7\x0c\xff")
 class PreciseDatetime(datetime):
     """A datetime with a rest of ``nanosecond`` (0 to 999) behind its microseconds, as pandas names it; arithmetic drops the rest."""
 
-    nanosecond: int
+    nanosecond: int = 0
 
     @classmethod
     def of(cls, moment: datetime, nanosecond: int) -> Self:
@@ -52,7 +52,11 @@ def may_be_precise(record: bytes) -> bool:
 
 
 def decode_precise(record: bytes) -> list[Any]:
-    """Return what *record* holds, its finest times as `PreciseDatetime`; it was decoded once already, so it is well formed."""
+    """Return what *record* holds, its finest times as `PreciseDatetime`.
+
+    Raises:
+        ValueError, TypeError: it holds something that only msgspec can read, or that nobody can.
+    """
     items = msgpack.unpackb(record, timestamp=0, strict_map_key=False, ext_hook=msgspec.msgpack.Ext)
     return cast("list[Any]", _with_datetimes(items))
 

@@ -279,3 +279,15 @@ def test_a_value_that_holds_itself_is_a_binding_error() -> None:
     value.append(value)
     with pytest.raises(BindingError, match="recursion"):
         PROTOCOL.encode(StreamItem(invocation_id="1", item=value))
+
+
+@pytest.mark.parametrize("value", [Decimal("NaN"), Decimal("Infinity"), [Decimal("-Infinity")]])
+def test_a_number_that_json_has_no_word_for_is_a_binding_error(value: object) -> None:
+    """Written all the same, it would end the connection."""
+    with pytest.raises(BindingError, match="Cannot send Invocation as JSON"):
+        JsonHubProtocol().encode(Invocation(target="T", arguments=[value]))
+
+
+def test_the_words_for_such_numbers_may_be_sent_as_text() -> None:
+    """They are letters like any others."""
+    assert JsonHubProtocol().encode(Invocation(target="T", arguments=["NaN", "Infinity"])).endswith(b'["NaN","Infinity"]}\x1e')

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import copy
 import pickle
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 
-from signalr_client.core.messages import Invocation
+from signalr_client.core.messages import Invocation, StreamItem
 from signalr_client.core.protocols.json import JsonHubProtocol
 from signalr_client.core.protocols.messagepack import MessagePackHubProtocol
 from signalr_client.core.protocols.timestamps import PreciseDatetime
@@ -52,3 +52,27 @@ def test_a_time_of_whole_microseconds_is_a_plain_datetime() -> None:
     assert isinstance(message, Invocation)
     assert message.arguments == [{"at": [MOMENT]}, "\u00ff"]
     assert type(message.arguments[0]["at"][0]) is datetime  # type: ignore[index]  # it is what was sent
+
+
+def test_the_last_moment_of_dotnet_is_read() -> None:
+    """DateTime.MaxValue: 100 ns before the year 10000; the bytes are those of the official .NET class."""
+    message = MessagePackHubProtocol().decode(bytes.fromhex("960180c0a15491c70cff3b9ac99c0000003afff4417f90"))
+    assert isinstance(message, Invocation)
+    [moment] = message.arguments
+    assert isinstance(moment, PreciseDatetime)
+    assert (moment.isoformat(), moment.nanosecond) == ("9999-12-31T23:59:59.9999999Z", 900)
+
+
+def test_what_is_made_of_it_is_a_time_like_any_other() -> None:
+    """Arithmetic drops the rest."""
+    later = received() + timedelta(days=1)
+    assert later == MOMENT + timedelta(days=1)
+    assert "123456" in str(later)
+    assert b"08.1234560Z" in JsonHubProtocol().encode(Invocation(target="T", arguments=[later]))
+
+
+def test_bytes_that_only_look_like_a_time_do_no_harm() -> None:
+    """A map with an array as its key, beside the two bytes that a fine time begins with."""
+    message = MessagePackHubProtocol().decode(bytes.fromhex("940280a131829001a161c402d7ff"))
+    assert isinstance(message, StreamItem)
+    assert message.item == {(): 1, "a": b"\xd7\xff"}

@@ -1,0 +1,286 @@
+"""Automatic reconnect. Spec: client-behaviour.md, "F. Automatic reconnect"."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Awaitable, Callable
+
+import pytest
+import tenacity
+
+from signalr_client import (
+    ConnectionClosedError,
+    HubConnection,
+    HubConnectionState,
+    InvalidStateError,
+    NegotiationError,
+    RetryContext,
+)
+from tests.support.hubs import Hubs
+
+State = HubConnectionState
+Lose = Callable[[HubConnection], Awaitable[None]]
+
+# The client's own server timeout: short enough for a test, and a loss on every transport but Long Polling, which has none.
+SHORT = 0.2
+
+
+class Events:
+    """The events of a connection in the order in which they were seen, each with the state at that time."""
+
+    def __init__(self, connection: HubConnection) -> None:
+        self.seen: list[tuple[str, object, State]] = []
+        self.reconnected = asyncio.Event()
+        self.closed = asyncio.Event()
+        self._connection = connection
+        connection.on_reconnecting(lambda error: self._add("reconnecting", error))
+        connection.on_reconnected(lambda connection_id: self._add("reconnected", connection_id))
+        connection.on_close(lambda error: self._add("closed", error))
+
+    @property
+    def names(self) -> list[str]:
+        """The events without the rest."""
+        return [name for name, _, _ in self.seen]
+
+    def _add(self, name: str, argument: object) -> None:
+        self.seen.append((name, argument, self._connection.state))
+        if name == "reconnected":
+            self.reconnected.set()
+        elif name == "closed":
+            self.closed.set()
+
+
+@pytest.fixture
+def lose(hubs: Hubs) -> Lose:
+    """A way to lose a connection from outside: its socket is cut without a word."""
+    if hubs.transport_name == "lp":
+        pytest.skip("a poll that is cut is polled again: Long Polling is not lost with a socket")
+
+    async def abort(connection: HubConnection) -> None:
+        await connection.send("AbortHttp")
+
+    return abort
+
+
+async def test_a_lost_connection_comes_back(hubs: Hubs, lose: Lose) -> None:
+    """Events in their order, a new connection id, handlers as they were."""
+    connection = hubs.builder().with_automatic_reconnect([0]).build()
+    events, got = Events(connection), asyncio.Event()
+    connection.on("M", lambda _: got.set())
+    async with asyncio.timeout(10):
+        await connection.start()
+        first = connection.connection_id
+        await lose(connection)
+        await events.reconnected.wait()
+        assert connection.connection_id not in (first, None)
+        await connection.invoke("SendToCaller", "M", "")
+        await got.wait()
+        second = connection.connection_id
+        await connection.stop()
+    (one, error, state), *rest = events.seen
+    assert (one, state) == ("reconnecting", State.RECONNECTING)
+    assert isinstance(error, ConnectionClosedError)
+    assert rest == [("reconnected", second, State.CONNECTED), ("closed", None, State.DISCONNECTED)]
+
+
+async def test_calls_that_wait_fail_when_the_connection_is_lost(hubs: Hubs, lose: Lose) -> None:
+    """They are not tried again: the server may have run them."""
+    connection = hubs.builder().with_automatic_reconnect([0]).build()
+    events = Events(connection)
+    async with asyncio.timeout(10):
+        await connection.start()
+        call = asyncio.create_task(connection.invoke("Delay", 60_000))
+        numbers = connection.stream("Counter", 100_000, 1)
+        await anext(numbers)
+        await lose(connection)
+        with pytest.raises(ConnectionClosedError):
+            await call
+        with pytest.raises(ConnectionClosedError):
+            async for _ in numbers:
+                pass
+        await events.reconnected.wait()
+        assert await connection.invoke("Add", 1, 2) == 3
+        await connection.stop()
+
+
+async def test_without_a_policy_a_lost_connection_is_closed(hubs: Hubs, lose: Lose) -> None:
+    """With the error that ended it."""
+    connection = hubs.connection()
+    events = Events(connection)
+    async with asyncio.timeout(10):
+        await connection.start()
+        await lose(connection)
+        with pytest.raises(ConnectionClosedError):
+            await connection.wait_closed()
+        await connection.stop()
+    assert events.names == ["closed"]
+    assert isinstance(events.seen[0][1], ConnectionClosedError)
+
+
+async def test_a_policy_that_names_no_delay_closes_without_a_reconnecting_event(hubs: Hubs, lose: Lose) -> None:
+    """It was asked once, with what ended the connection."""
+    contexts: list[RetryContext] = []
+
+    class Never:
+        """Gives up at once."""
+
+        def next_retry_delay(self, retry_context: RetryContext) -> None:
+            """Name no delay."""
+            contexts.append(retry_context)
+
+    connection = hubs.builder().with_automatic_reconnect(Never()).build()
+    events = Events(connection)
+    async with asyncio.timeout(10):
+        await connection.start()
+        await lose(connection)
+        await events.closed.wait()
+        await connection.stop()
+    assert events.names == ["closed"]
+    [context] = contexts
+    assert context.previous_retry_count == 0
+    assert context.retry_reason is events.seen[0][1]
+
+
+async def test_a_policy_may_be_async(hubs: Hubs, lose: Lose) -> None:
+    """It can look things up before it answers."""
+
+    class Patient:
+        """Waits for its turn."""
+
+        async def next_retry_delay(self, retry_context: RetryContext) -> float | None:
+            """Name no time at all, for the first three."""
+            await asyncio.sleep(0)
+            return 0 if retry_context.previous_retry_count < 3 else None
+
+    connection = hubs.builder().with_automatic_reconnect(Patient()).build()
+    events = Events(connection)
+    async with asyncio.timeout(10):
+        await connection.start()
+        await lose(connection)
+        await events.reconnected.wait()
+        await connection.stop()
+
+
+async def test_a_policy_that_raises_gives_up(hubs: Hubs, lose: Lose, caplog: pytest.LogCaptureFixture) -> None:
+    """The loss stays the error; the policy's is logged."""
+
+    class Broken:
+        """Is wrong."""
+
+        def next_retry_delay(self, retry_context: RetryContext) -> float:
+            """Fail."""
+            raise ArithmeticError("mine")
+
+    connection = hubs.builder().with_automatic_reconnect(Broken()).build()
+    events = Events(connection)
+    async with asyncio.timeout(10):
+        await connection.start()
+        await lose(connection)
+        await events.closed.wait()
+        await connection.stop()
+    assert events.names == ["closed"]
+    assert isinstance(events.seen[0][1], ConnectionClosedError)
+    assert "the retry policy raised an error" in caplog.text
+
+
+async def test_a_tenacity_wait_is_a_policy(hubs: Hubs, lose: Lose) -> None:
+    """With everything that tenacity can do."""
+    connection = hubs.builder().with_automatic_reconnect(tenacity.wait_random_exponential(multiplier=0.001)).build()
+    events = Events(connection)
+    async with asyncio.timeout(10):
+        await connection.start()
+        await lose(connection)
+        await events.reconnected.wait()
+        await connection.stop()
+
+
+async def test_stop_while_waiting_for_the_next_attempt(hubs: Hubs, lose: Lose) -> None:
+    """It does not wait with it; on_close gets no error. Meanwhile calls and start are refused."""
+    connection = hubs.builder().with_automatic_reconnect([3600]).build()
+    events, waiting = Events(connection), asyncio.Event()
+    connection.on_reconnecting(lambda _: waiting.set())
+    async with asyncio.timeout(10):
+        await connection.start()
+        await lose(connection)
+        await waiting.wait()
+        assert (connection.state, connection.connection_id) == (State.RECONNECTING, None)
+        with pytest.raises(InvalidStateError, match="reconnecting"):
+            await connection.invoke("Add", 1, 2)
+        with pytest.raises(InvalidStateError, match="reconnecting"):
+            await connection.start()
+        await connection.stop()
+    assert events.names == ["reconnecting", "closed"]
+    assert events.seen[-1] == ("closed", None, State.DISCONNECTED)
+
+
+async def test_stop_in_the_reconnecting_callback(hubs: Hubs, lose: Lose) -> None:
+    """It is heard before the first attempt."""
+    connection = hubs.builder().with_automatic_reconnect([3600]).build()
+    events = Events(connection)
+    connection.on_reconnecting(lambda _: connection.stop())
+    async with asyncio.timeout(10):
+        await connection.start()
+        await lose(connection)
+        await events.closed.wait()
+        await connection.stop()
+    assert events.names == ["reconnecting", "closed"]
+
+
+async def test_a_close_of_the_server_without_allow_reconnect_is_final(hubs: Hubs) -> None:
+    """The server said so."""
+    connection = hubs.builder().with_automatic_reconnect([0, 0]).build()
+    events = Events(connection)
+    async with asyncio.timeout(10):
+        await connection.start()
+        await connection.send("Abort")
+        await connection.wait_closed()
+        await connection.stop()
+    assert events.names == ["closed"]
+
+
+async def test_a_close_of_the_server_with_allow_reconnect_is_a_loss(hubs: Hubs) -> None:
+    """A message over its limit ends the connection, and the client may come back; the error names the size."""
+    connection = hubs.builder("/stricthub").with_automatic_reconnect([0]).build()
+    events = Events(connection)
+    async with asyncio.timeout(10):
+        await connection.start()
+        with pytest.raises(ConnectionClosedError) as caught:
+            await connection.invoke("Echo", "z" * 40_000)
+        await events.reconnected.wait()
+        assert await connection.invoke("Echo", "small") == "small"
+        await connection.stop()
+    assert events.names == ["reconnecting", "reconnected", "closed"]
+    assert "Connection closed with an error." in str(caught.value)
+    assert "The largest message sent had 40," in str(caught.value)
+    assert "32,768" in str(caught.value)
+
+
+async def test_the_policy_can_cover_the_first_start(hubs: Hubs) -> None:
+    """With ``retry_start`` the start goes on until it succeeds or the policy gives up; then the last error is raised."""
+    contexts: list[RetryContext] = []
+
+    class Twice:
+        """Tries two more times."""
+
+        def next_retry_delay(self, retry_context: RetryContext) -> float | None:
+            """Name a delay for the first two."""
+            contexts.append(retry_context)
+            return 0 if retry_context.previous_retry_count < 2 else None
+
+    connection = hubs.builder("/nowhere").with_automatic_reconnect(Twice(), retry_start=True).build()
+    events = Events(connection)
+    with pytest.raises(NegotiationError, match="404"):
+        await connection.start()
+    assert [context.previous_retry_count for context in contexts] == [0, 1, 2]
+    assert all(isinstance(context.retry_reason, NegotiationError) for context in contexts)
+    assert (events.names, connection.state) == ([], State.DISCONNECTED)
+
+
+async def test_a_failed_start_is_not_tried_again_by_itself(hubs: Hubs) -> None:
+    """The policy is for lost connections, unless it is told otherwise."""
+    connection = hubs.builder("/nowhere").with_automatic_reconnect([0, 0]).build()
+    events = Events(connection)
+    for _ in range(2):
+        with pytest.raises(NegotiationError, match="404"):
+            await connection.start()
+    assert (events.names, connection.state) == ([], State.DISCONNECTED)
