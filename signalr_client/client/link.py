@@ -32,6 +32,7 @@ __all__ = ["WRITE_LIMIT", "HubLink", "LinkEnd"]
 WRITE_LIMIT: Final = 65_536
 """Bytes that may wait for the wire before senders have to wait too."""
 
+_LAST_WORDS: Final = 1.0  # seconds in which what the server said before it closed is still read after a write has failed
 _SERVER_LIMIT: Final = 32_768  # ASP.NET Core's default MaximumReceiveMessageSize
 
 
@@ -189,6 +190,9 @@ class HubLink:
         self._set_timer()
         try:
             await asyncio.wait({reader, writer, self._silent}, return_when=asyncio.FIRST_COMPLETED)
+            if writer.done() and not reader.done():
+                # A write fails first when the server has just closed; why it did, only the reader can tell.
+                await asyncio.wait({reader}, timeout=_LAST_WORDS)
             end = self._reason(reader, writer)
             return end
         finally:
@@ -215,7 +219,7 @@ class HubLink:
 
     def _reason(self, reader: asyncio.Task[None], writer: asyncio.Task[None]) -> LinkEnd:
         """Return why the first of the tasks ended; the reader knows best."""
-        for ended in (reader, self._silent, writer):
+        for ended in (reader, self._silent) if reader.done() else (self._silent, writer):
             if ended.done() and (error := ended.exception()) is not None:
                 return self._broken(error)
         close = self._close_received

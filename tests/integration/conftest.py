@@ -4,8 +4,6 @@ from __future__ import annotations
 
 import pytest
 
-pytestmark = pytest.mark.interop
-
 
 @pytest.fixture(autouse=True)
 def _watch(no_leaks: None) -> None:

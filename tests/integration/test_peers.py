@@ -1,0 +1,592 @@
+"""Peers that do what no good server does. Spec: client-behaviour.md, "B8", "D1", "E8" to "E10"."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+
+import pytest
+from aiohttp import WSMsgType
+
+from signalr_client import (
+    ConnectionClosedError,
+    HandshakeError,
+    HubConnection,
+    HubConnectionBuilder,
+    HubConnectionState,
+    HubException,
+    InvalidStateError,
+    MessagePackHubProtocol,
+    ProtocolError,
+    ServerTimeoutError,
+    SignalRError,
+)
+from signalr_client.client.link import WRITE_LIMIT
+from tests.support.scripted_server import SEPARATOR, Peer, ScriptedServer, scripted_server
+
+
+def build(server: ScriptedServer, **options: object) -> HubConnection:
+    """Return a connection to the scripted server."""
+    return HubConnectionBuilder().with_url(server.url, **options).build()  # type: ignore[arg-type]  # with_url's own
+
+
+# handshake
+
+
+async def test_the_handshake_names_protocol_and_version_and_a_ping_follows() -> None:
+    """The server watches only clients that ping."""
+    frames: list[list[dict[str, object]]] = []
+
+    async def script(peer: Peer) -> None:
+        frames.append(await peer.shake_hands())
+        frames.append(await peer.receive())
+        await peer.until_closed()
+
+    async with scripted_server() as server:
+        server.script = script
+        connection = build(server)
+        await connection.start()
+        async with asyncio.timeout(5):
+            while len(frames) < 2:
+                await asyncio.sleep(0)
+        await connection.stop()
+    assert frames == [[{"protocol": "json", "version": 1}], [{"type": 6}]]
+
+
+async def test_a_binary_protocol_shakes_hands_in_a_binary_frame() -> None:
+    """The text is JSON all the same."""
+    frames = []
+
+    async def script(peer: Peer) -> None:
+        frame = await peer.socket.receive()
+        frames.append((frame.type, frame.data))
+        await peer.socket.send_bytes(b"{}\x1e")
+        await peer.until_closed()
+
+    async with scripted_server() as server:
+        server.script = script
+        connection = HubConnectionBuilder().with_url(server.url).with_hub_protocol(MessagePackHubProtocol()).build()
+        await connection.start()
+        await connection.stop()
+    assert frames == [(WSMsgType.BINARY, b'{"protocol":"messagepack","version":1}\x1e')]
+
+
+@pytest.mark.parametrize(
+    ("answer", "error", "text"),
+    [
+        ('{"error":"no such protocol"}', HandshakeError, "due to an error: no such protocol"),
+        ('{"type":6}', HandshakeError, "Expected a handshake response from the server."),
+        ("<html>", HandshakeError, "The server's handshake response cannot be read"),
+    ],
+)
+async def test_a_handshake_that_fails_fails_the_start(answer: str, error: type[SignalRError], text: str) -> None:
+    """With what the server said."""
+
+    async def script(peer: Peer) -> None:
+        await peer.receive()
+        await peer.socket.send_str(answer + SEPARATOR)
+        await peer.until_closed()
+
+    async with scripted_server() as server:
+        server.script = script
+        connection = build(server)
+        with pytest.raises(error, match=text):
+            await connection.start()
+        assert connection.state is HubConnectionState.DISCONNECTED
+
+
+async def test_a_server_that_closes_instead_of_shaking_hands() -> None:
+    """With a code, or without a word."""
+
+    async def close(peer: Peer) -> None:
+        await peer.receive()
+        await peer.socket.close(code=1000)
+
+    async def vanish(peer: Peer) -> None:
+        await peer.receive()
+
+    async with scripted_server() as server:
+        server.script = close
+        with pytest.raises(HandshakeError, match="The server disconnected before sending a handshake response"):
+            await build(server).start()
+        server.script = vanish
+        with pytest.raises(SignalRError, match="without completing the close handshake"):
+            await build(server).start()
+
+
+async def test_the_handshake_may_not_take_for_ever() -> None:
+    """It is given up after its timeout."""
+
+    async def script(peer: Peer) -> None:
+        await peer.receive()
+        await peer.until_closed()
+
+    async with scripted_server() as server:
+        server.script = script
+        connection = HubConnectionBuilder().with_url(server.url).with_handshake_timeout(0.05).build()
+        with pytest.raises(HandshakeError, match=r"The handshake timed out after 0\.05 seconds\."):
+            await connection.start()
+
+
+async def test_stop_and_cancel_end_a_handshake_that_waits() -> None:
+    """Both close the socket."""
+    codes = []
+    waiting = asyncio.Event()
+
+    async def script(peer: Peer) -> None:
+        await peer.receive()
+        waiting.set()
+        codes.append(await peer.until_closed())
+
+    async with scripted_server() as server:
+        server.script = script
+        connection = build(server)
+        starting = asyncio.create_task(connection.start())
+        await waiting.wait()
+        await connection.stop()
+        with pytest.raises(ConnectionClosedError, match="stopped before the hub handshake could complete"):
+            await starting
+        waiting.clear()
+        starting = asyncio.create_task(connection.start())
+        await waiting.wait()
+        starting.cancel()
+        with pytest.raises(asyncio.CancelledError):
+            await starting
+        assert connection.state is HubConnectionState.DISCONNECTED
+    assert codes == [1000, 1000]
+
+
+async def test_messages_behind_the_handshake_answer_are_messages() -> None:
+    """All in one frame, the last of them in pieces."""
+    call = {"type": 1, "target": "M", "arguments": [1]}
+    text = json.dumps(call | {"arguments": [3]}) + SEPARATOR
+
+    async def script(peer: Peer) -> None:
+        await peer.receive()
+        await peer.send({}, call, call | {"arguments": [2]}, more=text[:10])
+        for character in text[10:]:
+            await peer.socket.send_str(character)
+        await peer.until_closed()
+
+    got: list[int] = []
+    async with scripted_server() as server:
+        server.script = script
+        connection = build(server)
+        connection.on("M", got.append)
+        await connection.start()
+        async with asyncio.timeout(5):
+            while len(got) < 3:
+                await asyncio.sleep(0)
+        await connection.stop()
+    assert got == [1, 2, 3]
+
+
+# messages
+
+
+async def test_what_is_not_known_is_passed_over() -> None:
+    """Message types, members, answers to nothing, and messages that are not for clients."""
+
+    async def script(peer: Peer) -> None:
+        await peer.shake_hands()
+        await peer.send(
+            {"type": 42, "whatever": True},
+            {"type": 3, "invocationId": "99", "result": 1},
+            {"type": 2, "invocationId": "99", "item": 1},
+            {"type": 4, "invocationId": "1", "target": "M", "arguments": []},
+            {"type": 5, "invocationId": "1"},
+            {"type": 8, "sequenceId": 3},
+            {"type": 9, "sequenceId": 1},
+            {"type": 1, "target": "M", "arguments": ["still here"], "unknown": {}},
+        )
+        await peer.until_closed()
+
+    got: list[str] = []
+    async with scripted_server() as server:
+        server.script = script
+        connection = build(server)
+        connection.on("M", got.append)
+        await connection.start()
+        async with asyncio.timeout(5):
+            while not got:
+                await asyncio.sleep(0)
+        await connection.stop()
+    assert got == ["still here"]
+
+
+@pytest.mark.parametrize(
+    ("record", "text"),
+    [
+        ("{", "Error reading JSON"),
+        ("[]", "Unexpected JSON Token Type 'array'"),
+        ("{}", "Missing required property 'type'"),
+        ('{"type":1,"arguments":[]}', "Missing required property 'target'"),
+        ('{"type":1,"target":7,"arguments":[]}', "Expected 'target' to be of type String"),
+        ('{"type":3,"invocationId":"1","error":"e","result":1}', "mutually exclusive"),
+    ],
+)
+async def test_malformed_data_ends_the_connection_and_nothing_else(record: str, text: str) -> None:
+    """Calls fail, on_close hears why, and the program goes on."""
+
+    async def script(peer: Peer) -> None:
+        await peer.shake_hands()
+        while not any(message.get("type") == 1 for message in await peer.receive()):
+            pass
+        await peer.socket.send_str(record + SEPARATOR)
+        await peer.until_closed()
+
+    closed: list[Exception | None] = []
+    async with scripted_server() as server:
+        server.script = script
+        connection = build(server)
+        connection.on_close(closed.append)
+        await connection.start()
+        with pytest.raises(ConnectionClosedError, match=text) as caught:
+            await connection.invoke("M")
+        assert isinstance(caught.value.__cause__, ProtocolError)
+        with pytest.raises(ProtocolError, match=text):
+            await connection.wait_closed()
+        await connection.stop()
+    assert [type(error) for error in closed] == [ProtocolError]
+
+
+async def test_a_connection_that_ends_inside_a_message_is_broken() -> None:
+    """The end of the message will not come."""
+
+    async def script(peer: Peer) -> None:
+        await peer.shake_hands()
+        await peer.socket.send_str('{"type":1,')
+        await peer.socket.close(code=1000)
+
+    async with scripted_server() as server:
+        server.script = script
+        connection = build(server)
+        await connection.start()
+        with pytest.raises(ProtocolError, match=r"Connection terminated while reading a message\."):
+            await connection.wait_closed()
+        await connection.stop()
+
+
+async def test_a_message_over_the_clients_limit_ends_the_connection() -> None:
+    """What came before it counts."""
+
+    async def script(peer: Peer) -> None:
+        await peer.shake_hands()
+        await peer.send(
+            {"type": 1, "target": "M", "arguments": ["small"]}, {"type": 1, "target": "M", "arguments": ["x" * 200]}
+        )
+        await peer.until_closed()
+
+    got: list[str] = []
+    async with scripted_server() as server:
+        server.script = script
+        connection = build(server, max_message_size=100)
+        connection.on("M", got.append)
+        await connection.start()
+        with pytest.raises(ProtocolError, match="100B was exceeded"):
+            await connection.wait_closed()
+        await connection.stop()
+    assert got == ["small"]
+
+
+@pytest.mark.parametrize(
+    ("answer", "error"),
+    [
+        ({"type": 2, "item": 1}, "Streaming hub methods must be invoked with the 'stream' method."),
+        ({"type": 3, "result": 1}, None),
+    ],
+)
+async def test_an_answer_of_the_wrong_kind_fails_its_call_alone(answer: dict[str, object], error: str | None) -> None:
+    """An item for `invoke`, a result for `stream`."""
+
+    async def script(peer: Peer) -> None:
+        await peer.shake_hands()
+        while frame := await peer.receive():
+            for message in frame:
+                if message["type"] in (1, 4):
+                    await peer.send(answer | {"invocationId": message["invocationId"]})
+
+    async with scripted_server() as server:
+        server.script = script
+        connection = build(server)
+        await connection.start()
+        if error is not None:
+            with pytest.raises(ProtocolError, match=error):
+                await connection.invoke("M")
+        else:
+            with pytest.raises(ProtocolError, match="Server provided a result in a completion response to a streamed"):
+                await anext(connection.stream("M"))
+        assert connection.state is HubConnectionState.CONNECTED
+        await connection.stop()
+
+
+# the end
+
+
+@pytest.mark.parametrize(
+    ("close", "text", "reconnects"),
+    [
+        ({"type": 7}, None, False),
+        ({"type": 7, "error": "full"}, "The server closed the connection with the following error: full", False),
+        ({"type": 7, "allowReconnect": True}, None, True),
+        ({"type": 7, "error": "later", "allowReconnect": True}, "following error: later", True),
+    ],
+)
+async def test_a_close_says_why_and_whether_to_come_back(
+    close: dict[str, object], text: str | None, *, reconnects: bool
+) -> None:
+    """What follows it in the same frame is not looked at."""
+    connections = 0
+
+    async def script(peer: Peer) -> None:
+        nonlocal connections
+        connections += 1
+        await peer.shake_hands()
+        if connections == 1:
+            await peer.send(close, {"type": 1, "target": "M", "arguments": ["late"]})
+        await peer.until_closed()
+
+    got: list[str] = []
+    errors: list[Exception | None] = []
+    back = asyncio.Event()
+    async with scripted_server() as server, asyncio.timeout(10):
+        server.script = script
+        connection = HubConnectionBuilder().with_url(server.url).with_automatic_reconnect([0]).build()
+        connection.on("M", got.append)
+        connection.on_reconnecting(errors.append)
+        connection.on_reconnected(lambda _: back.set())
+        connection.on_close(errors.append)
+        await connection.start()
+        if reconnects:
+            await back.wait()
+        elif text is None:
+            await connection.wait_closed()
+        else:
+            with pytest.raises(ConnectionClosedError, match=text):
+                await connection.wait_closed()
+        await connection.stop()
+    assert (connections, got) == (1 + reconnects, [])
+    assert text is None or text in str(errors[0])
+    assert text is not None or errors[0] is None
+
+
+@pytest.mark.parametrize(
+    ("code", "text"),
+    [(1000, None), (1001, "GoingAway"), (1009, "MessageTooBig.*larger than the server accepts"), (4321, "4321")],
+)
+async def test_a_websocket_close_frame_without_a_hub_close(code: int, text: str | None) -> None:
+    """Code 1000 is an end like any other, all others are errors."""
+
+    async def script(peer: Peer) -> None:
+        await peer.shake_hands()
+        await peer.socket.close(code=code)
+
+    async with scripted_server() as server:
+        server.script = script
+        connection = build(server)
+        await connection.start()
+        if text is None:
+            await connection.wait_closed()
+        else:
+            with pytest.raises(ConnectionClosedError, match=text):
+                await connection.wait_closed()
+        await connection.stop()
+
+
+async def test_when_all_attempts_fail_on_close_gets_the_last_error() -> None:
+    """The official clients lose it."""
+
+    async def script(peer: Peer) -> None:
+        await peer.shake_hands()
+
+    async with scripted_server() as server:
+        server.script = script
+        connection = HubConnectionBuilder().with_url(server.url).with_automatic_reconnect([0, 0, 0]).build()
+        events: list[tuple[str, object]] = []
+        connection.on_reconnecting(lambda error: events.append(("reconnecting", type(error))))
+        connection.on_close(lambda error: events.append(("closed", str(error))))
+        await connection.start()
+        server.negotiate = {"error": "closed for the night"}
+        with pytest.raises(SignalRError, match="closed for the night"):
+            await connection.wait_closed()
+        await connection.stop()
+    [first, (name, text)] = events
+    assert (first, name) == (("reconnecting", ConnectionClosedError), "closed")
+    assert "closed for the night" in str(text)
+    assert sum(request.method == "POST" for request in server.requests) == 1 + 3
+
+
+async def test_calls_while_an_attempt_runs_are_refused_and_stop_ends_it() -> None:
+    """There is no connection that they could go through."""
+    asked = asyncio.Event()
+
+    async def script(peer: Peer) -> None:
+        await peer.shake_hands()
+
+    async def never(_request: object) -> object:
+        asked.set()
+        return await asyncio.get_running_loop().create_future()
+
+    async with scripted_server() as server, asyncio.timeout(10):
+        server.script = script
+        connection = HubConnectionBuilder().with_url(server.url).with_automatic_reconnect([0]).build()
+        await connection.start()
+        server.negotiate = never
+        await asked.wait()
+        assert connection.state is HubConnectionState.RECONNECTING
+        with pytest.raises(InvalidStateError, match="reconnecting"):
+            await connection.send("M")
+        await connection.stop()
+
+
+async def test_silence_while_reconnecting_configured_is_a_loss_like_any_other() -> None:
+    """After the server timeout it is tried again."""
+    async with scripted_server() as server, asyncio.timeout(10):
+        builder = HubConnectionBuilder().with_url(server.url).with_server_timeout(0.05)
+        connection = builder.with_automatic_reconnect([0]).build()
+        lost: asyncio.Future[Exception | None] = asyncio.get_running_loop().create_future()
+        connection.on_reconnecting(lambda error: lost.done() or lost.set_result(error))  # type: ignore[func-returns-value]  # for its effect
+        await connection.start()
+        assert isinstance(await lost, ServerTimeoutError)
+        await connection.stop()
+
+
+# sending
+
+
+async def test_messages_of_one_turn_of_the_loop_leave_in_one_frame() -> None:
+    """In their order."""
+    frames: list[list[dict[str, object]]] = []
+
+    async def script(peer: Peer) -> None:
+        await peer.shake_hands()
+        while frame := await peer.receive():
+            frames.append(frame)
+
+    async with scripted_server() as server, asyncio.timeout(10):
+        server.script = script
+        connection = build(server)
+        await connection.start()
+        while not frames:  # the ping
+            await asyncio.sleep(0)
+        await asyncio.gather(*(connection.send("M", number) for number in range(10)))
+        while len(frames) < 2:
+            await asyncio.sleep(0)
+        await connection.stop()
+    assert [message["arguments"] for message in frames[1]] == [[number] for number in range(10)]
+
+
+async def test_senders_wait_while_the_peer_takes_nothing() -> None:
+    """And go on when it does; nothing is lost."""
+    release, payload, count = asyncio.Event(), "x" * 50_000, 300
+    got: list[int] = []
+
+    async def script(peer: Peer) -> None:
+        await peer.shake_hands()
+        assert peer.request.transport is not None
+        peer.request.transport.pause_reading()
+        await release.wait()
+        peer.request.transport.resume_reading()
+        while frame := await peer.receive():
+            got.extend(message["arguments"][0] for message in frame if message["type"] == 1)
+
+    async with scripted_server() as server, asyncio.timeout(20):
+        server.script = script
+        connection = build(server)
+        await connection.start()
+        sent = 0
+
+        async def send() -> None:
+            nonlocal sent
+            for number in range(count):
+                await connection.send("M", number, payload)
+                sent += 1
+
+        sending = asyncio.create_task(send())
+        before = -1
+        while before != sent:  # until nothing moves any more
+            before = sent
+            for _ in range(200):
+                await asyncio.sleep(0)
+        assert sent < count
+        assert sent * len(payload) > WRITE_LIMIT
+        release.set()
+        await sending
+        await connection.stop()
+    assert got == list(range(count))
+
+
+async def test_a_peer_that_reads_no_more_cannot_hold_up_stop() -> None:
+    """The close timeout bounds the goodbye."""
+    ended = asyncio.Event()
+
+    async def script(peer: Peer) -> None:
+        await peer.shake_hands()
+        assert peer.request.transport is not None
+        peer.request.transport.pause_reading()
+        await ended.wait()
+
+    async with scripted_server() as server, asyncio.timeout(20):
+        server.script = script
+        connection = build(server, close_timeout=0.05)
+        await connection.start()
+        sending = [asyncio.create_task(connection.send("M", "x" * 1_000_000)) for _ in range(30)]
+        for _ in range(100):
+            await asyncio.sleep(0)
+        await connection.stop()
+        ended.set()
+        await asyncio.gather(*sending)
+
+
+async def test_a_handler_that_never_returns_cannot_hold_up_stop(caplog: pytest.LogCaptureFixture) -> None:
+    """It is cancelled after the close timeout, and the log says so."""
+    cancelled, begun = asyncio.Event(), asyncio.Event()
+
+    async def script(peer: Peer) -> None:
+        await peer.shake_hands()
+        await peer.send({"type": 1, "target": "M", "arguments": []})
+        await peer.until_closed()
+
+    async with scripted_server() as server, asyncio.timeout(10):
+        server.script = script
+        connection = build(server, close_timeout=0.05)
+
+        @connection.on("M")
+        async def stuck() -> None:
+            begun.set()
+            try:
+                await asyncio.Event().wait()
+            finally:
+                cancelled.set()
+
+        await connection.start()
+        await begun.wait()
+        await connection.stop()
+        assert cancelled.is_set()
+    assert "a handler was still running" in caplog.text
+
+
+async def test_an_error_answer_after_a_cancelled_call_is_dropped() -> None:
+    """It belongs to nobody any more."""
+
+    async def script(peer: Peer) -> None:
+        await peer.shake_hands()
+        while frame := await peer.receive():
+            for message in frame:
+                if message["type"] == 5:
+                    await peer.send({"type": 3, "invocationId": message["invocationId"], "error": "late"})
+                elif message.get("target") == "M":
+                    await peer.send({"type": 3, "invocationId": message["invocationId"], "error": "soon"})
+
+    async with scripted_server() as server, asyncio.timeout(10):
+        server.script = script
+        connection = build(server)
+        await connection.start()
+        call = asyncio.create_task(connection.invoke("never"))
+        await asyncio.sleep(0)
+        call.cancel()
+        with pytest.raises(asyncio.CancelledError):
+            await call
+        with pytest.raises(HubException, match="soon"):
+            await connection.invoke("M")
+        await connection.stop()
