@@ -147,7 +147,7 @@ class HttpClient:
         try:
             async with asyncio.timeout(REQUEST_TIMEOUT):
                 socket: aiohttp.ClientWebSocketResponse[bool] = await self.session.ws_connect(
-                    url,
+                    _address(url, token),
                     timeout=timeout,
                     headers=self._request_headers(token),
                     max_msg_size=0,  # a frame may hold many messages: the limit is the hub protocol's
@@ -171,7 +171,7 @@ class HttpClient:
         try:
             async with asyncio.timeout(REQUEST_TIMEOUT):
                 return await self.session.get(
-                    url, headers=headers, timeout=aiohttp.ClientTimeout(total=None), **self._network()
+                    _address(url, token), headers=headers, timeout=aiohttp.ClientTimeout(total=None), **self._network()
                 )
         except (aiohttp.ClientError, OSError, TimeoutError, ValueError) as exc:
             raise TransportError(f"ServerSentEvents failed: {explain(exc)}", "ServerSentEvents") from exc
@@ -182,7 +182,7 @@ class HttpClient:
         try:
             async with self.session.request(
                 method,
-                url,
+                _address(url, token),
                 data=io.BytesIO(data) if data is not None and len(data) > _LARGE else data,
                 headers=self._request_headers(token) | dict(headers or {}),
                 timeout=aiohttp.ClientTimeout(total=REQUEST_TIMEOUT),
@@ -207,6 +207,12 @@ class HttpClient:
             auth = self.options.proxy_auth
             options["proxy_headers"] = {"Proxy-Authorization": auth if isinstance(auth, str) else auth.encode()}
         return options
+
+
+def _address(url: str, token: str | None) -> URL:
+    """Return where a request goes. A token leaves no place for a name and password in the URL: both are one header."""
+    address = URL(url)
+    return address.with_user(None) if token and address.user is not None else address
 
 
 def explain(exc: BaseException) -> str:

@@ -2,9 +2,20 @@
 
 from __future__ import annotations
 
+from collections.abc import AsyncIterator
+
 import pytest
+
+from tests.support.scripted_server import ScriptedServer, scripted_server
 
 
 @pytest.fixture(autouse=True)
 def _watch(no_leaks: None) -> None:
     """Switch the leak check on for every test here."""
+
+
+@pytest.fixture
+async def scripted(no_leaks: None) -> AsyncIterator[ScriptedServer]:
+    """A scripted server that lasts as long as the test."""
+    async with scripted_server() as server:
+        yield server
