@@ -78,7 +78,9 @@ class HubLink:
         self._on_end = on_end
         self._close_timeout = close_timeout
         self._log = logger.getChild("link")
+        self._debug = self._log.isEnabledFor(logging.DEBUG)  # looked at once: a question for each message would be felt
         self._loop = asyncio.get_running_loop()
+        self._now = self._loop.time()
         self._wake = asyncio.Event()  # something is queued
         self._written = asyncio.Event()  # what was queued is with the transport
         self._written.set()
@@ -148,10 +150,11 @@ class HubLink:
         """
         if self._ended:
             return
-        self._session.send(message, self._loop.time())
-        if not self._wake.is_set():
+        if not self._wake.is_set():  # the first of this turn of the event loop: one look at the clock is enough for all
+            self._now = self._loop.time()
             self._wake_writer()
-        if self._log.isEnabledFor(logging.DEBUG):
+        self._session.send(message, self._now)
+        if self._debug:
             self._log.debug("> %s", describe(message))
 
     def _wake_writer(self) -> None:
@@ -254,16 +257,21 @@ class HubLink:
     async def _read(self) -> None:
         """Hop 2 of 4 on the way in. Never awaits user code."""
         session, transport, on_message, time = self._session, self._transport, self._on_message, self._loop.time
+        calls, debug = self.calls, self._debug
         while (data := await transport.receive()) is not None:
             messages = session.receive(data, time())
             if not self._opened.is_set() and session.error is None and session.phase is not Phase.HANDSHAKE:
                 self._open()
-            debug = self._log.isEnabledFor(logging.DEBUG)
             for message in messages:
                 if debug:
                     self._log.debug("< %s", describe(message))
-                if type(message) is Close:
-                    self._close_received = message
+                kind = type(message)
+                if kind is Completion:
+                    calls.complete(message)  # type: ignore[arg-type]  # its type was looked at
+                elif kind is StreamItem:
+                    calls.feed(message)  # type: ignore[arg-type]  # the same
+                elif kind is Close:
+                    self._close_received = message  # type: ignore[assignment]  # the same
                 else:
                     on_message(self, message)
             if session.error is not None:

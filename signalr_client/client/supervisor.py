@@ -21,7 +21,7 @@ from tenacity.wait import wait_base
 
 from signalr_client.client.dispatch import Dispatcher, Handlers
 from signalr_client.client.link import HubLink, LinkEnd
-from signalr_client.core.messages import Completion, HubMessage, Invocation, StreamItem
+from signalr_client.core.messages import HubMessage, Invocation
 from signalr_client.core.protocols import HubProtocol
 from signalr_client.core.retry import ConnectionLost, RetryPolicy, RetryWait
 from signalr_client.core.session import HubSession, SessionOptions
@@ -323,16 +323,11 @@ class Supervisor:
         self._advance(Trigger.LOST if reconnects else Trigger.CLOSED)
 
     def _receive(self, link: HubLink, message: HubMessage) -> None:
-        """Hop 3 of 4 on the way in: complete a call, feed a stream, or queue for the handlers."""
-        match message:
-            case Completion():
-                link.calls.complete(message)
-            case StreamItem():
-                link.calls.feed(message)
-            case Invocation():
-                self._dispatcher.put(link, message)
-            case _:  # StreamInvocation and CancelInvocation are not for clients; the TypeScript client passes them over too
-                self._log.warning("! ignored a %s: servers do not send it", type(message).__name__)
+        """Queue a call of the server for the handlers; answers and items went to their calls already."""
+        if type(message) is Invocation:
+            self._dispatcher.put(link, message)
+        else:  # StreamInvocation and CancelInvocation are not for clients; the TypeScript client passes them over too
+            self._log.warning("! ignored a %s: servers do not send it", type(message).__name__)
 
     # inside
 

@@ -32,8 +32,16 @@ from typing import Final
 
 from signalr_client.core import handshake
 from signalr_client.core.framing import Framer
-from signalr_client.core.messages import Ack, Close, HubMessage, Ping
-from signalr_client.core.messages import Sequence as SequenceMessage
+from signalr_client.core.messages import (
+    CancelInvocation,
+    Close,
+    Completion,
+    HubMessage,
+    Invocation,
+    Ping,
+    StreamInvocation,
+    StreamItem,
+)
 from signalr_client.core.protocols import HubProtocol
 from signalr_client.errors import ConnectionClosedError, HandshakeError, ProtocolError, ServerTimeoutError, SignalRError
 from signalr_client.types import TransferFormat
@@ -79,7 +87,7 @@ class SessionOptions:
     enable_detailed_errors: bool = False
 
 
-_KEPT: Final = frozenset({Ping, Ack, SequenceMessage})
+_PASSED: Final = frozenset({Invocation, StreamItem, Completion, StreamInvocation, CancelInvocation})
 _PING: Final = Ping()
 
 
@@ -91,6 +99,7 @@ class HubSession:
 
     def __init__(self, role: Role, protocols: Sequence[HubProtocol], options: SessionOptions, now: float) -> None:
         self.role = role
+        self._is_client = role is Role.CLIENT
         self.phase = Phase.HANDSHAKE
         self.error: SignalRError | None = None
         """What ended the session from inside, once something has."""
@@ -143,13 +152,14 @@ class HubSession:
                 self._fail(exc)
                 return messages
             kind = type(message)
-            if kind in _KEPT:
+            if kind in _PASSED:
+                messages.append(message)  # type: ignore[arg-type]  # its type was looked at
+            elif kind is Close:
+                messages.append(message)  # type: ignore[arg-type]  # the same
+                self.phase = Phase.ENDED  # what follows a Close is not ours to read
+                return messages
+            else:  # Ping, Ack, Sequence, or None for a type that is not known
                 self._keep(message)
-            elif message is not None:
-                messages.append(message)
-                if kind is Close:
-                    self.phase = Phase.ENDED  # what follows a Close is not ours to read
-                    return messages
         if framer.error is not None:
             self._fail(framer.error)
         return messages
@@ -169,10 +179,12 @@ class HubSession:
             BindingError: a value of the message cannot be written; nothing was queued.
         """
         data = self.protocol.encode(message)
-        self.largest_sent = max(self.largest_sent, len(data))
+        size = len(data)
+        if size > self.largest_sent:
+            self.largest_sent = size
         self._output.append(data)
-        self.queued += len(data)
-        if self.role is Role.CLIENT:
+        self.queued += size
+        if self._is_client:
             self._sent = now
 
     def send_encoded(self, data: bytes) -> None:

@@ -36,7 +36,7 @@ _MEMBERS: Final[dict[int, dict[str, str]]] = {
 """The members that each message type must have, with the JSON type of each ("" for any)."""
 
 
-_NEEDS_ID: Final = frozenset({StreamInvocation, CancelInvocation})
+_CHECKED: Final = frozenset({Completion, StreamInvocation, CancelInvocation})
 
 
 class JsonHubProtocol:
@@ -70,7 +70,8 @@ class JsonHubProtocol:
         """
         try:
             data = self._encode(message)
-            if b"NaN" in data or b"Infinity" in data:  # a Decimal may be one of them, JSON has no word for it
+            # A Decimal may be NaN or Infinity, which JSON has no words for; one letter is found much faster than a word.
+            if (b"N" in data and b"NaN" in data) or (b"I" in data and b"Infinity" in data):
                 msgspec.json.decode(data)
         except (TypeError, ValueError, RecursionError) as exc:
             raise BindingError(f"Cannot send {type(message).__name__} as JSON: {exc}") from exc
@@ -87,11 +88,18 @@ class JsonHubProtocol:
         except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError) as exc:
             _diagnose(record, exc)
             return None
-        if type(message) is Completion and message.error and message.result is not UNSET:
-            raise ProtocolError("The 'error' and 'result' properties are mutually exclusive.")
-        if type(message) in _NEEDS_ID and not message.invocation_id:  # type: ignore[union-attr]  # these have one
-            raise ProtocolError("Missing required property 'invocationId'.")
+        if type(message) in _CHECKED:
+            _check(message)
         return message
+
+
+def _check(message: HubMessage) -> None:
+    """Refuse what the types alone do not rule out."""
+    if type(message) is Completion:
+        if message.error and message.result is not UNSET:
+            raise ProtocolError("The 'error' and 'result' properties are mutually exclusive.")
+    elif not message.invocation_id:  # type: ignore[union-attr]  # StreamInvocation and CancelInvocation have one
+        raise ProtocolError("Missing required property 'invocationId'.")
 
 
 def _diagnose(record: bytes, refusal: Exception) -> None:

@@ -7,7 +7,7 @@ items for an invocation, three for Close) and read what any official client writ
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from typing import Any, Final, TypeVar, assert_never
+from typing import Any, Final, TypeVar
 
 import msgspec
 
@@ -52,6 +52,7 @@ class MessagePackHubProtocol:
 
     def __init__(self) -> None:
         self._encode = msgspec.msgpack.Encoder(enc_hook=_other).encode
+        self._decode_common = msgspec.msgpack.Decoder(_InvocationItems | _StreamItemItems | _CompletionItems).decode
         self._decode = msgspec.msgpack.Decoder(list).decode
 
     def __repr__(self) -> str:
@@ -69,12 +70,13 @@ class MessagePackHubProtocol:
             BindingError: a value has no MessagePack form; the text names its type.
         """
         try:
-            body = self._encode(_items(message))
+            body = self._encode(_WRITERS[type(message)](message))
         except (TypeError, ValueError, OverflowError, RecursionError) as exc:
             raise BindingError(f"Cannot send {type(message).__name__} as MessagePack: {exc}") from exc
-        if len(body) > MAX_LENGTH:
+        size = len(body)
+        if size > MAX_LENGTH:
             raise BindingError("Messages over 2GB in size are not supported.")
-        return write_varint(len(body)) + body
+        return (_PREFIXES[size] if size < len(_PREFIXES) else write_varint(size)) + body
 
     def decode(self, record: bytes) -> HubMessage | None:
         """Return the message of one record, or None for a message type that is not known.
@@ -82,6 +84,23 @@ class MessagePackHubProtocol:
         Raises:
             ProtocolError: the record is not MessagePack, or an item is missing or of the wrong type.
         """
+        if b"\xff" not in record:  # a byte that every fine time has in it, and few other records
+            try:
+                message = self._decode_common(record)
+            except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError, ValueError, TypeError):
+                pass  # a rarer message, or one that is wrong: the careful way says which, and what is wrong
+            else:
+                if not message.headers and message.id:
+                    if type(message) is _StreamItemItems:
+                        return StreamItem(invocation_id=message.id, item=message.item)
+                    if type(message) is _CompletionItems and message.kind == _RESULT and message.value is not UNSET:
+                        return Completion(invocation_id=message.id, result=message.value)
+                elif type(message) is _InvocationItems and not message.headers and message.target and not message.stream_ids:
+                    return Invocation(target=message.target, arguments=message.arguments)
+        return self._decode_carefully(record)
+
+    def _decode_carefully(self, record: bytes) -> HubMessage | None:
+        """Read any message item by item."""
         try:
             items = _decode_times(record) if may_be_precise(record) else None
             if items is None:
@@ -111,47 +130,60 @@ def _decode_times(record: bytes) -> list[Any] | None:
         return None
 
 
-def _items(message: HubMessage) -> tuple[object, ...]:
-    """Return the array that *message* is on the wire."""
-    match message:
-        case Invocation():
-            return (
-                1,
-                message.headers or {},
-                message.invocation_id or None,
-                message.target,
-                message.arguments,
-                message.stream_ids or (),
-            )
-        case StreamItem():
-            return 2, message.headers or {}, message.invocation_id, message.item
-        case Completion():
-            if message.error:
-                return 3, message.headers or {}, message.invocation_id, _ERROR, message.error
-            if message.result is UNSET:
-                return 3, message.headers or {}, message.invocation_id, _VOID
-            return 3, message.headers or {}, message.invocation_id, _RESULT, message.result
-        case StreamInvocation():
-            return (
-                4,
-                message.headers or {},
-                message.invocation_id,
-                message.target,
-                message.arguments,
-                message.stream_ids or (),
-            )
-        case CancelInvocation():
-            return 5, message.headers or {}, message.invocation_id
-        case Ping():
-            return (6,)
-        case Close():
-            return 7, message.error or None, message.allow_reconnect
-        case Ack():
-            return 8, message.sequence_id
-        case SequenceMessage():
-            return 9, message.sequence_id
-        case _:
-            assert_never(message)
+class _Items(msgspec.Struct, array_like=True, frozen=True):
+    """The messages that come by the hundred thousand, as arrays that msgspec reads and checks by itself."""
+
+
+class _InvocationItems(_Items, array_like=True, frozen=True, tag=1):
+    headers: dict[str, str]
+    id: str | None
+    target: str
+    arguments: list[object]
+    stream_ids: list[str] | None = None
+
+
+class _StreamItemItems(_Items, array_like=True, frozen=True, tag=2):
+    headers: dict[str, str]
+    id: str
+    item: object
+
+
+class _CompletionItems(_Items, array_like=True, frozen=True, tag=3):
+    headers: dict[str, str]
+    id: str
+    kind: int
+    value: object = UNSET
+
+
+def _write_call(message: Invocation | StreamInvocation) -> tuple[object, ...]:
+    kind = 1 if type(message) is Invocation else 4
+    invocation_id, stream_ids = message.invocation_id or None, message.stream_ids or ()
+    return kind, message.headers or {}, invocation_id, message.target, message.arguments, stream_ids
+
+
+def _write_completion(message: Completion) -> tuple[object, ...]:
+    if message.error:
+        return 3, message.headers or {}, message.invocation_id, _ERROR, message.error
+    if message.result is UNSET:
+        return 3, message.headers or {}, message.invocation_id, _VOID
+    return 3, message.headers or {}, message.invocation_id, _RESULT, message.result
+
+
+_WRITERS: Final[dict[type[HubMessage], Callable[[Any], tuple[object, ...]]]] = {
+    Invocation: _write_call,
+    StreamItem: lambda message: (2, message.headers or {}, message.invocation_id, message.item),
+    Completion: _write_completion,
+    StreamInvocation: _write_call,
+    CancelInvocation: lambda message: (5, message.headers or {}, message.invocation_id),
+    Ping: lambda _message: (6,),
+    Close: lambda message: (7, message.error or None, message.allow_reconnect),
+    Ack: lambda message: (8, message.sequence_id),
+    SequenceMessage: lambda message: (9, message.sequence_id),
+}
+"""The array that each message is on the wire."""
+
+_PREFIXES: Final = tuple(write_varint(size) for size in range(0x4000))
+"""The length prefixes of all but large messages, made once."""
 
 
 def _item(items: Sequence[Any], index: int, name: str, wanted: type[T]) -> T:
