@@ -38,7 +38,7 @@ class _Message(Struct, frozen=True, kw_only=True, omit_defaults=True, rename="ca
     """What the messages share: immutable, keyword-only, and the spec's member names on the wire."""
 
 
-class Invocation(_Message, frozen=True, kw_only=True, tag=1):
+class Invocation(_Message, frozen=True, kw_only=True, gc=False, tag=1):
     """Type 1: call a method of the peer. Without ``invocation_id`` no answer is wanted."""
 
     headers: Headers | UnsetType = UNSET
@@ -48,7 +48,7 @@ class Invocation(_Message, frozen=True, kw_only=True, tag=1):
     stream_ids: list[str] | UnsetType = UNSET
 
 
-class StreamItem(_Message, frozen=True, kw_only=True, tag=2):
+class StreamItem(_Message, frozen=True, kw_only=True, gc=False, tag=2):
     """Type 2: one item of a stream, in either direction."""
 
     headers: Headers | UnsetType = UNSET
@@ -56,7 +56,7 @@ class StreamItem(_Message, frozen=True, kw_only=True, tag=2):
     item: object
 
 
-class Completion(_Message, frozen=True, kw_only=True, tag=3):
+class Completion(_Message, frozen=True, kw_only=True, gc=False, tag=3):
     """Type 3: an invocation or a stream has ended, with an error, with a result, or with neither."""
 
     headers: Headers | UnsetType = UNSET
@@ -65,7 +65,7 @@ class Completion(_Message, frozen=True, kw_only=True, tag=3):
     result: object = UNSET
 
 
-class StreamInvocation(_Message, frozen=True, kw_only=True, tag=4):
+class StreamInvocation(_Message, frozen=True, kw_only=True, gc=False, tag=4):
     """Type 4: call a method of the peer that answers with a stream."""
 
     headers: Headers | UnsetType = UNSET
@@ -75,31 +75,31 @@ class StreamInvocation(_Message, frozen=True, kw_only=True, tag=4):
     stream_ids: list[str] | UnsetType = UNSET
 
 
-class CancelInvocation(_Message, frozen=True, kw_only=True, tag=5):
+class CancelInvocation(_Message, frozen=True, kw_only=True, gc=False, tag=5):
     """Type 5: the caller no longer wants the stream (or, from .NET 11 on, the result)."""
 
     headers: Headers | UnsetType = UNSET
     invocation_id: str
 
 
-class Ping(_Message, frozen=True, kw_only=True, tag=6):
+class Ping(_Message, frozen=True, kw_only=True, gc=False, tag=6):
     """Type 6: I am still here."""
 
 
-class Close(_Message, frozen=True, kw_only=True, tag=7):
+class Close(_Message, frozen=True, kw_only=True, gc=False, tag=7):
     """Type 7: the connection ends here; ``allow_reconnect`` says whether an automatic reconnect is welcome."""
 
     error: str | None | UnsetType = UNSET  # null is read, because some servers write it, and never written
     allow_reconnect: bool = False
 
 
-class Ack(_Message, frozen=True, kw_only=True, tag=8):
+class Ack(_Message, frozen=True, kw_only=True, gc=False, tag=8):
     """Type 8: everything up to and including ``sequence_id`` has come. Stateful reconnect only."""
 
     sequence_id: int
 
 
-class Sequence(_Message, frozen=True, kw_only=True, tag=9):
+class Sequence(_Message, frozen=True, kw_only=True, gc=False, tag=9):
     """Type 9: the next counted message has the number ``sequence_id``. Stateful reconnect only."""
 
     sequence_id: int

@@ -36,6 +36,8 @@ _MEMBERS: Final[dict[int, dict[str, str]]] = {
 """The members that each message type must have, with the JSON type of each ("" for any)."""
 
 
+_N: Final = ord("N")
+_I: Final = ord("I")
 _CHECKED: Final = frozenset({Completion, StreamInvocation, CancelInvocation})
 
 
@@ -71,7 +73,7 @@ class JsonHubProtocol:
         try:
             data = self._encode(message)
             # A Decimal may be NaN or Infinity, which JSON has no words for; one letter is found much faster than a word.
-            if (b"N" in data and b"NaN" in data) or (b"I" in data and b"Infinity" in data):
+            if (_N in data and b"NaN" in data) or (_I in data and b"Infinity" in data):
                 msgspec.json.decode(data)
         except (TypeError, ValueError, RecursionError) as exc:
             raise BindingError(f"Cannot send {type(message).__name__} as JSON: {exc}") from exc
