@@ -1,1 +1,5 @@
-"""How much CPU time a call costs, beside the least that a client could spend. Run with scripts/bench."""
+"""What the client costs beside a WebSocket loop written by hand: ``scripts/bench``.
+
+Speed is never a test that passes or fails with the clock; tests/integration/test_benchmarks.py only holds both sides to right
+results, so that what is measured here is the same work.
+"""

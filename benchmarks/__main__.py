@@ -1,63 +1,114 @@
-"""Run the benchmarks: ``scripts/bench [--only WORKLOAD] [--protocol NAME] [--check RATIO] [--json FILE]``."""
+"""The command line: ``scripts/bench`` or ``python -m benchmarks``."""
 
 from __future__ import annotations
 
 import argparse
 import asyncio
-import contextlib
 import json
 import platform
 import sys
-from importlib.metadata import version
+from collections.abc import Sequence
+from contextlib import nullcontext
 from pathlib import Path
 
-from benchmarks.measure import PROTOCOLS, Result, measure
+import aiohttp
+import msgspec
+import pytest
+
+from benchmarks.measure import PROTOCOLS, Figures, Outcome, measure
 from benchmarks.workloads import WORKLOADS
 from tests.support.aspnetcore import aspnetcore_server
 
-TITLE = f"{'workload':<12}{'protocol':<13}{'ours':>10}{'raw loop':>10}{'ratio':>7}{'ours':>12}{'raw loop':>12}"
+_COLUMNS = "{:<12} {:<28} {:>9} {:>9} {:>7} {:>7} {:>12} {:>12}"
 
 
-async def run(url: str, arguments: argparse.Namespace) -> list[Result]:
-    """Measure what was asked for, and print each line as it comes."""
-    results = []
-    print(f"{'':<25}{'CPU us an operation':>20}{'':>7}{'operations a second':>24}")
-    print(TITLE)
-    for workload in arguments.only or WORKLOADS:
-        for protocol in arguments.protocol or PROTOCOLS:
-            result = await measure(url, workload, protocol, rounds=arguments.rounds, scale=arguments.scale)
-            results.append(result)
-            print(
-                f"{workload:<12}{protocol:<13}{result.ours_us:>10.1f}{result.raw_us:>10.1f}{result.ratio:>7.2f}"
-                f"{result.ours_per_s:>12,.0f}{result.raw_per_s:>12,.0f}",
-                flush=True,
-            )
-    return results
+def main() -> int:
+    """Measure, print, and return 1 if a ratio is above what ``--check`` allows."""
+    options = _parser().parse_args()
+    try:
+        with nullcontext(options.url) if options.url else aspnetcore_server() as url:
+            outcomes = asyncio.run(_run(url, options))
+    except pytest.skip.Exception as exc:
+        print(f"{exc}, or pass the URL of one with --url.", file=sys.stderr)
+        return 2
+    if options.json:
+        options.json.write_text(json.dumps(_report(outcomes, options), indent=2) + "\n")
+    slow = [outcome for outcome in outcomes if options.check is not None and outcome.ratio > options.check]
+    for outcome in slow:
+        print(f"{outcome.protocol} {outcome.workload.name}: {outcome.ratio:.2f} is above {options.check:g}", file=sys.stderr)
+    return 1 if slow else 0
 
 
-def main() -> None:
-    """Read the arguments, find a server, measure."""
-    parser = argparse.ArgumentParser(prog="scripts/bench", description="CPU time of a call, beside a raw aiohttp loop's.")
-    parser.add_argument("--url", help="a hub with the methods of the ASP.NET Core test server; without it one is started")
-    parser.add_argument("--only", action="append", choices=list(WORKLOADS), help="this workload; may be repeated")
-    parser.add_argument("--protocol", action="append", choices=list(PROTOCOLS), help="this hub protocol; may be repeated")
-    parser.add_argument("--rounds", type=int, default=7, help="rounds of each side; their median counts")
-    parser.add_argument("--scale", type=float, default=1.0, help="operations of a round, as a multiple of the usual number")
-    parser.add_argument("--check", type=float, metavar="RATIO", help="fail when a ratio is above this")
-    parser.add_argument("--json", type=Path, metavar="FILE", help="write the figures here as well")
-    arguments = parser.parse_args()
-    print(
-        f"Python {platform.python_version()}, aiohttp {version('aiohttp')}, msgspec {version('msgspec')}, {platform.system()}"
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(
+        prog="scripts/bench",
+        description="Measure the client beside a WebSocket loop written by hand, against a real ASP.NET Core server.",
     )
-    server = contextlib.nullcontext(arguments.url) if arguments.url else aspnetcore_server()
-    with server as url:
-        results = asyncio.run(run(url if arguments.url else f"{url}/testhub", arguments))
-    if arguments.json:
-        arguments.json.write_text(json.dumps([result.as_json() for result in results], indent=1) + "\n")
-    slow = [result for result in results if arguments.check and result.ratio > arguments.check]
-    if slow:
-        sys.exit("above the limit: " + ", ".join(f"{r.workload} over {r.protocol} ({r.ratio:.2f})" for r in slow))
+    parser.add_argument("--url", help="base URL of a running interop-server (one is started without it)")
+    parser.add_argument("--only", action="append", choices=[work.name for work in WORKLOADS], help="may be given several times")
+    parser.add_argument("--protocol", action="append", choices=PROTOCOLS, help="may be given several times; both without it")
+    parser.add_argument("--scale", type=float, default=1.0, help="of the operations in a round (1: 3,000 to 50,000)")
+    parser.add_argument("--rounds", type=int, default=7, help="of each side, in turn (7)")
+    parser.add_argument("--json", type=Path, metavar="FILE", help="write every round's figures there")
+    parser.add_argument("--check", type=float, metavar="RATIO", help="exit with 1 if a ratio of medians is above this")
+    return parser
+
+
+async def _run(url: str, options: argparse.Namespace) -> list[Outcome]:
+    workloads = [work for work in WORKLOADS if not options.only or work.name in options.only]
+    print(f"CPU microseconds for one operation (median of {options.rounds} rounds); least: the ratio of the best rounds\n")
+    print(_COLUMNS.format("protocol", "workload", "ours", "raw", "ratio", "least", "ours ops/s", "raw ops/s"))
+    outcomes = []
+    async for outcome in measure(url, options.protocol or PROTOCOLS, workloads, scale=options.scale, rounds=options.rounds):
+        outcomes.append(outcome)
+        print(_line(outcome), flush=True)
+    return outcomes
+
+
+def _line(outcome: Outcome) -> str:
+    ours, raw = outcome.ours, outcome.raw
+    return _COLUMNS.format(
+        outcome.protocol,
+        outcome.workload.title,
+        f"{ours.cpu:.2f}",
+        f"{raw.cpu:.2f}",
+        f"{outcome.ratio:.2f}",
+        f"{outcome.least_ratio:.2f}",
+        f"{ours.rate:,.0f}",
+        f"{raw.rate:,.0f}",
+    )
+
+
+def _report(outcomes: Sequence[Outcome], options: argparse.Namespace) -> dict[str, object]:
+    return {
+        "python": platform.python_version(),
+        "aiohttp": aiohttp.__version__,
+        "msgspec": msgspec.__version__,
+        "scale": options.scale,
+        "rounds": options.rounds,
+        "results": [
+            {
+                "protocol": outcome.protocol,
+                "workload": outcome.workload.name,
+                "operations": outcome.operations,
+                "ratio": round(outcome.ratio, 3),
+                "least_ratio": round(outcome.least_ratio, 3),
+                "ours": _figures(outcome.ours),
+                "raw": _figures(outcome.raw),
+            }
+            for outcome in outcomes
+        ],
+    }
+
+
+def _figures(figures: Figures) -> dict[str, object]:
+    return {
+        "cpu_us_per_op": round(figures.cpu, 3),
+        "ops_per_s": round(figures.rate, 1),
+        "rounds_cpu_us": [round(value, 3) for value in figures.cpu_us],
+        "rounds_ops_per_s": [round(value, 1) for value in figures.per_second],
+    }
 
 
 if __name__ == "__main__":
-    main()
+    sys.exit(main())

@@ -1,192 +1,285 @@
-"""The yardstick: an aiohttp loop that does the least that still speaks the hub protocol and joins its writes.
+"""The least that still speaks the hub protocol: what a program would write by hand for one connection, and no more.
 
-It negotiates, shakes hands, splits records, decodes them into plain values, finds the waiting call by its id, and sends what was
-queued in one turn of the event loop as one frame. It has no timers, no states, no errors, no reconnect.
+It negotiates, shakes hands, splits records, decodes them with msgspec into plain dicts and lists, finds calls by their id in one
+dict, joins what is written in one turn of the event loop into one frame, waits while much is queued, and pings. It has no states,
+no reconnect, no timeouts, no client results, no logging, no validation, and its handlers are plain functions run where the message
+is read. This is the floor that the client is measured against: it shares no code with it.
 """
 
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Callable
-from typing import Any
+from abc import ABC, abstractmethod
+from collections.abc import AsyncIterable, Callable
+from types import TracebackType
+from typing import Any, Final, Self
 
 import aiohttp
 import msgspec
 
-from signalr_client.core.framing import BinaryFramer, write_varint
+__all__ = ["RawClient", "RawJsonClient", "RawMessagePackClient", "raw_client"]
 
-SEPARATOR = b"\x1e"
-LIMIT = 64 * 1024
+_SEPARATOR: Final = b"\x1e"
+_PING_INTERVAL: Final = 15.0  # seconds; the server gives up after 30
+_QUEUE_LIMIT: Final = 65_536  # bytes; the client waits at the same size
 
-
-class JsonCodec:
-    """Plain JSON values."""
-
-    name = "json"
-
-    def __init__(self) -> None:
-        self._encode = msgspec.json.Encoder().encode
-        self._decode = msgspec.json.Decoder().decode
-        self._rest = b""
-
-    def call(self, invocation_id: str, target: str, args: list[Any], streams: list[str], *, streaming: bool) -> bytes:
-        message = {"type": 4 if streaming else 1, "invocationId": invocation_id, "target": target, "arguments": args}
-        if streams:
-            message["streamIds"] = streams
-        return self._encode(message) + SEPARATOR
-
-    def item(self, stream_id: str, item: object) -> bytes:
-        return self._encode({"type": 2, "invocationId": stream_id, "item": item}) + SEPARATOR
-
-    def end(self, stream_id: str) -> bytes:
-        return self._encode({"type": 3, "invocationId": stream_id}) + SEPARATOR
-
-    def feed(self, data: bytes) -> list[tuple[int, str | None, Any, Any]]:
-        """Return (type, id, target, value) of each message."""
-        *records, self._rest = (self._rest + data).split(SEPARATOR)
-        messages = []
-        for record in records:
-            message = self._decode(record)
-            kind = message["type"]
-            value = message["item"] if kind == 2 else message["arguments"] if kind == 1 else message.get("result")
-            messages.append((kind, message.get("invocationId"), message.get("target"), value))
-        return messages
+Handler = Callable[..., object]
 
 
-class MessagePackCodec:
-    """Plain MessagePack values."""
+class RawClient(ABC):
+    """One connection to the hub at *url*; an async context manager, as the client is."""
 
-    name = "messagepack"
+    protocol: str
+    frame: aiohttp.WSMsgType
 
-    def __init__(self) -> None:
-        self._encode = msgspec.msgpack.Encoder().encode
-        self._decode = msgspec.msgpack.Decoder().decode
-        self._framer = BinaryFramer()
-
-    def call(self, invocation_id: str, target: str, args: list[Any], streams: list[str], *, streaming: bool) -> bytes:
-        return self._frame([4 if streaming else 1, {}, invocation_id, target, args, streams])
-
-    def item(self, stream_id: str, item: object) -> bytes:
-        return self._frame([2, {}, stream_id, item])
-
-    def end(self, stream_id: str) -> bytes:
-        return self._frame([3, {}, stream_id, 2])
-
-    def feed(self, data: bytes) -> list[tuple[int, str | None, Any, Any]]:
-        """Return (type, id, target, value) of each message."""
-        messages: list[tuple[int, str | None, Any, Any]] = []
-        for record in self._framer.feed(data):
-            items = self._decode(record)
-            kind = items[0]
-            if kind == 1:
-                messages.append((1, items[2], items[3], items[4]))
-            elif kind == 2:
-                messages.append((2, items[2], None, items[3]))
-            elif kind == 3:
-                messages.append((3, items[2], None, items[4] if len(items) > 4 else None))
-        return messages
-
-    def _frame(self, items: list[Any]) -> bytes:
-        body = self._encode(items)
-        return write_varint(len(body)) + body
-
-
-class RawClient:
-    """The least of a client."""
-
-    def __init__(self, codec: JsonCodec | MessagePackCodec) -> None:
-        self._codec = codec
-        self._calls: dict[str, asyncio.Future[Any] | asyncio.Queue[Any]] = {}
-        self._handlers: dict[str, Callable[..., object]] = {}
-        self._last = 0
-        self._queue: list[bytes] = []
+    def __init__(self, url: str) -> None:
+        self._url = url
+        self._calls: dict[str, asyncio.Future[Any]] = {}
+        self._sinks: dict[str, Callable[[Any], object]] = {}
+        self._handlers: dict[str, Handler] = {}
+        self._last_id = 0
+        self._output: list[bytes] = []
         self._queued = 0
-        self._scheduled = False
+        self._rest = b""  # of a record that goes on in the next frame
+        self._wake = asyncio.Event()
+        self._written = asyncio.Event()
 
-    async def __aenter__(self) -> RawClient:
+    async def __aenter__(self) -> Self:
         self._session = aiohttp.ClientSession()
+        try:
+            async with self._session.post(f"{self._url}/negotiate?negotiateVersion=1") as response:
+                token = (await response.json())["connectionToken"]
+            self._socket = await self._session.ws_connect(f"{self._url}?id={token}", max_msg_size=0, decode_text=False)
+            hello = msgspec.json.encode({"protocol": self.protocol, "version": 1})
+            await self._socket.send_frame(hello + _SEPARATOR, self.frame)
+            answer, _, rest = (await self._socket.receive()).data.partition(_SEPARATOR)
+            if answer != b"{}":
+                raise ConnectionError(f"handshake refused: {answer!r}")
+        except BaseException:
+            await self._session.close()
+            raise
+        if rest:
+            self.take(rest)
+        self._tasks = [asyncio.create_task(work) for work in (self._read(), self._write(), self._ping())]
         return self
 
-    async def connect(self, url: str) -> None:
-        """Negotiate and shake hands."""
-        async with self._session.post(f"{url}/negotiate?negotiateVersion=1") as response:
-            token = (await response.json())["connectionToken"]
-        self._socket = await self._session.ws_connect(f"{url}?id={token}", max_msg_size=0, decode_text=False)
-        await self._socket.send_frame(f'{{"protocol":"{self._codec.name}","version":1}}\x1e'.encode(), self._kind)
-        await self._socket.receive()
-        self._reader = asyncio.create_task(self._read())
-
-    async def __aexit__(self, *_: object) -> None:
-        self._reader.cancel()
+    async def __aexit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
+    ) -> None:
+        for task in self._tasks:
+            task.cancel()
+        await asyncio.gather(*self._tasks, return_exceptions=True)
         await self._socket.close()
         await self._session.close()
+        await asyncio.sleep(0)
 
-    def on(self, target: str, handler: Callable[..., object]) -> None:
-        self._handlers[target] = handler
+    # what a program calls
 
-    async def invoke(self, target: str, *args: Any) -> Any:
-        answer: asyncio.Future[Any] = asyncio.get_running_loop().create_future()
-        self._begin(target, args, answer, streaming=False)
+    async def invoke(self, target: str, *args: object) -> Any:
+        invocation_id, answer = self._expect()
+        self.send(self.call(1, invocation_id, target, args))
         return await answer
 
-    async def stream(self, target: str, *args: Any) -> AsyncIterator[Any]:
-        items: asyncio.Queue[Any] = asyncio.Queue()
-        self._begin(target, args, items, streaming=True)
-        while (item := await items.get()) is not self:
-            yield item
+    async def stream(self, sink: Callable[[Any], object], target: str, *args: object) -> None:
+        """Hand each item to *sink*; return when the stream has ended."""
+        invocation_id, end = self._expect()
+        self._sinks[invocation_id] = sink
+        self.send(self.call(4, invocation_id, target, args))
+        await end
+        del self._sinks[invocation_id]
 
-    @property
-    def _kind(self) -> aiohttp.WSMsgType:
-        return aiohttp.WSMsgType.TEXT if self._codec.name == "json" else aiohttp.WSMsgType.BINARY
+    async def upload(self, items: AsyncIterable[object], target: str) -> Any:
+        """Call *target* with one stream and return its result."""
+        invocation_id, answer = self._expect()
+        stream_id, _ = self._expect()
+        del self._calls[stream_id]
+        self.send(self.call(1, invocation_id, target, (), stream_id))
+        async for item in items:
+            self.send(self.item(stream_id, item))
+            while self._queued > _QUEUE_LIMIT:
+                self._written.clear()
+                await self._written.wait()
+        self.send(self.end(stream_id))
+        return await answer
 
-    def _begin(self, target: str, args: Any, waiter: Any, *, streaming: bool) -> None:
-        sources = [arg for arg in args if hasattr(arg, "__aiter__")]
-        streams = [self._next_id() for _ in sources]
-        invocation_id = self._next_id()
-        self._calls[invocation_id] = waiter
-        plain = [arg for arg in args if not hasattr(arg, "__aiter__")]
-        self._send(self._codec.call(invocation_id, target, plain, streams, streaming=streaming))
-        self._uploads = [asyncio.create_task(self._upload(*pair)) for pair in zip(streams, sources, strict=True)]
+    def on(self, target: str, handler: Handler) -> None:
+        self._handlers[target] = handler
 
-    def _next_id(self) -> str:
-        self._last += 1
-        return str(self._last)
+    def off(self, target: str) -> None:
+        del self._handlers[target]
 
-    async def _upload(self, stream_id: str, source: AsyncIterator[Any]) -> None:
-        async for item in source:
-            self._send(self._codec.item(stream_id, item))
-            if self._queued > LIMIT:
-                await self._flush()
-        self._send(self._codec.end(stream_id))
+    # both ways
 
-    def _send(self, data: bytes) -> None:
-        self._queue.append(data)
+    def send(self, data: bytes) -> None:
+        self._output.append(data)
         self._queued += len(data)
-        if not self._scheduled:
-            self._scheduled = True
-            asyncio.get_running_loop().call_soon(self._schedule)
+        if len(self._output) == 1:
+            self._wake.set()
 
-    def _schedule(self) -> None:
-        self._flushing = asyncio.create_task(self._flush())
+    def _expect(self) -> tuple[str, asyncio.Future[Any]]:
+        self._last_id += 1
+        invocation_id = str(self._last_id)
+        answer = self._calls[invocation_id] = asyncio.get_running_loop().create_future()
+        return invocation_id, answer
 
-    async def _flush(self) -> None:
-        self._scheduled = False
-        if self._queue:
-            data = b"".join(self._queue)
-            self._queue.clear()
-            self._queued = 0
-            await self._socket.send_frame(data, self._kind)
+    def complete(self, invocation_id: str, error: str | None, result: object) -> None:
+        answer = self._calls.pop(invocation_id)
+        if error is None:
+            answer.set_result(result)
+        else:
+            answer.set_exception(RuntimeError(error))
 
     async def _read(self) -> None:
-        async for frame in self._socket:
-            for kind, invocation_id, target, value in self._codec.feed(frame.data):
-                if kind == 1:
-                    self._handlers[target](*value)
-                elif kind == 2:
-                    self._calls[invocation_id or ""].put_nowait(value)  # type: ignore[union-attr]  # a stream has a queue
-                elif kind == 3:
-                    waiter = self._calls.pop(invocation_id or "")
-                    if isinstance(waiter, asyncio.Future):
-                        waiter.set_result(value)
-                    else:
-                        waiter.put_nowait(self)
+        receive, take, frame = self._socket.receive, self.take, self.frame
+        try:
+            while (message := await receive()).type is frame:
+                take(message.data)
+            error: Exception = ConnectionError(f"closed: {message}")
+        except Exception as exc:  # of a handler too: a wrong result must not leave its call waiting
+            error = exc
+        for answer in self._calls.values():
+            if not answer.done():
+                answer.set_exception(error)
+
+    async def _write(self) -> None:
+        output = self._output
+        while True:
+            await self._wake.wait()
+            self._wake.clear()
+            while output:
+                data = b"".join(output)
+                output.clear()
+                self._queued = 0
+                await self._socket.send_frame(data, self.frame)
+            self._written.set()
+
+    async def _ping(self) -> None:
+        while True:
+            self.send(self.ping())
+            await asyncio.sleep(_PING_INTERVAL)
+
+    # the encodings
+
+    @abstractmethod
+    def take(self, data: bytes) -> None:
+        """Act on the messages of one frame."""
+
+    @abstractmethod
+    def call(self, kind: int, invocation_id: str, target: str, args: tuple[object, ...], stream_id: str | None = None) -> bytes:
+        """Return an Invocation (1) or a StreamInvocation (4)."""
+
+    @abstractmethod
+    def item(self, stream_id: str, item: object) -> bytes:
+        """Return a StreamItem."""
+
+    @abstractmethod
+    def end(self, stream_id: str) -> bytes:
+        """Return the Completion of an upload."""
+
+    @abstractmethod
+    def ping(self) -> bytes:
+        """Return a Ping."""
+
+
+class RawJsonClient(RawClient):
+    """JSON texts that end with 0x1E."""
+
+    protocol = "json"
+    frame = aiohttp.WSMsgType.TEXT
+    _encode = msgspec.json.Encoder().encode
+    _decode = msgspec.json.Decoder().decode
+
+    def take(self, data: bytes) -> None:
+        *records, self._rest = (self._rest + data).split(_SEPARATOR)
+        decode = self._decode
+        for record in records:
+            message = decode(record)
+            kind = message["type"]
+            if kind == 1:
+                self._handlers[message["target"]](*message["arguments"])
+            elif kind == 2:
+                self._sinks[message["invocationId"]](message["item"])
+            elif kind == 3:
+                self.complete(message["invocationId"], message.get("error"), message.get("result"))
+
+    def call(self, kind: int, invocation_id: str, target: str, args: tuple[object, ...], stream_id: str | None = None) -> bytes:
+        message = {"type": kind, "invocationId": invocation_id, "target": target, "arguments": args}
+        if stream_id is not None:
+            message["streamIds"] = [stream_id]
+        return self._encode(message) + _SEPARATOR
+
+    def item(self, stream_id: str, item: object) -> bytes:
+        return self._encode({"type": 2, "invocationId": stream_id, "item": item}) + _SEPARATOR
+
+    def end(self, stream_id: str) -> bytes:
+        return self._encode({"type": 3, "invocationId": stream_id}) + _SEPARATOR
+
+    def ping(self) -> bytes:
+        return b'{"type":6}' + _SEPARATOR
+
+
+class RawMessagePackClient(RawClient):
+    """MessagePack arrays behind their length."""
+
+    protocol = "messagepack"
+    frame = aiohttp.WSMsgType.BINARY
+    _encode = msgspec.msgpack.Encoder().encode
+    _decode = msgspec.msgpack.Decoder().decode
+
+    def take(self, data: bytes) -> None:
+        if self._rest:
+            data = self._rest + data
+        decode = self._decode
+        start, end = 0, len(data)
+        while start < end:
+            begin, length, shift = start, 0, 0
+            while begin < end:
+                byte = data[begin]
+                begin += 1
+                length |= (byte & 0x7F) << shift
+                if byte < 0x80:
+                    break
+                shift += 7
+            else:
+                break
+            if begin + length > end:
+                break
+            start = begin + length
+            message = decode(data[begin:start])
+            kind = message[0]
+            if kind == 1:
+                self._handlers[message[3]](*message[4])
+            elif kind == 2:
+                self._sinks[message[2]](message[3])
+            elif kind == 3:
+                how = message[3]
+                value = message[4] if how != 2 else None
+                self.complete(message[2], value if how == 1 else None, value)
+        self._rest = data[start:]
+
+    def call(self, kind: int, invocation_id: str, target: str, args: tuple[object, ...], stream_id: str | None = None) -> bytes:
+        return self._frame((kind, {}, invocation_id, target, args, () if stream_id is None else (stream_id,)))
+
+    def item(self, stream_id: str, item: object) -> bytes:
+        return self._frame((2, {}, stream_id, item))
+
+    def end(self, stream_id: str) -> bytes:
+        return self._frame((3, {}, stream_id, 2))
+
+    def ping(self) -> bytes:
+        return self._frame((6,))
+
+    def _frame(self, items: tuple[object, ...]) -> bytes:
+        body = self._encode(items)
+        length = len(body)
+        prefix = bytearray()
+        while length >= 0x80:
+            prefix.append(length & 0x7F | 0x80)
+            length >>= 7
+        prefix.append(length)
+        return bytes(prefix) + body
+
+
+def raw_client(protocol: str, url: str) -> RawClient:
+    """Return a client of *protocol*, "json" or "messagepack", not connected yet."""
+    return RawJsonClient(url) if protocol == "json" else RawMessagePackClient(url)

@@ -1,58 +1,92 @@
-"""The five workloads of one client; each checks what it gets, so that nobody is fast by being wrong."""
+"""The five workloads, for the client and for the loop written by hand; each checks every result that it gets.
+
+They are those of the official client's benchmark: the hub's methods are on the interop server's TestHub.
+"""
 
 from __future__ import annotations
 
 import asyncio
 from collections.abc import AsyncIterator, Awaitable, Callable
-from typing import Any, Protocol
+from dataclasses import dataclass
+from typing import Any, Final, Protocol
+
+from benchmarks.raw import RawClient
+from signalr_client import HubConnection
+
+__all__ = ["WORKLOADS", "Workload", "WrongResultError"]
+
+_WORKERS: Final = 256
+_PAYLOAD: Final = 100
 
 
-class Client(Protocol):
-    """What a workload needs: `HubConnection` has it, and so has the raw loop."""
-
-    def on(self, target: str, handler: Callable[..., object], /) -> object: ...
-
-    def invoke(self, target: str, /, *args: Any) -> Awaitable[Any]: ...
-
-    def stream(self, target: str, /, *args: Any) -> AsyncIterator[Any]: ...
+class WrongResultError(Exception):
+    """A side did not do the work that it was measured for."""
 
 
-async def sequential(client: Client, count: int) -> None:
-    """Invoke Add, one call after another."""
+class Caller(Protocol):
+    """What both sides offer alike."""
+
+    async def invoke(self, target: str, *args: object) -> Any: ...
+
+    def on(self, target: str, handler: Callable[[int, str], None]) -> object: ...
+
+    def off(self, target: str) -> object: ...
+
+
+@dataclass(frozen=True, slots=True)
+class Workload:
+    """One kind of work.
+
+    Attributes:
+        operations: how many make one round at scale 1.
+        ours, raw: do so many operations and check their results.
+    """
+
+    name: str
+    title: str
+    operations: int
+    ours: Callable[[HubConnection, int], Awaitable[None]]
+    raw: Callable[[RawClient, int], Awaitable[None]]
+
+
+async def sequential(client: Caller, count: int) -> None:
     for number in range(count):
         same(number + 1, await client.invoke("Add", number, 1))
 
 
-async def concurrent(client: Client, count: int) -> None:
-    """Invoke Add, 256 calls at a time."""
+async def concurrent(client: Caller, count: int) -> None:
     numbers = iter(range(count))
 
-    async def work() -> None:
+    async def work() -> int:
+        done = 0
         for number in numbers:
             same(number + 1, await client.invoke("Add", number, 1))
+            done += 1
+        return done
 
-    await asyncio.gather(*(work() for _ in range(256)))
+    same(count, sum(await asyncio.gather(*(work() for _ in range(_WORKERS)))))
 
 
-async def receive(client: Client, count: int) -> None:
-    """Receive messages of 100 bytes."""
+async def receive(client: Caller, count: int) -> None:
     got = 0
-    everything = asyncio.Event()
+    done: asyncio.Future[None] = asyncio.get_running_loop().create_future()
 
-    def item(number: int, _payload: str) -> None:
+    def take(number: int, text: str) -> None:
         nonlocal got
-        same(got, number)
+        if number != got or len(text) != _PAYLOAD:
+            done.set_exception(WrongResultError(f"expected message {got} of {_PAYLOAD} bytes, got {number} of {len(text)}"))
         got += 1
         if got == count:
-            everything.set()
+            done.set_result(None)
 
-    client.on("Item", item)
-    same(count, await client.invoke("SendMany", "Item", count, 100))
-    await everything.wait()
+    client.on("Item", take)
+    same(count, await client.invoke("SendMany", "Item", count, _PAYLOAD))
+    await done
+    client.off("Item")
+    same(count, got)
 
 
-async def stream(client: Client, count: int) -> None:
-    """Read the Counter stream."""
+async def stream(client: HubConnection, count: int) -> None:
     got = 0
     async for number in client.stream("Counter", count, 0):
         same(got, number)
@@ -60,27 +94,40 @@ async def stream(client: Client, count: int) -> None:
     same(count, got)
 
 
-async def upload(client: Client, count: int) -> None:
-    """Upload numbers to SumStream."""
+async def raw_stream(client: RawClient, count: int) -> None:
+    got = 0
 
-    async def numbers() -> AsyncIterator[int]:
-        for number in range(count):
-            yield number
+    def take(number: int) -> None:
+        nonlocal got
+        same(got, number)
+        got += 1
 
-    same(count * (count - 1) // 2, await client.invoke("SumStream", numbers()))
-
-
-WORKLOADS: dict[str, tuple[Callable[[Client, int], Awaitable[None]], int]] = {
-    "sequential": (sequential, 1_500),
-    "concurrent": (concurrent, 10_000),
-    "receive": (receive, 20_000),
-    "stream": (stream, 20_000),
-    "upload": (upload, 20_000),
-}
-"""By name: the workload, and how many operations make one round."""
+    await client.stream(take, "Counter", count, 0)
+    same(count, got)
 
 
-def same(wanted: object, got: object) -> None:
-    """Fail when the two differ."""
-    if wanted != got:
-        raise AssertionError(f"wanted {wanted}, got {got}")
+async def upload(client: HubConnection, count: int) -> None:
+    same(count * (count - 1) // 2, await client.invoke("SumStream", _numbers(count)))
+
+
+async def raw_upload(client: RawClient, count: int) -> None:
+    same(count * (count - 1) // 2, await client.upload(_numbers(count), "SumStream"))
+
+
+async def _numbers(count: int) -> AsyncIterator[int]:
+    for number in range(count):
+        yield number
+
+
+def same(expected: int, actual: object) -> None:
+    if actual != expected:
+        raise WrongResultError(f"expected {expected}, got {actual!r}")
+
+
+WORKLOADS: Final = (
+    Workload("sequential", "sequential invoke", 3_000, sequential, sequential),
+    Workload("concurrent", f"{_WORKERS} concurrent invokes", 20_000, concurrent, concurrent),
+    Workload("receive", f"receive {_PAYLOAD}-byte messages", 50_000, receive, receive),
+    Workload("stream", "stream from the server", 50_000, stream, raw_stream),
+    Workload("upload", "stream to the server", 20_000, upload, raw_upload),
+)

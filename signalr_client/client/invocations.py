@@ -31,7 +31,8 @@ class PendingCalls:
 
     def __init__(self, logger: logging.Logger) -> None:
         self._log = logger
-        self._calls: dict[str, asyncio.Future[object] | StreamSink] = {}
+        self._calls: dict[str, asyncio.Future[object]] = {}
+        self._streams: dict[str, StreamSink] = {}
         self._last_id = 0
 
     def next_id(self) -> str:
@@ -41,51 +42,58 @@ class PendingCalls:
 
     def add(self, invocation_id: str, call: asyncio.Future[object] | StreamSink) -> None:
         """Let *call* wait for the messages with this id."""
-        self._calls[invocation_id] = call
+        if isinstance(call, asyncio.Future):
+            self._calls[invocation_id] = call
+        else:
+            self._streams[invocation_id] = call
 
     def drop(self, invocation_id: str) -> bool:
         """Forget a call; whatever still comes for it is passed over. Returns whether it was still waiting."""
-        return self._calls.pop(invocation_id, None) is not None
+        known = self._calls.pop(invocation_id, None) or self._streams.pop(invocation_id, None)
+        return known is not None
 
     def complete(self, message: Completion) -> None:
         """End the call that *message* answers."""
         call = self._calls.pop(message.invocation_id, None)
-        if call is None:  # a late answer to a call that was cancelled, or no answer to anything
-            self._log.debug("! dropped unsolicited Completion id=%s", message.invocation_id)
-        elif isinstance(call, asyncio.Future):
+        if call is not None:
             if call.done():
                 return  # cancelled in this very turn of the loop
             if message.error:
                 call.set_exception(HubException(message.error))
             else:
                 call.set_result(None if message.result is UNSET else message.result)
+            return
+        stream = self._streams.pop(message.invocation_id, None)
+        if stream is None:  # a late answer to a call that was cancelled, or no answer to anything
+            self._log.debug("! dropped unsolicited Completion id=%s", message.invocation_id)
         elif message.error:
-            call.finish(HubException(message.error))
+            stream.finish(HubException(message.error))
         elif message.result is not UNSET and message.result is not None:
-            call.finish(ProtocolError("Server provided a result in a completion response to a streamed invocation."))
+            stream.finish(ProtocolError("Server provided a result in a completion response to a streamed invocation."))
         else:
-            call.finish(None)
+            stream.finish(None)
 
     def feed(self, message: StreamItem) -> None:
         """Hand an item to its stream."""
-        call = self._calls.get(message.invocation_id)
+        stream = self._streams.get(message.invocation_id)
+        if stream is not None:
+            stream.feed(message.item)
+            return
+        call = self._calls.pop(message.invocation_id, None)
         if call is None:
             self._log.debug("! dropped unsolicited StreamItem id=%s", message.invocation_id)
-        elif isinstance(call, asyncio.Future):
-            del self._calls[message.invocation_id]
-            if not call.done():
-                call.set_exception(ProtocolError("Streaming hub methods must be invoked with the 'stream' method."))
-        else:
-            call.feed(message.item)
+        elif not call.done():
+            call.set_exception(ProtocolError("Streaming hub methods must be invoked with the 'stream' method."))
 
     def fail(self, error: BaseException | None) -> None:
         """End every call because the connection has ended, with *error* or without."""
         calls, self._calls = self._calls, {}
+        streams, self._streams = self._streams, {}
         for call in calls.values():
-            if not isinstance(call, asyncio.Future):
-                call.finish(closed_error(error))
-            elif not call.done():
+            if not call.done():
                 call.set_exception(closed_error(error))
+        for stream in streams.values():
+            stream.finish(closed_error(error))
 
 
 def closed_error(error: BaseException | None) -> ConnectionClosedError:

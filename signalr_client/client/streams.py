@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import asyncio
 from collections import deque
-from collections.abc import AsyncIterator, Callable, Coroutine
+from collections.abc import AsyncIterator, Callable
 from types import TracebackType
-from typing import Any, Generic, Self, TypeVar
+from typing import Generic, Self, TypeVar
 
 from signalr_client.client.calls import OutgoingCall
 from signalr_client.client.invocations import StreamSink
@@ -81,6 +81,7 @@ class HubStream(AsyncIterator[T_co], Generic[T_co]):
         self._begin = begin
         self._convert = convert
         self._buffer = _Buffer()
+        self.ready = self._buffer.items  # for the reader
         self._call: OutgoingCall | None = None
         self._left = False
         self._loop: asyncio.AbstractEventLoop | None = None
@@ -100,7 +101,11 @@ class HubStream(AsyncIterator[T_co], Generic[T_co]):
             except asyncio.CancelledError:
                 self.leave()
                 raise
-        item = buffer.items.popleft()
+        return self.take()
+
+    def take(self) -> T_co:
+        """Return an item that is here."""
+        item = self.ready.popleft()
         return item if self._convert is None else self._convert(item)  # type: ignore[return-value]  # without a type: as it came
 
     async def __aenter__(self) -> Self:
@@ -157,16 +162,19 @@ class HubStream(AsyncIterator[T_co], Generic[T_co]):
 class _Reader(AsyncIterator[T_co]):
     """One ``async for`` over a stream. Python tells nobody about a ``break`` but by dropping this object."""
 
-    __slots__ = ("_stream",)
+    __slots__ = ("_items", "_stream")
 
     def __init__(self, stream: HubStream[T_co]) -> None:
         self._stream = stream
+        self._items = stream.ready
 
     def __aiter__(self) -> Self:
         return self
 
-    def __anext__(self) -> Coroutine[Any, Any, T_co]:  # the stream's own coroutine: one call less an item
-        return self._stream.__anext__()
+    async def __anext__(self) -> T_co:
+        if self._items:  # already here: the way of most items, so it is a short one
+            return self._stream.take()
+        return await self._stream.__anext__()
 
     def __del__(self) -> None:
         self._stream.let_go()

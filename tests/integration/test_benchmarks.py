@@ -1,19 +1,97 @@
-"""The benchmarks do what they say, on both sides; how fast they are is not a test's affair."""
+"""Both sides of every benchmark do the work that they are measured for. Nothing here looks at a clock."""
 
 from __future__ import annotations
 
+import asyncio
+import json
+import sys
+from pathlib import Path
+
 import pytest
 
-from benchmarks.measure import PROTOCOLS, measure
-from benchmarks.workloads import WORKLOADS
+from benchmarks.__main__ import main
+from benchmarks.measure import HUB, PROTOCOLS, connection, measure
+from benchmarks.raw import raw_client
+from benchmarks.workloads import WORKLOADS, Workload, WrongResultError
 
 pytestmark = pytest.mark.interop
 
+COUNT = 300  # more than the workers of the concurrent workload, and enough for frames that hold several messages
+
 
 @pytest.mark.parametrize("protocol", PROTOCOLS)
-@pytest.mark.parametrize("workload", WORKLOADS)
-async def test_a_workload_runs_on_both_sides(aspnetcore_url: str, workload: str, protocol: str) -> None:
-    """Each checks its own results."""
-    result = await measure(f"{aspnetcore_url}/testhub", workload, protocol, rounds=1, scale=0.01)
-    assert (result.workload, result.protocol) == (workload, protocol)
-    assert set(result.as_json()) == {"workload", "protocol", "ours_us", "raw_us", "ours_per_s", "raw_per_s", "ratio"}
+@pytest.mark.parametrize("workload", WORKLOADS, ids=lambda work: work.name)
+async def test_both_sides_get_the_right_results(aspnetcore_url: str, workload: Workload, protocol: str) -> None:
+    url = aspnetcore_url + HUB
+    async with asyncio.timeout(30), connection(protocol, url) as ours, raw_client(protocol, url) as raw:
+        for _ in range(2):  # a second round finds nothing left over from the first
+            await workload.ours(ours, COUNT)
+            await workload.raw(raw, COUNT)
+
+
+@pytest.mark.parametrize("protocol", PROTOCOLS)
+@pytest.mark.parametrize("size", [0, 127, 128, 70_000])
+async def test_raw_client_reads_messages_of_any_length(aspnetcore_url: str, protocol: str, size: int) -> None:
+    async with asyncio.timeout(30), raw_client(protocol, aspnetcore_url + HUB) as raw:
+        assert await raw.invoke("MakeString", size) == "y" * size
+        assert await raw.invoke("Echo", "y" * size) == "y" * size
+
+
+@pytest.mark.parametrize("protocol", PROTOCOLS)
+@pytest.mark.parametrize("size", [1, 2, 3, 64])
+async def test_raw_client_takes_messages_that_span_frames(protocol: str, size: int) -> None:
+    raw = raw_client(protocol, "http://unused")
+    got: list[object] = []
+    raw.on("Item", lambda *args: got.append(args))
+    wire = b"".join(raw.call(1, "1", "Item", (number, "x" * 100)) + raw.ping() for number in range(5))
+    for start in range(0, len(wire), size):
+        raw.take(wire[start : start + size])
+    assert got == [(number, "x" * 100) for number in range(5)]
+
+
+@pytest.mark.parametrize("protocol", PROTOCOLS)
+async def test_raw_client_passes_errors_on(aspnetcore_url: str, protocol: str) -> None:
+    async with asyncio.timeout(30), raw_client(protocol, aspnetcore_url + HUB) as raw:
+        with pytest.raises(RuntimeError, match="NoSuchMethod"):
+            await raw.invoke("NoSuchMethod")
+
+
+@pytest.mark.parametrize("protocol", PROTOCOLS)
+async def test_a_wrong_result_ends_the_workload(aspnetcore_url: str, protocol: str) -> None:
+    def refuse(_item: object) -> None:
+        raise WrongResultError("not this")
+
+    async with asyncio.timeout(30), raw_client(protocol, aspnetcore_url + HUB) as raw:
+        with pytest.raises(WrongResultError, match="not this"):
+            await raw.stream(refuse, "Counter", 3, 0)
+
+
+async def test_every_round_is_counted(aspnetcore_url: str) -> None:
+    outcomes = [outcome async for outcome in measure(aspnetcore_url, PROTOCOLS, WORKLOADS[:2], scale=0.001, rounds=2)]
+    assert [(outcome.protocol, outcome.workload.name, outcome.operations) for outcome in outcomes] == [
+        ("json", "sequential", 3),
+        ("json", "concurrent", 20),
+        ("messagepack", "sequential", 3),
+        ("messagepack", "concurrent", 20),
+    ]
+    assert all(len(side.cpu_us) == len(side.per_second) == 2 for outcome in outcomes for side in (outcome.ours, outcome.raw))
+
+
+@pytest.mark.parametrize(("limit", "code"), [("0.0001", 1), ("1000000", 0)])
+def test_command_line_reports_and_checks(
+    aspnetcore_url: str,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+    limit: str,
+    code: int,
+) -> None:
+    report = tmp_path / "report.json"
+    command = ["--url", aspnetcore_url, "--only", "stream", "--scale", "0.001", "--rounds", "2", "--json", str(report)]
+    monkeypatch.setattr(sys, "argv", ["scripts/bench", *command, "--check", limit])
+    assert main() == code
+    results = json.loads(report.read_text())["results"]
+    assert [(result["protocol"], result["workload"]) for result in results] == [("json", "stream"), ("messagepack", "stream")]
+    shown = capsys.readouterr()
+    assert "stream from the server" in shown.out
+    assert ("above" in shown.err) == bool(code)

@@ -35,6 +35,9 @@ _ERROR: Final = 1
 _VOID: Final = 2
 _RESULT: Final = 3
 
+# TypeError: a map whose key cannot be hashed; ValueError: a timestamp out of range
+_UNREADABLE: Final = (msgspec.MsgspecError, UnicodeDecodeError, RecursionError, ValueError, TypeError)
+
 T = TypeVar("T")
 
 
@@ -83,13 +86,30 @@ class MessagePackHubProtocol:
         Raises:
             ProtocolError: the record is not MessagePack, or an item is missing or of the wrong type.
         """
+        # What comes by the hundred thousand, with nothing special about it, is read here; whatever does not fit, carefully.
+        # 0xff is in every time finer than a microsecond and in few other records.
+        if 0xFF not in record:
+            try:
+                items = self._decode(record)
+                if items[0] == 2:
+                    _, headers, invocation_id, item = items
+                    if headers == {} and type(invocation_id) is str and invocation_id:
+                        return StreamItem(invocation_id=invocation_id, item=item)
+                elif items[0] == 1:
+                    _, headers, invocation_id, target, arguments, stream_ids = items
+                    plain = headers == {} and invocation_id is None and stream_ids == []
+                    if plain and type(target) is str and target and type(arguments) is list:
+                        return Invocation(target=target, arguments=arguments)
+            except (*_UNREADABLE, IndexError):
+                pass
+        return self._decode_carefully(record)
+
+    def _decode_carefully(self, record: bytes) -> HubMessage | None:
         try:
-            # 0xff is in every fine time and in few other records; one byte is found much faster than a sequence
-            items = _decode_times(record) if 0xFF in record and may_be_precise(record) else None
+            items = _decode_times(record) if may_be_precise(record) else None
             if items is None:
                 items = self._decode(record)
-        except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError, ValueError, TypeError) as exc:
-            # TypeError: a map whose key cannot be hashed; ValueError: a timestamp out of range
+        except _UNREADABLE as exc:
             raise ProtocolError(f"Invalid MessagePack message: {exc}") from exc
         if not items:
             raise ProtocolError("Reading 'message type' as Int32 failed: the message is an empty array.")
@@ -191,11 +211,6 @@ def _target(items: Sequence[Any]) -> str:
 
 
 def _read_invocation(items: list[Any]) -> Invocation:
-    if len(items) == 6:  # what a server sends by the hundred thousand, with nothing special about it
-        _, headers, invocation_id, target, arguments, stream_ids = items
-        plain = headers == {} and invocation_id is None and stream_ids == []
-        if plain and type(target) is str and target and type(arguments) is list:
-            return Invocation(target=target, arguments=arguments)
     invocation_id = items[2]
     if not (invocation_id is None or type(invocation_id) is str):
         raise ProtocolError(f"Reading 'invocationId' as String failed: it is {type(invocation_id).__name__}.")
@@ -209,10 +224,6 @@ def _read_invocation(items: list[Any]) -> Invocation:
 
 
 def _read_stream_item(items: list[Any]) -> StreamItem:
-    if len(items) == 4:  # the same
-        _, headers, invocation_id, item = items
-        if headers == {} and type(invocation_id) is str and invocation_id:
-            return StreamItem(invocation_id=invocation_id, item=item)
     return StreamItem(headers=_headers(items), invocation_id=_id(items), item=items[3])
 
 
