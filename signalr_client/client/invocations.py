@@ -32,7 +32,8 @@ class PendingCalls:
     def __init__(self, logger: logging.Logger) -> None:
         self._log = logger
         self._calls: dict[str, asyncio.Future[object]] = {}
-        self._streams: dict[str, StreamSink] = {}
+        self.streams: dict[str, StreamSink] = {}
+        """Where the items of each streaming call go."""
         self._last_id = 0
 
     def next_id(self) -> str:
@@ -45,11 +46,11 @@ class PendingCalls:
         if isinstance(call, asyncio.Future):
             self._calls[invocation_id] = call
         else:
-            self._streams[invocation_id] = call
+            self.streams[invocation_id] = call
 
     def drop(self, invocation_id: str) -> bool:
         """Forget a call; whatever still comes for it is passed over. Returns whether it was still waiting."""
-        known = self._calls.pop(invocation_id, None) or self._streams.pop(invocation_id, None)
+        known = self._calls.pop(invocation_id, None) or self.streams.pop(invocation_id, None)
         return known is not None
 
     def complete(self, message: Completion) -> None:
@@ -63,7 +64,7 @@ class PendingCalls:
             else:
                 call.set_result(None if message.result is UNSET else message.result)
             return
-        stream = self._streams.pop(message.invocation_id, None)
+        stream = self.streams.pop(message.invocation_id, None)
         if stream is None:  # a late answer to a call that was cancelled, or no answer to anything
             self._log.debug("! dropped unsolicited Completion id=%s", message.invocation_id)
         elif message.error:
@@ -73,12 +74,8 @@ class PendingCalls:
         else:
             stream.finish(None)
 
-    def feed(self, message: StreamItem) -> None:
-        """Hand an item to its stream."""
-        stream = self._streams.get(message.invocation_id)
-        if stream is not None:
-            stream.feed(message.item)
-            return
+    def refuse_item(self, message: StreamItem) -> None:
+        """Take an item that no stream waits for: a plain call that gets one fails, others are dropped."""
         call = self._calls.pop(message.invocation_id, None)
         if call is None:
             self._log.debug("! dropped unsolicited StreamItem id=%s", message.invocation_id)
@@ -88,11 +85,12 @@ class PendingCalls:
     def fail(self, error: BaseException | None) -> None:
         """End every call because the connection has ended, with *error* or without."""
         calls, self._calls = self._calls, {}
-        streams, self._streams = self._streams, {}
+        streams = list(self.streams.values())
+        self.streams.clear()
         for call in calls.values():
             if not call.done():
                 call.set_exception(closed_error(error))
-        for stream in streams.values():
+        for stream in streams:
             stream.finish(closed_error(error))
 
 

@@ -257,7 +257,7 @@ class HubLink:
     async def _read(self) -> None:
         """Hop 2 of 4 on the way in. Never awaits user code."""
         session, transport, on_message, time = self._session, self._transport, self._on_message, self._loop.time
-        calls, debug = self.calls, self._debug
+        calls, streams, debug = self.calls, self.calls.streams, self._debug
         while (data := await transport.receive()) is not None:
             messages = session.receive(data, time())
             if not self._opened.is_set() and session.error is None and session.phase is not Phase.HANDSHAKE:
@@ -269,7 +269,11 @@ class HubLink:
                 if kind is Completion:
                     calls.complete(message)  # type: ignore[arg-type]  # its type was looked at
                 elif kind is StreamItem:
-                    calls.feed(message)  # type: ignore[arg-type]  # the same
+                    stream = streams.get(message.invocation_id)  # type: ignore[union-attr, arg-type]  # the same
+                    if stream is not None:
+                        stream.feed(message.item)  # type: ignore[union-attr]  # the same
+                    else:
+                        calls.refuse_item(message)  # type: ignore[arg-type]  # the same
                 elif kind is Close:
                     self._close_received = message  # type: ignore[assignment]  # the same
                 else:

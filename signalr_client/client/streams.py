@@ -79,7 +79,7 @@ class HubStream(AsyncIterator[T_co], Generic[T_co]):
 
     def __init__(self, begin: Callable[[StreamSink], OutgoingCall], convert: Callable[[object], T_co] | None = None) -> None:
         self._begin = begin
-        self._convert = convert
+        self.convert = convert
         self._buffer = _Buffer()
         self.ready = self._buffer.items  # for the reader
         self._call: OutgoingCall | None = None
@@ -101,12 +101,8 @@ class HubStream(AsyncIterator[T_co], Generic[T_co]):
             except asyncio.CancelledError:
                 self.leave()
                 raise
-        return self.take()
-
-    def take(self) -> T_co:
-        """Return an item that is here."""
-        item = self.ready.popleft()
-        return item if self._convert is None else self._convert(item)  # type: ignore[return-value]  # without a type: as it came
+        item = buffer.items.popleft()
+        return item if self.convert is None else self.convert(item)  # type: ignore[return-value]  # without a type: as it came
 
     async def __aenter__(self) -> Self:
         """Send the call."""
@@ -162,18 +158,19 @@ class HubStream(AsyncIterator[T_co], Generic[T_co]):
 class _Reader(AsyncIterator[T_co]):
     """One ``async for`` over a stream. Python tells nobody about a ``break`` but by dropping this object."""
 
-    __slots__ = ("_items", "_stream")
+    __slots__ = ("_convert", "_items", "_stream")
 
     def __init__(self, stream: HubStream[T_co]) -> None:
         self._stream = stream
-        self._items = stream.ready
+        self._items, self._convert = stream.ready, stream.convert
 
     def __aiter__(self) -> Self:
         return self
 
     async def __anext__(self) -> T_co:
         if self._items:  # already here: the way of most items, so it is a short one
-            return self._stream.take()
+            item = self._items.popleft()
+            return item if self._convert is None else self._convert(item)  # type: ignore[return-value]  # as in HubStream
         return await self._stream.__anext__()
 
     def __del__(self) -> None:
