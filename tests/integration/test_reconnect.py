@@ -63,11 +63,12 @@ class AsyncRecording(Recording):
 
 
 def answers(*negotiations: object) -> Callable[[web.Request], object]:
-    """Return an answer to each negotiate request in turn; the last of them is for all later ones."""
+    """Return an answer to each negotiate request in turn, or what gives one; the last of them is for all later ones."""
     left = list(negotiations)
 
-    def negotiate(_request: web.Request) -> object:
-        return left.pop(0) if len(left) > 1 else left[0]
+    def negotiate(request: web.Request) -> object:
+        answer = left.pop(0) if len(left) > 1 else left[0]
+        return answer(request) if callable(answer) else answer
 
     return negotiate
 
@@ -152,7 +153,7 @@ async def test_the_new_connection_has_nothing_of_the_old_one_but_the_handlers(wi
 
 async def test_streams_and_uploads_end_with_their_connection(wire: Wire) -> None:
     """A stream gives what it has and then the error; an upload's source is closed; the new connection hears of neither."""
-    source_closed, ready = asyncio.Event(), asyncio.Event()
+    source_closed = asyncio.Event()
 
     async def source() -> AsyncIterator[int]:
         try:
@@ -401,8 +402,8 @@ async def test_the_default_delays_are_those_of_the_official_clients(wire: Wire) 
     connection = wire.builder().with_automatic_reconnect(policy).build()
     events = EventRecorder(connection)
     async with asyncio.timeout(10):
+        wire.server.negotiate = answers(OFFER, {"error": "closed for good"})
         await connection.start()
-        wire.server.negotiate = {"error": "closed for good"}
         closed = await events.wait("closed")
         with pytest.raises(NegotiationError, match="closed for good") as caught:
             await connection.wait_closed()
@@ -425,8 +426,8 @@ async def test_the_default_policy_tries_at_once_and_then_waits(wire: Wire, caplo
 
     connection = wire.builder().with_automatic_reconnect().build()
     async with asyncio.timeout(10):
+        wire.server.negotiate = answers(OFFER, refuse)
         await connection.start()
-        wire.server.negotiate = refuse
         await failed.wait()
         while "= attempt 2 in 2 s" not in caplog.text:
             await asyncio.sleep(0)
@@ -442,8 +443,8 @@ async def test_delays_are_waited_for(wire: Wire) -> None:
     events = EventRecorder(connection)
     clock = asyncio.get_running_loop().time
     async with asyncio.timeout(10):
+        wire.server.negotiate = answers(OFFER, {"error": "no"})
         await connection.start()
-        wire.server.negotiate = {"error": "no"}
         await events.wait("reconnecting")
         began = clock()
         await events.wait("closed")
@@ -540,8 +541,8 @@ async def test_a_policy_that_raises_gives_up(good_answers: int, wire: Wire, capl
     connection = wire.builder().with_automatic_reconnect(Flawed()).build()
     events = EventRecorder(connection)
     async with asyncio.timeout(10):
+        wire.server.negotiate = answers(OFFER, {"error": "no"})
         await connection.start()
-        wire.server.negotiate = {"error": "no"}
         closed = await events.wait("closed")
         await connection.stop()
     assert events.names == ["reconnecting"] * good_answers + ["closed"]
@@ -599,19 +600,30 @@ async def test_silence_counts_from_the_new_connections_own_beginning(wire: Wire)
     assert events.names[:4] == ["reconnecting", "reconnected"] * 2
 
 
-async def hold_negotiate(wire: Wire, held: asyncio.Event) -> None:
-    """Let the next attempt wait for an answer to its negotiation."""
+Hold = Callable[[Wire, asyncio.Event], float]
 
-    async def negotiate(_request: web.Request) -> object:
+
+def hold_delay(wire: Wire, held: asyncio.Event) -> float:
+    """Lose the connection and let the policy name a time that nobody waits for."""
+    wire.play(vanish)
+    held.set()
+    return 3600
+
+
+def hold_negotiate(wire: Wire, held: asyncio.Event) -> float:
+    """Lose the connection and let the first attempt wait for an answer to its negotiation."""
+
+    async def silent(_request: web.Request) -> object:
         held.set()
         return await asyncio.get_running_loop().create_future()
 
-    wire.server.negotiate = negotiate
     wire.play(vanish)
+    wire.server.negotiate = answers(OFFER, silent)
+    return 0
 
 
-async def hold_handshake(wire: Wire, held: asyncio.Event) -> None:
-    """Let the next attempt wait for an answer to its handshake."""
+def hold_handshake(wire: Wire, held: asyncio.Event) -> float:
+    """Lose the connection and let the first attempt wait for an answer to its handshake."""
 
     async def silent(peer: WirePeer) -> None:
         await peer.take_handshake()
@@ -619,26 +631,17 @@ async def hold_handshake(wire: Wire, held: asyncio.Event) -> None:
         await peer.until_closed()
 
     wire.play(vanish, silent)
-
-
-async def hold_delay(wire: Wire, held: asyncio.Event) -> None:
-    """Let the policy name a delay that nobody waits for."""
-    wire.play(vanish)
-    held.set()
+    return 0
 
 
 @pytest.mark.parametrize("hold", [hold_delay, hold_negotiate, hold_handshake])
-async def test_while_it_reconnects_calls_are_refused_and_stop_ends_it(
-    hold: Callable[[Wire, asyncio.Event], Awaitable[None]], wire: Wire
-) -> None:
+async def test_while_it_reconnects_calls_are_refused_and_stop_ends_it(hold: Hold, wire: Wire) -> None:
     """At once, wherever it is; on_close gets no error, and a new start is possible."""
     held = asyncio.Event()
-    wire.play(vanish)
-    connection = wire.builder().with_automatic_reconnect([3600 if hold is hold_delay else 0]).build()
+    connection = wire.builder().with_automatic_reconnect([hold(wire, held)]).build()
     events = EventRecorder(connection)
     async with asyncio.timeout(10):
         await connection.start()
-        await hold(wire, held)
         await events.wait("reconnecting")
         await held.wait()
         waiting = asyncio.create_task(connection.wait_closed())
@@ -832,7 +835,7 @@ async def test_the_delay_of_a_first_start_can_be_ended(end: str, wire: Wire) -> 
             starting.cancel()
             with pytest.raises(asyncio.CancelledError):
                 await starting
-        assert connection.state is State.DISCONNECTED
+    assert repr(connection) == "<HubConnection Disconnected>"
 
 
 # the real server
