@@ -1,0 +1,96 @@
+"""The command line. Each command runs as its user would run it."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import signal
+import sys
+from asyncio.subprocess import DEVNULL, PIPE, STDOUT, Process
+from pathlib import Path
+
+import pytest
+
+from signalr_client import HubConnectionBuilder
+from signalr_client.cli.main import main
+from signalr_client.cli.serve import load_hub
+
+ROOT = Path(__file__).parents[2]
+
+
+async def signalr(*arguments: str, cwd: Path = ROOT) -> Process:
+    """Start ``python -m signalr_client``."""
+    environment = {**os.environ, "PYTHONPATH": str(ROOT)}
+    command = [sys.executable, "-X", "dev", "-W", "error", "-m", "signalr_client", *arguments]
+    return await asyncio.create_subprocess_exec(*command, cwd=cwd, env=environment, stdin=DEVNULL, stdout=PIPE, stderr=STDOUT)
+
+
+async def test_demo_shows_everything_and_ends_well() -> None:
+    """Ten steps, and not a word of the log between them."""
+    process = await signalr("demo")
+    output, _ = await process.communicate()
+    lines = output.decode().splitlines()
+    assert process.returncode == 0, output.decode()
+    assert [line.split(".")[0] for line in lines if line[0].isdigit()] == [str(number) for number in range(1, 11)]
+    for wanted in (
+        "Add(40, 2)",
+        "result: 42",
+        "Anna says 'hello, everybody'",
+        "Bob, and you asked",
+        "[0, 1, 2, 3, 4]",
+        ": 16.",
+    ):
+        assert wanted in output.decode()
+    assert "is connected again; her connection id is a new one" in output.decode()
+    assert not [line for line in lines if line.startswith(("!", "="))]
+
+
+async def test_serve_serves_the_demo_hub_until_it_is_told_to_end() -> None:
+    """And says where."""
+    process = await signalr("serve", "--port", "0")
+    assert process.stdout is not None
+    line = (await process.stdout.readline()).decode()
+    assert line.startswith("listening on http://127.0.0.1:")
+    url = line.removeprefix("listening on ").strip()
+    assert url.endswith("/demohub")
+    connection = HubConnectionBuilder().with_url(url).build()
+    await connection.start()
+    assert await connection.invoke("Add", 1, 2) == 3
+    process.send_signal(signal.SIGTERM)
+    await connection.wait_closed()
+    await connection.stop()
+    output, _ = await process.communicate()
+    assert (process.returncode, output) == (0, b"")
+
+
+async def test_serve_serves_a_hub_of_ones_own(tmp_path: Path) -> None:
+    """Found by its module in the current folder."""
+    hub = "from signalr_client.server import Hub\nclass MyHub(Hub):\n    def hello(self) -> str:\n        return 'hello'\n"
+    (tmp_path / "my_hubs.py").write_text(hub)
+    process = await signalr("serve", "my_hubs:MyHub", "--port", "0", cwd=tmp_path)
+    assert process.stdout is not None
+    url = (await process.stdout.readline()).decode().removeprefix("listening on ").strip()
+    assert url.endswith("/myhub")
+    async with HubConnectionBuilder().with_url(url).build() as connection:
+        assert await connection.invoke("Hello") == "hello"
+    process.send_signal(signal.SIGINT)
+    assert await process.wait() == 0
+    await process.communicate()
+
+
+@pytest.mark.parametrize(
+    ("name", "text"),
+    [
+        ("ChatHub", "named as module:Class"),
+        ("no_such_module:ChatHub", "There is no module 'no_such_module'"),
+        ("signalr_client.types:Headers", "'Headers' of 'signalr_client.types' is not a class that derives from Hub"),
+    ],
+)
+def test_a_hub_that_cannot_be_found_is_named(name: str, text: str, capsys: pytest.CaptureFixture[str]) -> None:
+    """With what to write instead."""
+    with pytest.raises(ValueError, match=text):
+        load_hub(name)
+    with pytest.raises(SystemExit) as caught:
+        main(["serve", name])
+    assert caught.value.code == 2
+    assert "signalr: " in capsys.readouterr().err
