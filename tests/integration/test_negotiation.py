@@ -21,7 +21,7 @@ from signalr_client import (
     SignalRError,
     TransportError,
 )
-from tests.support.scripted_server import OFFER, ScriptedServer, scripted_server
+from tests.support.scripted_server import OFFER, Peer, ScriptedServer, scripted_server
 
 
 def build(url: str, **options: Any) -> HubConnection:
@@ -96,6 +96,116 @@ async def test_a_status_that_is_no_success_is_a_negotiation_error(status: int, t
         with pytest.raises(NegotiationError, match=f"Failed to complete negotiation with the server: .*{text}") as caught:
             await build(server.url).start()
         assert caught.value.status == status
+
+
+async def test_an_old_aspnet_server_is_recognised(scripted: ScriptedServer) -> None:
+    """In the official words, which say where to read on."""
+    scripted.negotiate = {"Url": "/signalr", "ConnectionToken": "x", "ConnectionId": "y", "ProtocolVersion": "1.5"}
+    with pytest.raises(NegotiationError) as caught:
+        await build(scripted.url).start()
+    assert caught.value.message == (
+        "Detected a connection attempt to an ASP.NET SignalR Server. This client only supports connecting to an ASP.NET Core"
+        " SignalR Server. See https://aka.ms/signalr-core-differences for details."
+    )
+
+
+@pytest.mark.parametrize(
+    "body",
+    [
+        b"",
+        b"{",
+        b"null",
+        b"\xff\xfe",
+        b'{"connectionId":7,"availableTransports":[]}',
+        b'{"connectionId":"x","availableTransports":{}}',
+        b'{"connectionId":"x","availableTransports":[{"transferFormats":["Text"]}]}',
+        b'{"connectionId":"x","negotiateVersion":"1","availableTransports":[]}',
+        b'{"connectionId":' + b"[" * 5000 + b"]" * 5000 + b"}",
+    ],
+)
+async def test_a_body_that_is_no_answer_is_a_negotiation_error(body: bytes, scripted: ScriptedServer) -> None:
+    """And nothing else, whatever it holds."""
+    scripted.negotiate = lambda _: web.Response(body=body, content_type="application/json")
+    with pytest.raises(NegotiationError, match=r"Invalid negotiation response received\.") as caught:
+        await build(scripted.url).start()
+    assert caught.value.status == 200
+
+
+async def test_members_of_tomorrow_are_passed_over(scripted: ScriptedServer) -> None:
+    """In the answer and in its transports."""
+    transport = {"transport": "WebSockets", "transferFormats": ["Text", "Hologram"], "speed": "high"}
+    scripted.negotiate = OFFER | {"availableTransports": [transport], "tokenLifetimeSeconds": 3600, "news": {"a": [1]}}
+    async with build(scripted.url) as connection:
+        assert connection.connection_id == "public-id"
+
+
+async def test_any_success_is_a_success(scripted: ScriptedServer) -> None:
+    """The .NET client takes every status from 200 to 299."""
+    scripted.negotiate = lambda _: web.json_response(OFFER, status=202)
+    async with build(scripted.url) as connection:
+        assert connection.connection_id == "public-id"
+
+
+async def test_a_401_is_final_for_a_negotiation(scripted: ScriptedServer) -> None:
+    """Its token was asked for just now: another one would be no better."""
+    asked = 0
+
+    def factory() -> str:
+        nonlocal asked
+        asked += 1
+        return "worthless"
+
+    scripted.negotiate = lambda _: web.Response(status=401)
+    with pytest.raises(NegotiationError, match="401") as caught:
+        await build(scripted.url, access_token_factory=factory).start()
+    assert (caught.value.status, asked, len(scripted.requests)) == (401, 1, 1)
+
+
+async def test_a_server_that_hangs_up_on_the_question() -> None:
+    """No answer, no status."""
+
+    async def hang_up(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        await reader.readuntil(b"\r\n\r\n")
+        writer.close()
+
+    async with await asyncio.start_server(hang_up, "127.0.0.1", 0) as server:
+        port = server.sockets[0].getsockname()[1]
+        with pytest.raises(NegotiationError, match="Failed to complete negotiation with the server: ") as caught:
+            await build(f"http://127.0.0.1:{port}/hub").start()
+        assert caught.value.status is None
+
+
+@pytest.mark.parametrize(
+    ("given", "negotiate", "connect"),
+    [
+        ("", "/hub/negotiate?negotiateVersion=1", "/hub?id=secret-token"),
+        ("/", "/hub/negotiate?negotiateVersion=1", "/hub/?id=secret-token"),
+        ("?negotiateVersion=0", "/hub/negotiate?negotiateVersion=0", "/hub?negotiateVersion=0&id=secret-token"),
+        ("?a=1&a=2&b=%26%2F", "/hub/negotiate?a=1&a=2&b=%26/&negotiateVersion=1", "/hub?a=1&a=2&b=%26/&id=secret-token"),
+        ("/r%C3%B6om#part", "/hub/r%C3%B6om/negotiate?negotiateVersion=1", "/hub/r%C3%B6om?id=secret-token"),
+    ],
+)
+async def test_path_and_query_of_the_url_are_kept(given: str, negotiate: str, connect: str, scripted: ScriptedServer) -> None:
+    """Ours are added behind; a fragment is nobody else's business."""
+    async with build(scripted.url + given):
+        pass
+    assert [request.path_qs for request in scripted.requests] == [negotiate, connect]
+
+
+async def test_cookies_of_the_negotiation_come_along(scripted: ScriptedServer) -> None:
+    """To the server that set them; sticky sessions depend on it."""
+
+    def negotiate(_request: web.Request) -> web.Response:
+        answer = web.json_response(OFFER)
+        answer.set_cookie("affinity", "server-7")
+        return answer
+
+    scripted.negotiate = negotiate
+    async with build(scripted.url, cookies={"mine": "1"}):
+        pass
+    asked, connected = scripted.requests
+    assert dict(asked.cookies) == {"mine": "1"}
+    assert dict(connected.cookies) == {"mine": "1", "affinity": "server-7"}
 
 
 async def test_a_web_page_is_no_answer() -> None:
@@ -184,6 +294,83 @@ async def test_a_redirect_is_followed_with_its_token_for_this_start_only(scripte
     assert {request.headers["Authorization"] for request in connects} == {"Bearer for-the-service"}
 
 
+async def test_a_redirect_without_a_token_keeps_the_callers(scripted: ScriptedServer) -> None:
+    """And the last token that a redirect brings is the one that counts."""
+    seen: list[str | None] = []
+    hops = {
+        "/hub/negotiate": {"url": scripted.url.replace("/hub", "/one")},
+        "/one/negotiate": {"url": scripted.url.replace("/hub", "/two"), "accessToken": "second"},
+        "/two/negotiate": {"url": scripted.url.replace("/hub", "/three"), "accessToken": "third"},
+    }
+
+    def negotiate(request: web.Request) -> object:
+        seen.append(request.headers.get("Authorization"))
+        return hops.get(request.path, OFFER)
+
+    scripted.negotiate = negotiate
+    async with build(scripted.url, access_token_factory=lambda: "mine"):
+        pass
+    assert seen == ["Bearer mine", "Bearer mine", "Bearer second", "Bearer third"]
+    assert scripted.requests[-1].headers["Authorization"] == "Bearer third"
+    assert scripted.requests[-1].path == "/three"
+
+
+async def test_a_reconnect_begins_at_the_original_address(scripted: ScriptedServer) -> None:
+    """With the caller's token: what a redirect brought is forgotten."""
+    seen: list[tuple[str, str | None]] = []
+
+    def negotiate(request: web.Request) -> object:
+        seen.append((request.path, request.headers.get("Authorization")))
+        if request.path.startswith("/hub"):
+            return {"url": scripted.url.replace("/hub", "/service"), "accessToken": "service's"}
+        return OFFER
+
+    async def vanish_once(peer: Peer) -> None:
+        await peer.shake_hands()
+        if len(seen) > 2:
+            await peer.until_closed()
+        else:
+            await peer.receive()
+
+    scripted.negotiate, scripted.script = negotiate, vanish_once
+    builder = HubConnectionBuilder().with_url(scripted.url, access_token_factory=lambda: "mine")
+    connection, back = builder.with_automatic_reconnect([0]).build(), asyncio.Event()
+    connection.on_reconnected(lambda _: back.set())
+    async with connection, asyncio.timeout(10):
+        await back.wait()
+    assert seen == [("/hub/negotiate", "Bearer mine"), ("/service/negotiate", "Bearer service's")] * 2
+
+
+async def test_a_redirect_may_end_in_a_refusal(scripted: ScriptedServer) -> None:
+    """The error is that of the server that refused."""
+    service = scripted.url.replace("/hub", "/service")
+    scripted.negotiate = lambda request: {"url": service} if request.path.startswith("/hub") else {"error": "quota used up"}
+    with pytest.raises(NegotiationError, match="quota used up") as caught:
+        await build(scripted.url).start()
+    assert caught.value.url.startswith(service)
+
+
+async def test_a_token_does_not_follow_an_http_redirect_to_another_server(scripted: ScriptedServer) -> None:
+    """Only a redirect of the negotiation itself is a reason to trust somebody else."""
+    async with scripted_server() as other:
+        scripted.negotiate = lambda _: web.Response(status=307, headers={"Location": f"{other.url}/negotiate"})
+        other.negotiate = {"error": "who are you?"}
+        with pytest.raises(NegotiationError, match="who are you"):
+            await build(scripted.url, access_token_factory=lambda: "mine").start()
+        assert scripted.requests[0].headers["Authorization"] == "Bearer mine"
+        assert "Authorization" not in other.requests[0].headers
+
+
+@pytest.mark.interop
+async def test_the_real_servers_redirects_are_followed_a_hundred_requests_long(aspnetcore_url: str) -> None:
+    """The last of them may not be a redirect any more."""
+    async with build(f"{aspnetcore_url}/redirect?hops=99") as connection:
+        assert await connection.invoke("WhoAmI") == "redirected"
+    with pytest.raises(NegotiationError) as caught:
+        await build(f"{aspnetcore_url}/redirect?hops=100").start()
+    assert caught.value.message == "Negotiate redirection limit exceeded."
+
+
 async def test_redirects_that_go_in_a_circle_end(scripted: ScriptedServer) -> None:
     """After a hundred requests."""
     scripted.negotiate = {"url": scripted.url}
@@ -225,6 +412,21 @@ async def test_the_servers_order_counts_and_what_fails_is_followed_by_the_next(s
     await connection.stop()
     assert [request.method for request in scripted.requests] == ["POST", "GET", "POST", "GET"]
     assert scripted.requests[1].headers["Accept"] == "text/event-stream"
+
+
+async def test_a_negotiation_between_two_transports_may_fail_too(scripted: ScriptedServer) -> None:
+    """Its error stands in the list beside those of the transports."""
+    offer = OFFER | {
+        "availableTransports": [
+            {"transport": "ServerSentEvents", "transferFormats": ["Text"]},
+            {"transport": "WebSockets", "transferFormats": ["Text"]},
+        ]
+    }
+    scripted.negotiate = lambda _: offer if len(scripted.requests) == 1 else {"error": "once is enough"}
+    with pytest.raises(AggregateTransportError) as caught:
+        await build(scripted.url).start()
+    assert [type(error) for error in caught.value.errors] == [TransportError, NegotiationError]
+    assert "once is enough" in str(caught.value)
 
 
 async def test_every_reason_is_in_the_error_when_no_transport_is_left(scripted: ScriptedServer) -> None:
