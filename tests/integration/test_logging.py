@@ -5,11 +5,18 @@ from __future__ import annotations
 import asyncio
 import logging
 import re
+import socket
+import traceback
+from collections.abc import AsyncIterator, Awaitable, Callable
 
 import pytest
+from aiohttp import web
 
-from signalr_client import HttpTransportType, HubConnectionBuilder, HubProtocol, SignalRError
-from tests.support.scripted_server import Peer, ScriptedServer
+from signalr_client import HttpTransportType, HubConnectionBuilder, HubConnectionState, HubProtocol, SignalRError
+from signalr_client.core.messages import CancelInvocation, Close, Completion, Invocation, StreamInvocation, StreamItem
+from tests.support.events import EventRecorder
+from tests.support.scripted_server import OFFER, Peer, ScriptedServer
+from tests.support.wire import Wire, WirePeer, echo, stay, vanish
 
 SECRETS = ["secret-token", "hush-hush", "pass-word", "redirect-token"]
 
@@ -47,6 +54,174 @@ async def test_a_connections_life_is_told_in_debug_lines(scripted: ScriptedServe
         assert any(re.fullmatch(wanted, line) for line in lines), (wanted, lines)
     assert "private" not in caplog.text
     assert {record.name.partition(".")[0] for record in caplog.records} == {"signalr_client"}
+
+
+async def test_every_debug_line_begins_with_its_mark(wire: Wire, caplog: pytest.LogCaptureFixture) -> None:
+    """Out, in, state, trouble: one character each; what is out and what is in says which call it belongs to."""
+
+    async def script(peer: WirePeer) -> None:
+        await peer.shake_hands()
+        await peer.send(Invocation(target="Ask", arguments=["private"], invocation_id="s1"))
+        while messages := await peer.receive():
+            for message in messages:
+                if isinstance(message, StreamInvocation):
+                    await peer.send(StreamItem(invocation_id=message.invocation_id, item="private"))
+                elif isinstance(message, CancelInvocation):
+                    await peer.send(Completion(invocation_id=message.invocation_id))
+                    await peer.send(Completion(invocation_id="99", error="private"))
+                    await peer.send(Close(error="over", allow_reconnect=True))
+
+    async def upload() -> AsyncIterator[str]:
+        yield "private"
+
+    wire.play(script, stay)
+    caplog.set_level(logging.DEBUG, "signalr_client")
+    connection = wire.builder().with_automatic_reconnect([0]).build()
+    events = EventRecorder(connection)
+    connection.on("Ask", lambda _: "private")
+    async with asyncio.timeout(10):
+        await connection.start()
+        await connection.send("Upload", upload())
+        async with connection.stream("Counter", "private", 2) as stream:
+            assert await anext(stream) == "private"
+        await events.wait("reconnected")
+        await connection.stop()
+    lines = [record.getMessage() for record in caplog.records]
+    assert not [line for line in lines if not re.match(r"[><=%!] ", line)]
+    for wanted in (
+        r"= connected over WebSockets",
+        r"< Invocation id=s1 target=Ask args=1",
+        r"> Completion id=s1",
+        r"> Invocation id=- target=Upload args=0 streams=1",
+        r"> StreamItem id=1",
+        r"> Completion id=1",
+        r"> StreamInvocation id=2 target=Counter args=2",
+        r"< StreamItem id=2",
+        r"! dropped unsolicited Completion id=99",
+        r"< Completion id=99 error",
+        r"< Close allow_reconnect=True error",
+        r"! connection lost: The server closed the connection with the following error: over",
+        r"= reconnecting",
+        r"= attempt 1 in 0 s",
+        r"= closed",
+    ):
+        assert any(re.fullmatch(wanted, line) for line in lines), (wanted, lines)
+    assert "private" not in caplog.text
+    assert "secret-token" not in caplog.text
+
+
+async def test_a_state_that_is_entered_is_logged_once(wire: Wire, caplog: pytest.LogCaptureFixture) -> None:
+    """In their order."""
+    wire.play(vanish, stay)
+    caplog.set_level(logging.DEBUG, "signalr_client")
+    connection = wire.builder().with_automatic_reconnect([0]).build()
+    events = EventRecorder(connection)
+    async with asyncio.timeout(10):
+        await connection.start()
+        await events.wait("reconnected")
+        await connection.stop()
+    states = {state.value.lower() for state in HubConnectionState}
+    lines = [record.getMessage().removeprefix("= ") for record in caplog.records]
+    assert [line for line in lines if line in states][-5:] == [
+        "connected",
+        "reconnecting",
+        "connected",
+        "disconnecting",
+        "disconnected",
+    ]
+
+
+async def test_nothing_is_logged_below_the_level(wire: Wire, caplog: pytest.LogCaptureFixture) -> None:
+    """A life without trouble is worth one line at INFO, and none above it."""
+    wire.play(echo)
+    caplog.set_level(logging.INFO, "signalr_client")
+    async with wire.connection() as connection, asyncio.timeout(10):
+        assert await connection.invoke("Echo", 1) == 1
+    assert [(record.levelname, record.getMessage()) for record in caplog.records] == [("INFO", "= closed")]
+
+
+async def refused(wire: Wire) -> None:
+    """The negotiation says no."""
+    wire.server.negotiate = {"error": "no"}
+
+
+async def not_there(wire: Wire) -> None:
+    """Nobody listens."""
+    with socket.socket() as unused:
+        unused.bind(("127.0.0.1", 0))
+        wire.server.url = f"http://127.0.0.1:{unused.getsockname()[1]}/hub"
+
+
+async def not_found(wire: Wire) -> None:
+    """Somebody else listens."""
+    wire.server.negotiate = lambda _: web.Response(status=404)
+
+
+async def no_json(wire: Wire) -> None:
+    """The answer is a page."""
+    wire.server.negotiate = lambda _: web.Response(text="<html>")
+
+
+async def redirected_for_ever(wire: Wire) -> None:
+    """Each address sends to the next."""
+    wire.server.negotiate = lambda _: {"url": wire.server.url + "?access_token=hush-hush", "accessToken": "redirect-token"}
+
+
+async def no_transport(wire: Wire) -> None:
+    """The server offers what no client knows."""
+    wire.server.negotiate = OFFER | {"availableTransports": [{"transport": "Carrier Pigeon", "transferFormats": ["Text"]}]}
+
+
+async def no_handshake(wire: Wire) -> None:
+    """The server closes instead of shaking hands."""
+
+    async def close(peer: WirePeer) -> None:
+        await peer.take_handshake()
+        await peer.socket.close(code=1011)
+
+    wire.play(close)
+
+
+async def wrong_handshake(wire: Wire) -> None:
+    """The server answers with something else."""
+
+    async def babble(peer: WirePeer) -> None:
+        await peer.take_handshake()
+        await peer.write(b"<html>\x1e")
+        await peer.until_closed()
+
+    wire.play(babble)
+
+
+@pytest.mark.parametrize(
+    "failing",
+    [
+        refused,
+        not_there,
+        not_found,
+        no_json,
+        redirected_for_ever,
+        no_transport,
+        no_handshake,
+        wrong_handshake,
+    ],
+)
+async def test_no_failed_start_shows_a_secret(
+    failing: Callable[[Wire], Awaitable[None]], wire: Wire, caplog: pytest.LogCaptureFixture
+) -> None:
+    """Neither in the log nor in the error, its repr and its whole traceback."""
+    caplog.set_level(logging.DEBUG)
+    await failing(wire)
+    wire.server.url = wire.server.url.replace("http://", "http://user:pass-word@") + "?access_token=hush-hush"
+    connection = wire.connection(
+        access_token_factory=lambda: "hush-hush", headers={"X-Key": "hush-hush"}, cookies={"c": "hush-hush"}
+    )
+    with pytest.raises(SignalRError) as caught:
+        await connection.start()
+    said = "".join([repr(caught.value), str(caught.value), *traceback.format_exception(caught.value)])
+    for secret in SECRETS:
+        assert secret not in said
+        assert secret not in caplog.text, [line for line in caplog.text.splitlines() if secret in line]
 
 
 async def test_no_secret_is_logged_or_raised(scripted: ScriptedServer, caplog: pytest.LogCaptureFixture) -> None:
