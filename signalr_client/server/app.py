@@ -155,7 +155,7 @@ class HubServer:
         await runner.setup()
         try:
             await web.TCPSite(runner, self._host, self._port, ssl_context=self._ssl).start()
-        except BaseException:
+        except BaseException:  # cancelling too must close what was opened
             await runner.cleanup()
             raise
         self._runner = runner

@@ -1,0 +1,31 @@
+"""The Python on a page of the documentation runs, block after block."""
+
+from __future__ import annotations
+
+import ast
+import inspect
+import re
+import types
+from pathlib import Path
+
+import pytest
+
+DOCS = Path(__file__).parents[2] / "docs"
+
+
+@pytest.mark.parametrize("page", ["server.md"])
+async def test_the_code_on_the_page_runs(page: str) -> None:
+    """In one namespace, as if it were typed in; what it asserts holds."""
+    text = (DOCS / page).read_text()
+    module = types.ModuleType("page")
+    blocks = list(re.finditer(r"^```python\n(.*?)^```", text, re.MULTILINE | re.DOTALL))
+    assert blocks
+    for block in blocks:
+        line = text.count("\n", 0, block.start(1))
+        tree = ast.parse(block[1])
+        ast.increment_lineno(tree, line)
+        code = compile(tree, page, "exec", flags=ast.PyCF_ALLOW_TOP_LEVEL_AWAIT, dont_inherit=True)
+        function = types.FunctionType(code, vars(module))
+        result = function()
+        if inspect.iscoroutine(result):
+            await result
