@@ -16,7 +16,7 @@ from types import TracebackType
 from typing import Final, Self
 
 from signalr_client.client.link import HubLink
-from signalr_client.core.messages import Completion, Invocation
+from signalr_client.core.messages import Completion, HubMessage, Invocation
 from signalr_client.errors import BindingError, SignalRError
 
 __all__ = ["Dispatcher", "Handler", "Handlers", "Subscription", "UnhandledHandler"]
@@ -27,7 +27,7 @@ Handler = Callable[..., object] | Callable[..., Awaitable[object]]
 UnhandledHandler = Callable[[str, list[object]], object] | Callable[[str, list[object]], Awaitable[object]]
 """Takes the target and the arguments of a call that has no handler."""
 
-_TURN: Final = 128  # handlers in a row before the event loop gets a turn, so that a burst of calls does not hold up the pings
+_TURN: Final = 1024  # handlers in a row before the event loop gets a turn, so that a burst of calls does not hold up the pings
 
 _NO_RESULT: Final = "Client didn't provide a result."
 
@@ -62,29 +62,25 @@ class Handlers:
 
     def __init__(self) -> None:
         self.unhandled: list[UnhandledHandler] = []
-        self._by_target: dict[str, tuple[Handler, ...]] = {}
+        self.by_target: dict[str, tuple[Handler, ...]] = {}
 
     def add(self, target: str, handler: Handler) -> Subscription:
         """Register *handler* behind those that *target* has already."""
         if not callable(handler):
             raise TypeError(f"A handler is a function; the one for {target!r} is {handler!r}.")
         # a new tuple each time: one that is being walked does not change under the walker
-        self._by_target[target] = (*self._by_target.get(target, ()), handler)
+        self.by_target[target] = (*self.by_target.get(target, ()), handler)
         return Subscription(self, target, handler)
 
     def remove(self, target: str, handler: Handler | None = None) -> None:
         """Remove one registration of *handler*, or all of the target; unknown ones are no error."""
-        left = list(self._by_target.get(target, ()))
+        left = list(self.by_target.get(target, ()))
         if handler is not None and handler in left:
             left.remove(handler)
         if handler is None or not left:
-            self._by_target.pop(target, None)
+            self.by_target.pop(target, None)
         else:
-            self._by_target[target] = tuple(left)
-
-    def of(self, target: str) -> tuple[Handler, ...]:
-        """Return the handlers of *target* in the order of their registration."""
-        return self._by_target.get(target, ())
+            self.by_target[target] = tuple(left)
 
 
 class Dispatcher:
@@ -108,14 +104,17 @@ class Dispatcher:
         self._wake = asyncio.Event()
         self._finishing = False
 
-    def put(self, link: HubLink, message: Invocation) -> None:
-        """Take a call; hop 3 of 4."""
-        if message.invocation_id:
+    def put(self, link: HubLink, message: HubMessage) -> None:
+        """Take what the server sent, answers and items apart; hop 3 of 4."""
+        if type(message) is not Invocation:  # the TypeScript client passes over what is not for clients, too
+            self._log.warning("! ignored a %s: servers do not send it", type(message).__name__)
+        elif message.invocation_id:
             self._spawn(self._answer(link, message, message.invocation_id))
-            return
-        self._queue.append(message)
-        if len(self._queue) == 1:
-            self._wake.set()
+        else:
+            queue = self._queue
+            if not queue:
+                self._wake.set()
+            queue.append(message)
 
     def finish(self) -> None:
         """Let `run` return once the queue is empty."""
@@ -124,7 +123,7 @@ class Dispatcher:
 
     async def run(self) -> None:
         """Handle the queue, one call after another, for the whole life of the connection."""
-        queue = self._queue
+        queue, handlers_of = self._queue, self._handlers.by_target.get
         handled = 0
         while True:
             while not queue:
@@ -134,7 +133,7 @@ class Dispatcher:
                 await self._wake.wait()
                 handled = 0
             message = queue.popleft()
-            handlers = self._handlers.of(message.target)
+            handlers = handlers_of(message.target, ())
             if not handlers:
                 await self._unhandled(message)
             for handler in handlers:
@@ -177,7 +176,7 @@ class Dispatcher:
 
     async def _result(self, message: Invocation, invocation_id: str) -> Completion:
         """Return the answer that the handlers make together. Spec: "E7. Client results"."""
-        handlers = self._handlers.of(message.target)
+        handlers = self._handlers.by_target.get(message.target, ())
         if not handlers:
             await self._unhandled(message)
             return Completion(invocation_id=invocation_id, error=_NO_RESULT)

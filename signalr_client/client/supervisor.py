@@ -21,7 +21,6 @@ from tenacity.wait import wait_base
 
 from signalr_client.client.dispatch import Dispatcher, Handlers
 from signalr_client.client.link import HubLink, LinkEnd
-from signalr_client.core.messages import HubMessage, Invocation
 from signalr_client.core.protocols import HubProtocol
 from signalr_client.core.retry import ConnectionLost, RetryPolicy, RetryWait
 from signalr_client.core.session import HubSession, SessionOptions
@@ -224,7 +223,7 @@ class Supervisor:
             self._options.session(self._loop.time(), inherent_keep_alive=keeps_alive),
             connected.connection_id,
             on_open=self._opened,
-            on_message=self._receive,
+            on_message=self._dispatcher.put,
             on_end=self._link_ended,
             close_timeout=self._options.close_timeout,
             logger=self._logger,
@@ -321,13 +320,6 @@ class Supervisor:
         self.link = None
         reconnects = end.may_reconnect and self._options.retry_policy is not None
         self._advance(Trigger.LOST if reconnects else Trigger.CLOSED)
-
-    def _receive(self, link: HubLink, message: HubMessage) -> None:
-        """Queue a call of the server for the handlers; answers and items went to their calls already."""
-        if type(message) is Invocation:
-            self._dispatcher.put(link, message)
-        else:  # StreamInvocation and CancelInvocation are not for clients; the TypeScript client passes them over too
-            self._log.warning("! ignored a %s: servers do not send it", type(message).__name__)
 
     # inside
 

@@ -105,6 +105,7 @@ class BinaryFramer:
                 return records
             data = bytes(buffer)
             buffer.clear()
+        max_size, append = self._max_size, records.append
         start, end = 0, len(data)
         while start < end:
             length = data[start]
@@ -121,13 +122,13 @@ class BinaryFramer:
                 length, size = prefix
                 body = start + size
             stop = body + length
-            if self._max_size is not None and stop - start > self._max_size:
-                self.error = too_large(self._max_size)
+            if max_size is not None and stop - start > max_size:
+                self.error = too_large(max_size)
                 return records
             if stop > end:
                 self._needed = stop - start
                 break
-            records.append(data[body:stop])
+            append(data[body:stop])
             start = stop
         buffer += data[start:]
         return records

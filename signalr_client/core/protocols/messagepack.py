@@ -36,6 +36,9 @@ _VOID: Final = 2
 _RESULT: Final = 3
 
 # TypeError: a map whose key cannot be hashed; ValueError: a timestamp out of range
+_NO_HEADERS: Final[dict[str, str]] = {}
+_NO_STREAMS: Final[list[str]] = []
+
 _UNREADABLE: Final = (msgspec.MsgspecError, UnicodeDecodeError, RecursionError, ValueError, TypeError)
 
 T = TypeVar("T")
@@ -91,13 +94,14 @@ class MessagePackHubProtocol:
         if 0xFF not in record:
             try:
                 items = self._decode(record)
-                if items[0] == 2:
+                kind = items[0]
+                if kind == 2:
                     _, headers, invocation_id, item = items
-                    if headers == {} and type(invocation_id) is str and invocation_id:
+                    if headers == _NO_HEADERS and type(invocation_id) is str and invocation_id:
                         return StreamItem(invocation_id=invocation_id, item=item)
-                elif items[0] == 1:
+                elif kind == 1:
                     _, headers, invocation_id, target, arguments, stream_ids = items
-                    plain = headers == {} and invocation_id is None and stream_ids == []
+                    plain = invocation_id is None and stream_ids == _NO_STREAMS and headers == _NO_HEADERS
                     if plain and type(target) is str and target and type(arguments) is list:
                         return Invocation(target=target, arguments=arguments)
             except (*_UNREADABLE, IndexError):
