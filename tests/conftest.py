@@ -2,23 +2,31 @@
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Iterator
 
 import pytest
 
 from signalr_client import HubProtocol, JsonHubProtocol, MessagePackHubProtocol
-from tests.support.aspnetcore import aspnetcore_server
+from tests.support.aspnetcore import aspnetcore_server, running
 from tests.support.leaks import no_leaks
 
 pytest_plugins = ["pytester"]
 
-__all__ = ["aspnetcore_url", "hub_protocol", "no_leaks"]
+__all__ = ["aspnetcore_url", "hub_protocol", "no_leaks", "python_url"]
 
 
 @pytest.fixture(scope="session")
 def aspnetcore_url() -> Iterator[str]:
     """The base URL of a real ASP.NET Core server that all tests share."""
     with aspnetcore_server() as url:
+        yield url
+
+
+@pytest.fixture(scope="session")
+def python_url() -> Iterator[str]:
+    """The base URL of our own server with the same hubs, in a process of its own."""
+    with running([sys.executable, "-m", "tests.interop.server"]) as url:
         yield url
 
 

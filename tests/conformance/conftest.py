@@ -2,20 +2,9 @@
 
 from __future__ import annotations
 
-import sys
-from collections.abc import Iterator
-
 import pytest
 
-from tests.support.aspnetcore import running
 from tests.support.hubs import PAIRINGS, Hubs
-
-
-@pytest.fixture(scope="session")
-def python_url() -> Iterator[str]:
-    """The base URL of our own server with the same hubs, in a process of its own."""
-    with running([sys.executable, "-m", "tests.interop.server"]) as url:
-        yield url
 
 
 @pytest.fixture(params=[pytest.param("aspnetcore", marks=pytest.mark.interop), "python"])

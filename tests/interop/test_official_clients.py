@@ -1,0 +1,78 @@
+"""The official clients run their scenarios against our server: {.NET, TypeScript} x transports x hub protocols.
+
+Our own client is held to the same by tests/conformance, where the real server stands beside ours.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import json
+
+import pytest
+
+from tests.support.aspnetcore import program
+from tests.support.hubs import PAIRINGS
+
+pytestmark = pytest.mark.interop
+
+HUBS = ["testhub", "authhub", "typedhub", "rejectinghub", "detailedhub", "stricthub", "fasthub"]
+
+each_pairing = pytest.mark.parametrize(("transport", "protocol"), PAIRINGS, ids=["-".join(pairing) for pairing in PAIRINGS])
+
+
+async def run(*command: str) -> tuple[int | None, str]:
+    """Return the exit code of a program and what it printed."""
+    process = await asyncio.create_subprocess_exec(
+        *command, stdout=asyncio.subprocess.PIPE, stderr=asyncio.subprocess.STDOUT
+    )
+    try:
+        output, _ = await process.communicate()
+    finally:
+        if process.returncode is None:
+            process.kill()
+            await process.wait()
+    return process.returncode, output.decode()
+
+
+async def check_every_hub(url: str, *command: str, options: tuple[str, ...]) -> None:
+    """Run the scenarios of each hub, all hubs side by side; fail with every line that does not say ok."""
+    outcomes = await asyncio.gather(*(run(*command, f"{url}/{hub}", *options) for hub in HUBS))
+    for hub, (code, output) in zip(HUBS, outcomes, strict=True):
+        lines = output.splitlines()
+        assert code == 0, f"/{hub}: {[line for line in lines if not line.startswith('ok ')]}"
+        assert lines[-1].endswith(" passed, 0 failed"), f"/{hub}: {lines[-1]}"
+
+
+@each_pairing
+async def test_the_dotnet_client_passes_its_scenarios(python_url: str, transport: str, protocol: str) -> None:
+    client = str(program("interop-client"))
+    options = ("--transport", transport, "--protocol", protocol)
+    await check_every_hub(python_url, client, "check", options=options)
+
+
+@each_pairing
+async def test_the_typescript_client_passes_its_scenarios(
+    python_url: str, typescript_check: list[str], transport: str, protocol: str
+) -> None:
+    await check_every_hub(python_url, *typescript_check, options=(protocol, transport))
+
+
+@pytest.mark.parametrize("protocol", ["json", "messagepack"])
+async def test_the_dotnet_client_loses_nothing_under_stress(python_url: str, protocol: str) -> None:
+    """Every item, each way, once and in order, for two seconds of rounds as fast as they go."""
+    client = str(program("interop-client"))
+    code, output = await run(client, "stress", f"{python_url}/orderedhub", "--seconds", "2", "--protocol", protocol)
+    assert code == 0, output
+    result = json.loads(output.splitlines()[-1].removeprefix("RESULT "))
+    assert result["problems"] == []
+    assert result["rounds"] > 0
+
+
+@pytest.mark.parametrize("protocol", ["json", "messagepack"])
+async def test_a_broadcast_reaches_a_thousand_dotnet_clients(python_url: str, protocol: str) -> None:
+    client = str(program("interop-client"))
+    options = ("--clients", "1000", "--messages", "5", "--protocol", protocol)
+    code, output = await run(client, "broadcast", f"{python_url}/testhub", *options)
+    assert code == 0, output
+    result = json.loads(output.splitlines()[-1].removeprefix("RESULT "))
+    assert (result["clients"], result["messages"]) == (1000, 5)
