@@ -1,4 +1,4 @@
-"""The programs that the official clients come in; a test that needs one that is missing is skipped, or fails where interop is required."""
+"""What the official clients need to run; a test whose client is missing is skipped, or fails where interop is required."""
 
 from __future__ import annotations
 
