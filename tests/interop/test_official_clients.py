@@ -22,9 +22,7 @@ each_pairing = pytest.mark.parametrize(("transport", "protocol"), PAIRINGS, ids=
 
 async def run(*command: str) -> tuple[int | None, str]:
     """Return the exit code of a program and what it printed."""
-    process = await asyncio.create_subprocess_exec(
-        *command, stdout=asyncio.subprocess.PIPE, stderr=asyncio.subprocess.STDOUT
-    )
+    process = await asyncio.create_subprocess_exec(*command, stdout=asyncio.subprocess.PIPE, stderr=asyncio.subprocess.STDOUT)
     try:
         output, _ = await process.communicate()
     finally:
