@@ -29,6 +29,9 @@ GRACE: Final = 5.0  # seconds that hub methods which still run get when the appl
 _LIFETIMES: Final = web.AppKey("signalr_lifetimes", dict)
 """The connections of each hub type of an application: shared by all paths that the hub is mapped to."""
 
+_SERVICES: Final = web.AppKey("signalr_services", ServiceCollection)
+"""The services of hubs that were given none: nothing but the hub contexts of each other."""
+
 
 def map_hub(
     app: web.Application,
@@ -61,6 +64,8 @@ def map_hub(
         raise HubDefinitionError(f"The path of a hub begins with '/'; {path!r} does not.")
     lifetimes: dict[type, HubLifetime] = app.setdefault(_LIFETIMES, {})
     lifetime = lifetimes.setdefault(hub, HubLifetime())
+    if services is None:
+        services = app.setdefault(_SERVICES, ServiceCollection())
     endpoint = HubEndpoint(MappedHub(hub, options or HubOptions(), build_container(services), lifetime))
     http = HttpEndpoint(endpoint)
     http.add_routes(app, path)
@@ -81,6 +86,7 @@ class HubServer:
         options: of all hubs that `map_hub` does not give others.
         services: what the hubs may ask for; closed when the server stops.
         host, port: where to listen; port 0 takes a free one.
+        ssl: an `ssl.SSLContext` to listen with; without it the server speaks plain http.
     """
 
     def __init__(

@@ -6,7 +6,7 @@ meaning. A second implementation, of queues, is what the unit tests drive the hu
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Protocol
+from typing import TYPE_CHECKING, Any, Protocol
 
 if TYPE_CHECKING:
     from aiohttp import web
@@ -37,7 +37,7 @@ class ServerConnection(Protocol):
     text_only: bool
     binary: bool
     user: User
-    features: dict[object, object]
+    features: dict[object, Any]
     request: web.Request | None
 
     @property

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from typing import TYPE_CHECKING, Final, Protocol
+from typing import TYPE_CHECKING, Any, Final, Protocol
 
 from signalr_client.server.authorization import User
 from signalr_client.server.negotiate import new_id
@@ -72,7 +72,7 @@ class HttpConnection:
         self.inherent_keep_alive = False
         self.text_only = False
         self.user = User()
-        self.features: dict[object, object] = {}
+        self.features: dict[object, Any] = {}
         self.request: web.Request | None = None
         self.inbound = BytePipe(options.application_max_buffer_size)
         self.posting = asyncio.Lock()

@@ -55,7 +55,7 @@ class HubCallerContext:
         *,
         user: User,
         user_identifier: str | None,
-        features: dict[object, object],
+        features: dict[object, Any],
         connection_aborted: asyncio.Event,
         request: Callable[[], web.Request | None],
         abort: Callable[[], None],

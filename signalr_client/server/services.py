@@ -123,10 +123,8 @@ class ServiceCollection:
         return self
 
 
-def build_container(services: ServiceCollection | ServiceContainer | None) -> ServiceContainer:
-    """Return the container to ask: that of a collection, one of the caller's own, or an empty one."""
-    if services is None:
-        return ServiceProvider({})
+def build_container(services: ServiceCollection | ServiceContainer) -> ServiceContainer:
+    """Return the container to ask: that of a collection, or one of the caller's own."""
     return services.build() if isinstance(services, ServiceCollection) else services
 
 

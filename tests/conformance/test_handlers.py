@@ -226,7 +226,7 @@ async def test_an_object_can_be_registered_as_a_whole(hubs: Hubs) -> None:
         def __init__(self) -> None:
             self.log = Log()
 
-        async def Message(self, text: str) -> None:  # noqa: N802  # the server's spelling
+        async def Message(self, text: str) -> None:  # the server's spelling
             """Take a message."""
             self.log.add(text)
 
