@@ -156,9 +156,9 @@ class HttpClient:
                 )
                 return socket
         except aiohttp.WSServerHandshakeError as exc:
-            raise TransportError(_refused_upgrade(exc), "WebSockets", exc.status) from exc
+            raise TransportError(_refused_upgrade(exc), "WebSockets", exc.status) from None  # it shows the URL: see _cause
         except (aiohttp.ClientError, OSError, TimeoutError, ValueError) as exc:
-            raise TransportError(f"WebSockets failed: {explain(exc)}", "WebSockets") from exc
+            raise TransportError(f"WebSockets failed: {explain(exc)}", "WebSockets") from _cause(exc)
 
     async def aclose(self) -> None:
         """Close our own session; the caller's is left as it is."""
@@ -174,7 +174,7 @@ class HttpClient:
                     _address(url, token), headers=headers, timeout=aiohttp.ClientTimeout(total=None), **self._network()
                 )
         except (aiohttp.ClientError, OSError, TimeoutError, ValueError) as exc:
-            raise TransportError(f"ServerSentEvents failed: {explain(exc)}", "ServerSentEvents") from exc
+            raise TransportError(f"ServerSentEvents failed: {explain(exc)}", "ServerSentEvents") from _cause(exc)
 
     async def _request(
         self, method: str, url: str, token: str | None, data: bytes | None, headers: Mapping[str, str] | None
@@ -190,7 +190,7 @@ class HttpClient:
             ) as response:
                 return HttpResponse(response.status, response.reason or "", await response.read())
         except (aiohttp.ClientError, OSError, TimeoutError, ValueError) as exc:
-            raise TransportError(explain(exc)) from exc
+            raise TransportError(explain(exc)) from _cause(exc)
 
     def _request_headers(self, token: str | None) -> dict[str, str]:
         if not token:
@@ -228,6 +228,11 @@ def explain(exc: BaseException) -> str:
             return f"{exc.message or 'unexpected answer'} (status {exc.status})"
         case _:
             return str(exc) or type(exc).__name__
+
+
+def _cause(exc: BaseException) -> BaseException | None:
+    """Return what may be shown as the cause of an error: not those of aiohttp that show the URL, which may hold a token."""
+    return None if isinstance(exc, aiohttp.ClientResponseError | aiohttp.InvalidURL) else exc
 
 
 def _refused_upgrade(exc: aiohttp.WSServerHandshakeError) -> str:

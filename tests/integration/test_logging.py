@@ -12,7 +12,14 @@ from collections.abc import AsyncIterator, Awaitable, Callable
 import pytest
 from aiohttp import web
 
-from signalr_client import HttpTransportType, HubConnectionBuilder, HubConnectionState, HubProtocol, SignalRError
+from signalr_client import (
+    HttpTransportType,
+    HubConnectionBuilder,
+    HubConnectionState,
+    HubProtocol,
+    SignalRError,
+    TransportError,
+)
 from signalr_client.core.messages import CancelInvocation, Close, Completion, Invocation, StreamInvocation, StreamItem
 from tests.support.events import EventRecorder
 from tests.support.scripted_server import OFFER, Peer, ScriptedServer
@@ -162,6 +169,11 @@ async def no_json(wire: Wire) -> None:
     wire.server.negotiate = lambda _: web.Response(text="<html>")
 
 
+async def no_upgrade(wire: Wire) -> None:
+    """The WebSocket is refused; the URL of that request holds the connection token."""
+    wire.server.refusal = 403
+
+
 async def redirected_for_ever(wire: Wire) -> None:
     """Each address sends to the next."""
     wire.server.negotiate = lambda _: {"url": wire.server.url + "?access_token=hush-hush", "accessToken": "redirect-token"}
@@ -200,6 +212,7 @@ async def wrong_handshake(wire: Wire) -> None:
         not_there,
         not_found,
         no_json,
+        no_upgrade,
         redirected_for_ever,
         no_transport,
         no_handshake,
@@ -218,10 +231,21 @@ async def test_no_failed_start_shows_a_secret(
     )
     with pytest.raises(SignalRError) as caught:
         await connection.start()
-    said = "".join([repr(caught.value), str(caught.value), *traceback.format_exception(caught.value)])
+    errors = [caught.value, *getattr(caught.value, "errors", ())]
+    said = "".join(text for error in errors for text in [repr(error), str(error), *traceback.format_exception(error)])
     for secret in SECRETS:
         assert secret not in said
         assert secret not in caplog.text, [line for line in caplog.text.splitlines() if secret in line]
+
+
+async def test_no_refused_websocket_shows_a_secret(wire: Wire) -> None:
+    """Without negotiation its error is the caller's."""
+    wire.server.refusal = 401
+    wire.server.url += "?access_token=hush-hush"
+    connection = wire.connection(skip_negotiation=True, transports=HttpTransportType.WEB_SOCKETS)
+    with pytest.raises(TransportError, match="status code '401'") as caught:
+        await connection.start()
+    assert "hush-hush" not in "".join(traceback.format_exception(caught.value))
 
 
 async def test_no_secret_is_logged_or_raised(scripted: ScriptedServer, caplog: pytest.LogCaptureFixture) -> None:

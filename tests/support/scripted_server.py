@@ -67,6 +67,7 @@ class ScriptedServer:
         url: the hub's address.
         script: what each WebSocket runs through; the connection is cut when it returns.
         negotiate: the answer to a negotiate request: a JSON value, or a function of the request.
+        refusal: the status that WebSockets are refused with, if any.
         requests: the requests so far.
     """
 
@@ -74,6 +75,7 @@ class ScriptedServer:
         self.url = ""
         self.script: Script = keep_open
         self.negotiate: object = OFFER
+        self.refusal: int | None = None
         self.requests: list[web.Request] = []
 
     async def answer_negotiate(self, request: web.Request) -> web.StreamResponse:
@@ -89,6 +91,8 @@ class ScriptedServer:
     async def connect(self, request: web.Request) -> web.StreamResponse:
         """Run the script."""
         self.requests.append(request)
+        if self.refusal is not None:
+            return web.Response(status=self.refusal)
         socket: web.WebSocketResponse[Any] = web.WebSocketResponse(autoclose=False, timeout=0.1, max_msg_size=0)
         await socket.prepare(request)
         try:
