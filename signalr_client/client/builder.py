@@ -10,6 +10,7 @@ from urllib.parse import urlsplit
 from tenacity.wait import wait_base
 
 from signalr_client.client.connection import HubConnection
+from signalr_client.client.refresh import RefreshOptions
 from signalr_client.client.supervisor import LifeOptions
 from signalr_client.core.protocols import HubProtocol, JsonHubProtocol
 from signalr_client.core.retry import RetryPolicy, as_retry_policy
@@ -37,6 +38,7 @@ class HubConnectionBuilder:
         self._server_timeout = 30.0
         self._keep_alive_interval = 15.0
         self._handshake_timeout = 15.0
+        self._refresh = RefreshOptions()
         self._logger = logging.getLogger(_PACKAGE_LOGGER)
         self._built = False
 
@@ -47,6 +49,7 @@ class HubConnectionBuilder:
         transports: HttpTransportType = HttpTransportType.ALL,
         skip_negotiation: bool = False,
         access_token_factory: AccessTokenFactory | None = None,
+        access_token_in_query: bool = False,
         headers: Mapping[str, str] | None = None,
         cookies: Mapping[str, str] | None = None,
         ssl: ssl_module.SSLContext | bool = True,
@@ -63,6 +66,8 @@ class HubConnectionBuilder:
             transports: which transports may be used.
             skip_negotiation: connect at once, which only WebSockets can; then there is no connection id.
             access_token_factory: called for a bearer token, sync or async; None or "" for no token.
+            access_token_in_query: send the token of a WebSocket and of an event stream as ``access_token`` in the query, as browsers
+                have to, instead of in a header; for servers and proxies that look for it there. Queries end up in logs of servers.
             headers: sent with every request; they win over our own, but for the token.
             cookies: sent with every request to the hub's host.
             ssl, proxy, proxy_auth: as in aiohttp.
@@ -85,6 +90,7 @@ class HubConnectionBuilder:
             transports=transports,
             skip_negotiation=skip_negotiation,
             access_token_factory=access_token_factory,
+            access_token_in_query=access_token_in_query,
             headers=dict(headers or {}),
             cookies=dict(cookies or {}),
             ssl=ssl,
@@ -146,6 +152,18 @@ class HubConnectionBuilder:
         self._handshake_timeout = _positive("handshake timeout", timeout)
         return self
 
+    def with_authentication_refresh(self, *, automatic: bool = True, before_expiration: Seconds = 300.0) -> Self:
+        """Choose when the access token of a standing connection is renewed, on servers that say how long one lasts.
+
+        Args:
+            automatic: renew it without being asked; else only `HubConnection.refresh_authentication` does.
+            before_expiration: how long before the end; a lifetime of less than twice that is halved. Never sooner than 30 s.
+
+        Spec: client-behaviour.md, "J. New by version" (authentication refresh).
+        """
+        self._refresh = RefreshOptions(automatic, _positive("time before the expiration", before_expiration))
+        return self
+
     def configure_logging(self, logger: logging.Logger | int | str) -> Self:
         """Log to *logger* and its children; or, given a level, show what the package logs from that level on.
 
@@ -182,6 +200,7 @@ class HubConnectionBuilder:
             max_message_size=self._http.max_message_size,
             retry_policy=self._retry_policy,
             retry_start=self._retry_start,
+            refresh=self._refresh,
         )
         return HubConnection(self._http, life_options, self._logger)
 

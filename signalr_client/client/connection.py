@@ -216,6 +216,27 @@ class HubConnection:
 
         return HubStream(begin, None if item_type is None else lambda item: bind(item, item_type))
 
+    async def refresh_authentication(self) -> float | None:
+        """Send the server a new access token for this connection, which goes on with whatever the new token allows.
+
+        It happens by itself before the token expires, on servers that say when that is. Cancelling leaves the old token in use.
+
+        Returns:
+            For how many seconds the new token is accepted; None where the server does not tell.
+
+        Raises:
+            TransportError: the server refused the token, offers no refresh, or was not reached. The connection goes on.
+            InvalidStateError: the connection is not active, or negotiation was skipped.
+
+        Spec: client-behaviour.md, "J. New by version" (authentication refresh).
+        """
+        self._active("refresh_authentication", "Cannot refresh authentication when the connection is not active.")
+        assert self._life is not None  # it is active
+        if not self._life.refresh.possible:
+            text = "Authentication refresh needs a connection that was negotiated: do without skip_negotiation."
+            raise InvalidStateError("refresh_authentication", self.state.value, text)
+        return await self._life.refresh.refresh()
+
     # handlers
 
     @overload
@@ -284,6 +305,14 @@ class HubConnection:
         """
         return self._add(self._events.close, callback)
 
+    def on_authentication_refreshed(self, callback: CallbackT) -> CallbackT:
+        """Call ``callback(lifetime)`` when a new token was accepted, for so many seconds, or None. Also a decorator."""
+        return self._add(self._events.authentication_refreshed, callback)
+
+    def on_authentication_refresh_failed(self, callback: CallbackT) -> CallbackT:
+        """Call ``callback(error)`` when renewing the token by itself failed; it is not tried again. Also a decorator."""
+        return self._add(self._events.authentication_refresh_failed, callback)
+
     # inside
 
     @staticmethod
@@ -293,7 +322,7 @@ class HubConnection:
         callbacks.append(cast("EventCallback", callback))
         return callback
 
-    def _active(self, action: str) -> HubLink:
+    def _active(self, action: str, text: str = "") -> HubLink:
         """Return the link that calls go through.
 
         Raises:
@@ -304,4 +333,4 @@ class HubConnection:
             link = life.link
             if link is not None and not link.ended:
                 return link
-        raise InvalidStateError(action, self.state.value)
+        raise InvalidStateError(action, self.state.value, text)

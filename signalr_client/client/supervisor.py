@@ -21,12 +21,13 @@ from tenacity.wait import wait_base
 
 from signalr_client.client.dispatch import Dispatcher, Handlers
 from signalr_client.client.link import HubLink, LinkEnd
+from signalr_client.client.refresh import AuthenticationRefresh, RefreshOptions
 from signalr_client.core.protocols import HubProtocol
 from signalr_client.core.retry import ConnectionLost, RetryPolicy, RetryWait
 from signalr_client.core.session import HubSession, SessionOptions
 from signalr_client.core.state import Trigger, advance
 from signalr_client.errors import ConnectionClosedError, InvalidStateError
-from signalr_client.transports.connector import Connector
+from signalr_client.transports.connector import Connected, Connector
 from signalr_client.types import HubConnectionState
 
 __all__ = ["EventCallback", "Events", "LifeOptions", "Supervisor"]
@@ -47,6 +48,8 @@ class Events:
         self.reconnecting: list[EventCallback] = []
         self.reconnected: list[EventCallback] = []
         self.close: list[EventCallback] = []
+        self.authentication_refreshed: list[EventCallback] = []
+        self.authentication_refresh_failed: list[EventCallback] = []
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -61,6 +64,7 @@ class LifeOptions:
     max_message_size: int | None
     retry_policy: RetryPolicy | wait_base | None
     retry_start: bool
+    refresh: RefreshOptions
 
     def session(self, now: float, *, inherent_keep_alive: bool) -> HubSession:
         """Return the session of a new physical connection."""
@@ -84,6 +88,7 @@ class Supervisor:
     Attributes:
         state: where it is; only `advance` names a new one.
         link: the physical connection that calls go through, if there is one.
+        refresh: renews its authentication.
         started: done when the first connection stands, or failed when it could not be made.
         ended: done when the connection is over for good, with what ended it or None.
     """
@@ -106,6 +111,14 @@ class Supervisor:
         self._handler_tasks: set[asyncio.Task[None]] = set()
         self._last_event: asyncio.Task[None] | None = None
         self._group = asyncio.TaskGroup()
+        self.refresh = AuthenticationRefresh(
+            connector,
+            options.refresh,
+            on_refreshed=lambda lifetime: self._fire(events.authentication_refreshed, lifetime),
+            on_failed=lambda error: self._fire(events.authentication_refresh_failed, error),
+            spawn=self._group.create_task,
+            logger=logger,
+        )
         self._context = contextvars.copy_context()
         self._context.run(_lives.set, (*_lives.get(), self))
         self.task = asyncio.create_task(self._live(), name="signalr connection")
@@ -191,6 +204,7 @@ class Supervisor:
 
     async def _finish(self, error: Exception | None, *, tell: bool) -> None:
         """Enter the last state and tell those who wait for it."""
+        self.refresh.end()
         if self.link is not None:
             await self.link.abort()
             self.link = None
@@ -222,7 +236,7 @@ class Supervisor:
             connected.transport,
             self._options.session(self._loop.time(), inherent_keep_alive=keeps_alive),
             connected.connection_id,
-            on_open=self._opened,
+            on_open=lambda link: self._opened(link, connected),
             on_message=self._dispatcher.put,
             on_end=self._link_ended,
             close_timeout=self._options.close_timeout,
@@ -301,12 +315,13 @@ class Supervisor:
 
     # what a link reports
 
-    def _opened(self, link: HubLink) -> None:
+    def _opened(self, link: HubLink, connected: Connected) -> None:
         """Take a link whose handshake is over; called before its first message is handed out."""
         if self._stopped.done():
             return
         before = self.state
         self.link = link
+        self.refresh.begin(connected)
         self._advance(Trigger.OPENED)
         if before is HubConnectionState.RECONNECTING:
             self._fire(self._events.reconnected, link.connection_id)
@@ -318,6 +333,7 @@ class Supervisor:
         if link is not self.link or self._stopped.done():
             return
         self.link = None
+        self.refresh.end()
         reconnects = end.may_reconnect and self._options.retry_policy is not None
         self._advance(Trigger.LOST if reconnects else Trigger.CLOSED)
 

@@ -18,11 +18,14 @@ __all__ = [
     "MAX_REDIRECTS",
     "AvailableTransport",
     "NegotiateResponse",
+    "RefreshResponse",
     "candidates",
     "connect_url",
     "negotiate_url",
     "parse_negotiate_response",
+    "parse_refresh_response",
     "redact_url",
+    "refresh_url",
     "websocket_url",
 ]
 
@@ -67,6 +70,13 @@ class NegotiateResponse(msgspec.Struct, frozen=True, rename="camel", kw_only=Tru
         return token or ""
 
 
+class RefreshResponse(msgspec.Struct, frozen=True, rename="camel"):
+    """The answer to an authentication refresh: how long the new authentication lasts, and a token to use from now on."""
+
+    token_lifetime_seconds: float | None = None
+    access_token: str | None = None
+
+
 def negotiate_url(url: str, *, stateful_reconnect: bool = False) -> str:
     """Return where to negotiate for the hub at *url*; its own query is kept."""
     parts = urlsplit(url)
@@ -75,8 +85,13 @@ def negotiate_url(url: str, *, stateful_reconnect: bool = False) -> str:
         query = _append(query, f"negotiateVersion={NEGOTIATE_VERSION}")
     if stateful_reconnect and "useStatefulReconnect" not in query:
         query = _append(query, "useStatefulReconnect=true")
-    path = parts.path if parts.path.endswith("/") else parts.path + "/"
-    return urlunsplit(parts._replace(path=path + "negotiate", query=query, fragment=""))
+    return urlunsplit(parts._replace(path=_below(parts.path, "negotiate"), query=query, fragment=""))
+
+
+def refresh_url(url: str, token: str) -> str:
+    """Return where the authentication of the connection with this *token* is refreshed."""
+    parts = urlsplit(connect_url(url, token))
+    return urlunsplit(parts._replace(path=_below(parts.path, "refresh")))
 
 
 def connect_url(url: str, token: str) -> str:
@@ -135,6 +150,18 @@ def parse_negotiate_response(body: bytes, url: str) -> NegotiateResponse:
     return response
 
 
+def parse_refresh_response(body: bytes) -> RefreshResponse:
+    """Return what a server answered to an authentication refresh with a status of success.
+
+    Raises:
+        TransportError: it is no such answer.
+    """
+    try:
+        return _REFRESH_RESPONSE.decode(body)
+    except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError) as exc:
+        raise TransportError(f"Invalid authentication refresh response received. {exc}.") from exc
+
+
 def candidates(
     response: NegotiateResponse, allowed: HttpTransportType, transfer_format: TransferFormat
 ) -> Iterator[HttpTransportType | TransportError]:
@@ -159,8 +186,13 @@ def _passed_over(name: str, reason: str) -> TransportError:
     return TransportError(f"{name} failed: {reason}", name)
 
 
+def _below(path: str, name: str) -> str:
+    return path + name if path.endswith("/") else f"{path}/{name}"
+
+
 def _append(query: str, pair: str) -> str:
     return f"{query}&{pair}" if query else pair
 
 
 _RESPONSE: Final = msgspec.json.Decoder(NegotiateResponse)
+_REFRESH_RESPONSE: Final = msgspec.json.Decoder(RefreshResponse)

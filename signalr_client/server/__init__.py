@@ -19,9 +19,11 @@ from signalr_client.server.filters import HubFilter, HubInvocationContext, HubLi
 from signalr_client.server.groups import Groups
 from signalr_client.server.hub import Hub, HubCallerContext, hub_method
 from signalr_client.server.options import HubOptions
+from signalr_client.server.refresh import AuthenticationRefreshContext
 from signalr_client.server.services import ServiceCollection
 
 __all__ = [
+    "AuthenticationRefreshContext",
     "ClientProxy",
     "FromKeyedServices",
     "FromServices",

@@ -92,6 +92,13 @@ class Caller:
         """Begin to write, and to look at the clock."""
         self._writer = asyncio.create_task(self._write(), name=f"signalr writer {self.connection_id}")
         self._set_timer()
+        self.expect_expiry()
+
+    def expect_expiry(self) -> None:
+        """End the connection when its user's authentication does, where the options say so."""
+        if self._expiry is not None:
+            self._expiry.cancel()
+            self._expiry = None
         expires_at = self.connection.user.expires_at
         if self._options.close_on_authentication_expiration and expires_at is not None:
             left = expires_at - time.time()

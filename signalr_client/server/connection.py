@@ -9,6 +9,8 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any, Protocol
 
 if TYPE_CHECKING:
+    from collections.abc import Awaitable, Callable
+
     from aiohttp import web
 
     from signalr_client.server.authorization import User
@@ -29,6 +31,7 @@ class ServerConnection(Protocol):
         user: who it is; `User()` for an anonymous client.
         features: what the hub sees as `HubCallerContext.features`.
         request: the HTTP request that opened the connection (Long Polling: the first poll); None outside HTTP.
+        refreshed: set by the hub side as long as it serves the connection; to be called when `user` was renewed.
     """
 
     connection_id: str
@@ -39,6 +42,7 @@ class ServerConnection(Protocol):
     user: User
     features: dict[object, Any]
     request: web.Request | None
+    refreshed: Callable[[], Awaitable[None]] | None
 
     @property
     def close_error(self) -> BaseException | None:

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
+from collections.abc import Awaitable, Callable
 from typing import TYPE_CHECKING, Any, Final, Protocol
 
 from signalr_client.server.authorization import User
@@ -74,6 +75,7 @@ class HttpConnection:
         self.user = User()
         self.features: dict[object, Any] = {}
         self.request: web.Request | None = None
+        self.refreshed: Callable[[], Awaitable[None]] | None = None
         self.inbound = BytePipe(options.application_max_buffer_size)
         self.posting = asyncio.Lock()
         self.disposed = False

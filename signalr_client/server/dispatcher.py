@@ -47,7 +47,7 @@ class Dispatcher:
     Args:
         hub: what is called.
         caller: who calls.
-        context: the same, as hub methods see it.
+        context: the same, as the hub methods see it that begin from now on.
         spawn: starts a task that its owner will wait for, also when the connection is long gone.
     """
 
@@ -60,7 +60,7 @@ class Dispatcher:
     ) -> None:
         self._hub = hub
         self._caller = caller
-        self._context = context
+        self.context = context
         self._spawn = spawn
         self._detailed = hub.options.enable_detailed_errors
         self._queue = CallQueue(hub.options.maximum_parallel_invocations_per_client, self._start)
@@ -192,7 +192,7 @@ class Dispatcher:
 
     async def _invoke(self, call: Call, scope: ServiceScope) -> None:
         """Make the hub, look whether the call may and can be, run it and answer."""
-        method, context = call.method, self._context
+        method, context = call.method, self.context
         async with self._hub.instance(context, scope, lambda: self._queue.release(call)) as hub:
             if method.requirements and not await is_authorized(context.user, method.requirements):
                 self._complete(call, f"Failed to invoke '{method.name}' because user is unauthorized")

@@ -67,17 +67,19 @@ class HubEndpoint:
             abort=lambda: caller.end(Ending(Close())),
         )
         dispatcher = Dispatcher(self.hub, caller, context, self._spawn)
+        connection.refreshed = lambda: self._refreshed(caller, dispatcher)
         self._callers.add(caller)
         caller.start()
         error = True
-        reader = asyncio.create_task(self._read(caller, dispatcher, context), name=f"signalr reader {caller.connection_id}")
+        reader = asyncio.create_task(self._read(caller, dispatcher), name=f"signalr reader {caller.connection_id}")
         reader.add_done_callback(lambda task: _report(task, caller))
         try:
             ending = await caller.wait_ending()
             logger.debug("= %s ends: %s", caller.connection_id, ending)
-            await self._end(caller, dispatcher, context, ending, reader)
+            await self._end(caller, dispatcher, ending, reader)
             error = False
         finally:
+            connection.refreshed = None
             if not reader.done():
                 reader.cancel()
                 await asyncio.wait({reader})
@@ -101,7 +103,7 @@ class HubEndpoint:
 
     # the parts of a connection's life
 
-    async def _read(self, caller: Caller, dispatcher: Dispatcher, context: HubCallerContext) -> None:
+    async def _read(self, caller: Caller, dispatcher: Dispatcher) -> None:
         """Take what the client sends; never waits for a hub method, but where that is the client's own back-pressure."""
         connection = caller.connection
         shook_hands = False
@@ -110,7 +112,7 @@ class HubEndpoint:
             if not shook_hands and caller.shook_hands:
                 shook_hands = True
                 self.hub.lifetime.join(caller)
-                connecting = self._spawn(self._connect(caller, dispatcher, context))
+                connecting = self._spawn(self._connect(caller, dispatcher))
                 connecting.add_done_callback(caller.refuse_unless_accepted)
             for message in messages:
                 if isinstance(message, Close):
@@ -132,10 +134,10 @@ class HubEndpoint:
             finally:
                 caller.reading_paused = False
 
-    async def _connect(self, caller: Caller, dispatcher: Dispatcher, context: HubCallerContext) -> None:
+    async def _connect(self, caller: Caller, dispatcher: Dispatcher) -> None:
         """Run `Hub.on_connected`; calls begin when it has returned."""
         try:
-            await self.hub.run_connected(context)
+            await self.hub.run_connected(dispatcher.context)
         except Exception as exc:  # code of the hub
             logger.exception("! on_connected of %s failed", self.hub.hub_type.__name__)
             caller.refuse(exc)
@@ -143,9 +145,21 @@ class HubEndpoint:
             caller.accepted.set_result(True)
             dispatcher.open()
 
-    async def _end(
-        self, caller: Caller, dispatcher: Dispatcher, context: HubCallerContext, ending: Ending, reader: asyncio.Task[None]
-    ) -> None:
+    async def _refreshed(self, caller: Caller, dispatcher: Dispatcher) -> None:
+        """Go on with the user that the connection has now."""
+        connection = caller.connection
+        user_identifier = self.options.user_id_provider(connection)
+        if user_identifier != caller.user_identifier:
+            self.hub.lifetime.rename(caller, user_identifier)
+        dispatcher.context = dispatcher.context.for_user(connection.user, user_identifier)
+        caller.expect_expiry()
+        if caller.accepted.done() and caller.accepted.result():
+            try:
+                await self.hub.run_authentication_refreshed(dispatcher.context)
+            except Exception:  # code of the hub; the renewal stands
+                logger.exception("! on_authentication_refreshed of %s failed", self.hub.hub_type.__name__)
+
+    async def _end(self, caller: Caller, dispatcher: Dispatcher, ending: Ending, reader: asyncio.Task[None]) -> None:
         joined = caller.shook_hands
         caller.say_goodbye(ending.close)
         dispatcher.close()
@@ -157,7 +171,7 @@ class HubEndpoint:
             return
         try:
             if await caller.accepted:
-                await self.hub.run_disconnected(context, ending.exception)
+                await self.hub.run_disconnected(dispatcher.context, ending.exception)
         finally:
             dispatcher.close_uploads()
             self.hub.lifetime.leave(caller)

@@ -18,7 +18,14 @@ from signalr_client.server.connections import Connections, HttpConnection
 from signalr_client.server.cors import CrossOrigin
 from signalr_client.server.endpoint import HubEndpoint
 from signalr_client.server.long_polling import NO_CACHE, LongPollingCarrier, empty_poll
-from signalr_client.server.negotiate import NegotiateRefusedError, encode_answer, encode_refusal, negotiate_version
+from signalr_client.server.negotiate import (
+    NegotiateRefusedError,
+    encode_answer,
+    encode_refresh_answer,
+    encode_refusal,
+    negotiate_version,
+)
+from signalr_client.server.refresh import AuthenticationRefreshContext, may_refresh, token_lifetime
 from signalr_client.server.server_sent_events import EventStreamCarrier
 from signalr_client.server.websockets import WebSocketCarrier
 from signalr_client.types import HttpTransportType
@@ -46,9 +53,12 @@ class HttpEndpoint:
         }
 
     def add_routes(self, app: web.Application, path: str) -> None:
-        """Answer at *path* and at its negotiate address."""
+        """Answer at *path* and at the addresses below it."""
         app.router.add_route("*", path, self.handle)
-        app.router.add_route("*", f"{path.rstrip('/')}/negotiate", self.handle_negotiate)
+        below = path.rstrip("/")
+        app.router.add_route("*", f"{below}/negotiate", self.handle_negotiate)
+        if self._options.enable_authentication_refresh:
+            app.router.add_route("*", f"{below}/refresh", self.handle_refresh)
 
     async def handle(self, request: web.Request) -> web.StreamResponse:
         """Answer a request to the hub's path."""
@@ -57,6 +67,10 @@ class HttpEndpoint:
     async def handle_negotiate(self, request: web.Request) -> web.StreamResponse:
         """Answer a request to the negotiate address."""
         return await self._answer(request, self._negotiate if request.method == hdrs.METH_POST else None)
+
+    async def handle_refresh(self, request: web.Request) -> web.StreamResponse:
+        """Answer a request to the address where authentications are renewed."""
+        return await self._answer(request, self._refresh if request.method == hdrs.METH_POST else None)
 
     async def _answer(
         self, request: web.Request, method: Callable[[web.Request, User], Awaitable[web.StreamResponse]] | None
@@ -75,14 +89,29 @@ class HttpEndpoint:
 
     # the methods
 
-    async def _negotiate(self, request: web.Request, _user: User) -> web.Response:
+    async def _negotiate(self, request: web.Request, user: User) -> web.Response:
         try:
             version = negotiate_version(_query(request, "negotiateVersion"), self._options.minimum_protocol_version)
         except NegotiateRefusedError as exc:
             return web.Response(body=encode_refusal(str(exc)), content_type="application/json")
         connection = self.connections.add(version)
-        body = encode_answer(version, connection.connection_id, connection.token, self._options.transports)
+        lifetime = token_lifetime(user, self._options)
+        body = encode_answer(version, connection.connection_id, connection.token, self._options.transports, lifetime)
         return web.Response(body=body, content_type="application/json")
+
+    async def _refresh(self, request: web.Request, user: User) -> web.Response:
+        found = self._find(request, None)
+        if isinstance(found, web.Response):
+            return found
+        if found.refreshed is None:  # nobody has connected yet
+            return _plain(404, "No Connection with that ID")
+        context = AuthenticationRefreshContext(request, found.connection_id, found.user, user)
+        if not await may_refresh(context, self._options):
+            return _plain(403)
+        found.user = user
+        if found.refreshed is not None:  # it may have ended while the application decided
+            await found.refreshed()
+        return web.Response(body=encode_refresh_answer(token_lifetime(user, self._options)), content_type="application/json")
 
     async def _get(self, request: web.Request, user: User) -> web.StreamResponse:
         transport = _transport_of(request)

@@ -6,6 +6,7 @@ A hub lives as long as one call: it is made, attached to its caller, used and fi
 
 from __future__ import annotations
 
+import copy
 from typing import TYPE_CHECKING, Any, Final, Generic
 
 from signalr_client.core.hub_method import hub_method
@@ -68,6 +69,12 @@ class HubCallerContext:
         self.connection_aborted = connection_aborted
         self._request = request
         self._abort = abort
+
+    def for_user(self, user: User, user_identifier: str | None) -> HubCallerContext:
+        """Return the context of the same connection from where its authentication was renewed; items are shared."""
+        context = copy.copy(self)
+        context.user, context.user_identifier = user, user_identifier
+        return context
 
     def get_http_request(self) -> web.Request | None:
         """Return the request that opened the connection (Long Polling: the first poll), or None if it was none of HTTP."""
@@ -150,6 +157,12 @@ class Hub(Generic[C]):
 
         Args:
             exception: what broke the connection; None when client or server ended it on purpose.
+        """
+
+    async def on_authentication_refreshed(self) -> None:
+        """Override to act on a renewed authentication: `context` has the new user, and so has every call from here on.
+
+        Calls that run already keep the old one. See `HubOptions.enable_authentication_refresh`.
         """
 
     def dispose(self) -> None:

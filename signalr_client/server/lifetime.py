@@ -57,6 +57,14 @@ class HubLifetime:
         if caller.user_identifier is not None:
             _discard(self._users, caller.user_identifier, connection_id)
 
+    def rename(self, caller: Caller, user_identifier: str | None) -> None:
+        """Let a connection be found by another user identifier from here on."""
+        if caller.user_identifier is not None:
+            _discard(self._users, caller.user_identifier, caller.connection_id)
+        caller.user_identifier = user_identifier
+        if user_identifier is not None and caller.connection_id in self._callers:
+            self._users.setdefault(user_identifier, {})[caller.connection_id] = caller
+
     async def add_to_group(self, connection_id: str, group_name: str) -> None:
         """Add a connection to a group; see `Groups.add`."""
         caller = self._callers.get(connection_id)

@@ -126,6 +126,11 @@ class MappedHub:
                 run = _around(hub_filter.on_disconnected, run)
             await run(HubLifetimeContext(context, hub, scope), exception)
 
+    async def run_authentication_refreshed(self, context: HubCallerContext) -> None:
+        """Run `Hub.on_authentication_refreshed`."""
+        async with contextlib.aclosing(self.container.create_scope()) as scope, self.instance(context, scope) as hub:
+            await hub.on_authentication_refreshed()
+
     def _filters(self, scope: ServiceScope) -> list[HubFilter]:
         """Return the filters, the innermost first; those given as classes are made for this call."""
         filters = self.options.hub_filters

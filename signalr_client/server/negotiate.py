@@ -11,7 +11,7 @@ import msgspec
 
 from signalr_client.types import HttpTransportType
 
-__all__ = ["NegotiateRefusedError", "encode_answer", "encode_refusal", "negotiate_version", "new_id"]
+__all__ = ["NegotiateRefusedError", "encode_answer", "encode_refresh_answer", "encode_refusal", "negotiate_version", "new_id"]
 
 HIGHEST_VERSION: Final = 1
 
@@ -53,17 +53,26 @@ def negotiate_version(values: Sequence[str], minimum: int) -> int:
     return min(asked, HIGHEST_VERSION)
 
 
-def encode_answer(version: int, connection_id: str, token: str, transports: HttpTransportType) -> bytes:
+def encode_answer(
+    version: int, connection_id: str, token: str, transports: HttpTransportType, token_lifetime: int | None = None
+) -> bytes:
     """Return the answer: the members in the order in which ASP.NET Core writes them."""
     answer: dict[str, object] = {"negotiateVersion": version, "connectionId": connection_id}
     if version > 0:
         answer["connectionToken"] = token
+    if token_lifetime is not None:
+        answer["tokenLifetimeSeconds"] = token_lifetime
     answer["availableTransports"] = [
         {"transport": transport.wire_name, "transferFormats": formats}
         for transport, formats in _FORMATS.items()
         if transport in transports
     ]
     return _encode(answer)
+
+
+def encode_refresh_answer(token_lifetime: int | None) -> bytes:
+    """Return the answer to an authentication refresh that was accepted."""
+    return _encode({} if token_lifetime is None else {"tokenLifetimeSeconds": token_lifetime})
 
 
 def encode_refusal(error: str) -> bytes:

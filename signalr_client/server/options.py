@@ -19,11 +19,15 @@ if TYPE_CHECKING:
 
     from signalr_client.server.connection import ServerConnection
     from signalr_client.server.filters import HubFilter
+    from signalr_client.server.refresh import AuthenticationRefreshContext
 
-__all__ = ["Authenticate", "HubOptions", "UserIdProvider"]
+__all__ = ["Authenticate", "AuthenticationRefreshGate", "HubOptions", "UserIdProvider"]
 
 Authenticate = Callable[["web.Request"], "User | None | Awaitable[User | None]"]
 """Says who sent a request: a user, or None for an anonymous one; sync or async."""
+
+AuthenticationRefreshGate = Callable[["AuthenticationRefreshContext"], "bool | Awaitable[bool]"]
+"""Says whether a connection may go on with another user's or another token's authentication; sync or async."""
 
 UserIdProvider = Callable[["ServerConnection"], "str | None"]
 """Says what `Clients.user` finds a connection by, once for each connection."""
@@ -72,6 +76,9 @@ class HubOptions:
         transport_send_timeout: how long one write to a client may take before the client is cut off.
         minimum_protocol_version: the lowest negotiate version that is answered.
         close_on_authentication_expiration: end a connection when its user's authentication does (`User.expires_at`).
+        enable_authentication_refresh: let clients renew their authentication while they stay connected; negotiate then tells how
+            long it lasts (`User.expires_at`), and `Hub.on_authentication_refreshed` runs when it was renewed.
+        on_authentication_refresh: says whether a renewal is accepted; without it, only the same user may renew.
         poll_timeout: how long a poll of Long Polling waits for data.
         close_timeout: how long a WebSocket waits for the client's close frame.
         disconnect_timeout: how long a connection may have no request before it is given up.
@@ -101,6 +108,8 @@ class HubOptions:
     transport_send_timeout: Seconds = 10.0
     minimum_protocol_version: int = 0
     close_on_authentication_expiration: bool = False
+    enable_authentication_refresh: bool = False
+    on_authentication_refresh: AuthenticationRefreshGate | None = None
     poll_timeout: Seconds = 90.0
     close_timeout: Seconds = 5.0
     disconnect_timeout: Seconds = 15.0

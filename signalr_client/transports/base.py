@@ -55,6 +55,7 @@ class HttpOptions:
     transports: HttpTransportType = HttpTransportType.ALL
     skip_negotiation: bool = False
     access_token_factory: AccessTokenFactory | None = None
+    access_token_in_query: bool = False
     headers: Mapping[str, str] = field(default_factory=dict)
     cookies: Mapping[str, str] = field(default_factory=dict)
     ssl: Any = True

@@ -17,7 +17,9 @@ from signalr_client.core.negotiation import (
     connect_url,
     negotiate_url,
     parse_negotiate_response,
+    parse_refresh_response,
     redact_url,
+    refresh_url,
 )
 from signalr_client.errors import AggregateTransportError, InvalidStateError, NegotiationError, SignalRError, TransportError
 from signalr_client.transports.base import HttpOptions, Transport
@@ -38,10 +40,18 @@ _CONNECT: Final[Mapping[HttpTransportType, Callable[[HttpClient, str, TransferFo
 
 @dataclass(frozen=True, slots=True)
 class Connected:
-    """A connected transport and the id that the server knows the connection by (None where negotiation was skipped)."""
+    """A connected transport, and what negotiate said of it.
+
+    Attributes:
+        connection_id: the public id; None where negotiation was skipped.
+        connection_token: the secret one, or empty.
+        token_lifetime: seconds for which the server accepts the access token, where it tells.
+    """
 
     transport: Transport
-    connection_id: str | None
+    connection_id: str | None = None
+    connection_token: str = ""
+    token_lifetime: float | None = None
 
 
 class Connector:
@@ -69,8 +79,24 @@ class Connector:
                 text = "Negotiation can only be skipped when using the WebSocket transport directly."
                 raise InvalidStateError("start", "disconnected", text)
             self._log.debug("= connecting to %s without negotiation", redact_url(options.url))
-            return Connected(await WebSocketTransport.connect(self._http, options.url, self._format), None)
+            return Connected(await WebSocketTransport.connect(self._http, options.url, self._format))
         return await self._choose(*await self._negotiate(options.url))
+
+    async def refresh(self, connection_token: str) -> float | None:
+        """Send a new access token for a connection; return for how many seconds it is accepted, where the server tells.
+
+        The request goes to the hub's own URL, also where negotiate was redirected: only there the caller's token is known.
+
+        Raises:
+            TransportError: the server refused, or was not reached.
+        """
+        answer = await self._http.refresh(refresh_url(self._options.url, connection_token))
+        if not answer.accepted:
+            raise TransportError(f"The authentication could not be refreshed: {answer}", status=answer.status)
+        refreshed = parse_refresh_response(answer.body)
+        if refreshed.access_token:
+            self._http.tokens.fix(refreshed.access_token)
+        return refreshed.token_lifetime_seconds
 
     async def aclose(self) -> None:
         """Close the HTTP client."""
@@ -97,12 +123,12 @@ class Connector:
             answer = await self._http.request("POST", target, fresh=True)
         except TransportError as exc:
             raise NegotiationError(f"Failed to complete negotiation with the server: {exc}", shown) from exc.__cause__
-        if not 200 <= answer.status < 300:
+        if not answer.accepted:
             hint = " Either this is not a SignalR endpoint or there is a proxy blocking the connection." * (
                 answer.status == 404
             )
-            text = f"Response status code does not indicate success: {answer.status} ({answer.reason}).{hint}"
-            raise NegotiationError(f"Failed to complete negotiation with the server: {text}", shown, answer.status)
+            text = f"Failed to complete negotiation with the server: {answer}{hint}"
+            raise NegotiationError(text, shown, answer.status)
         return parse_negotiate_response(answer.body, target)
 
     async def _choose(self, response: NegotiateResponse, url: str) -> Connected:
@@ -125,7 +151,7 @@ class Connector:
                 errors.append(exc)
                 continue
             self._log.debug("= connected over %s", transport.name)
-            return Connected(transport, response.connection_id)
+            return Connected(transport, response.connection_id, response.token, response.token_lifetime_seconds)
         if not errors:
             raise NegotiationError(
                 "None of the transports supported by the client are supported by the server.", redact_url(url), 200

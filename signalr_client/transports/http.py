@@ -40,6 +40,15 @@ class HttpResponse:
     reason: str
     body: bytes
 
+    @property
+    def accepted(self) -> bool:
+        """Whether the server did what it was asked to."""
+        return 200 <= self.status < 300
+
+    def __str__(self) -> str:
+        """Return what is said of a response that was no success."""
+        return f"Response status code does not indicate success: {self.status} ({self.reason})."
+
 
 class HttpClient:
     """The HTTP side of one connection, from its start to its end; cookies that a response sets go with the requests after it."""
@@ -92,6 +101,18 @@ class HttpClient:
             response = await self._request(method, url, await self.tokens.fresh(), data, headers)
         return response
 
+    async def refresh(self, url: str) -> HttpResponse:
+        """Ask the server to accept a new token; it is used from now on if the server does.
+
+        Raises:
+            TransportError: no answer came.
+        """
+        token = await self.tokens.ask()
+        response = await self._request("POST", url, token, None, None)
+        if response.accepted:
+            self.tokens.keep(token)
+        return response
+
     async def post(self, url: str, data: bytes, transport: str, transfer_format: TransferFormat) -> None:
         """Send *data* as the body of a POST.
 
@@ -99,9 +120,8 @@ class HttpClient:
             TransportError: the server did not take it.
         """
         answer = await self.request("POST", url, data=data, headers={"Content-Type": _CONTENT_TYPES[transfer_format]})
-        if not 200 <= answer.status < 300:
-            text = f"Response status code does not indicate success: {answer.status} ({answer.reason})."
-            raise TransportError(f"{transport}: the server did not take a message. {text}", transport, answer.status)
+        if not answer.accepted:
+            raise TransportError(f"{transport}: the server did not take a message. {answer}", transport, answer.status)
 
     async def poll(self, url: str) -> HttpResponse | None:
         """Return the answer to one poll, or None when there was none within the time that polls are given.
@@ -147,9 +167,9 @@ class HttpClient:
         try:
             async with asyncio.timeout(REQUEST_TIMEOUT):
                 socket: aiohttp.ClientWebSocketResponse[bool] = await self.session.ws_connect(
-                    _address(url, token),
+                    self._stream_address(url, token),
                     timeout=timeout,
-                    headers=self._request_headers(token),
+                    headers=self._stream_headers(token),
                     max_msg_size=0,  # a frame may hold many messages: the limit is the hub protocol's
                     decode_text=False,
                     **self._network(),
@@ -167,11 +187,14 @@ class HttpClient:
             await owned.close()
 
     async def _open_event_stream(self, url: str, token: str | None) -> aiohttp.ClientResponse:
-        headers = self._request_headers(token) | {"Accept": _EVENT_STREAM, "Cache-Control": "no-cache"}
+        headers = self._stream_headers(token) | {"Accept": _EVENT_STREAM, "Cache-Control": "no-cache"}
         try:
             async with asyncio.timeout(REQUEST_TIMEOUT):
                 return await self.session.get(
-                    _address(url, token), headers=headers, timeout=aiohttp.ClientTimeout(total=None), **self._network()
+                    self._stream_address(url, token),
+                    headers=headers,
+                    timeout=aiohttp.ClientTimeout(total=None),
+                    **self._network(),
                 )
         except (aiohttp.ClientError, OSError, TimeoutError, ValueError) as exc:
             raise TransportError(f"ServerSentEvents failed: {explain(exc)}", "ServerSentEvents") from _cause(exc)
@@ -197,6 +220,15 @@ class HttpClient:
             return dict(self._headers)
         headers = {name: value for name, value in self._headers.items() if name.lower() != "authorization"}
         return headers | {"Authorization": f"Bearer {token}"}
+
+    # What browsers cannot send with a header: WebSockets and event streams.
+
+    def _stream_address(self, url: str, token: str | None) -> URL:
+        address = _address(url, token)
+        return address.extend_query(access_token=token) if token and self.options.access_token_in_query else address
+
+    def _stream_headers(self, token: str | None) -> dict[str, str]:
+        return self._request_headers(None if self.options.access_token_in_query else token)
 
     def _network(self) -> dict[str, Any]:
         """Return aiohttp's own options: TLS and proxy."""

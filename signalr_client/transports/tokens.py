@@ -25,8 +25,12 @@ class AccessTokens:
         self._fixed = self._cached = None
 
     def fix(self, token: str) -> None:
-        """Use *token*, which a redirect brought, for every later request of this start."""
+        """Use *token*, which the server sent, for every later request of this start."""
         self._fixed = token
+
+    def keep(self, token: str | None) -> None:
+        """Use *token*, which `ask` returned and the server accepted, from now on."""
+        self._cached = token
 
     @property
     def renewable(self) -> bool:
@@ -37,11 +41,15 @@ class AccessTokens:
         """Return a token asked for now; None for no token. What the caller's factory raises passes through."""
         if self._fixed is not None:
             return self._fixed
+        self._cached = await self.ask()
+        return self._cached
+
+    async def ask(self) -> str | None:
+        """Return what the caller's factory says now, after a redirect too, and keep what is in use."""
         if self._factory is None:
             return None
         token = self._factory()
-        self._cached = await token if inspect.isawaitable(token) else token
-        return self._cached
+        return await token if inspect.isawaitable(token) else token
 
     async def current(self) -> tuple[str | None, bool]:
         """Return the token in use and whether it was asked for just now."""

@@ -60,6 +60,11 @@ async def keep_open(peer: Peer) -> None:
     await peer.until_closed()
 
 
+async def no_refresh(_request: web.Request) -> web.Response:
+    """Say that there is no such address."""
+    return web.Response(status=404)
+
+
 class ScriptedServer:
     """What the tests set and see.
 
@@ -67,6 +72,7 @@ class ScriptedServer:
         url: the hub's address.
         script: what each WebSocket runs through; the connection is cut when it returns.
         negotiate: the answer to a negotiate request: a JSON value, or a function of the request.
+        refresh: answers the POSTs to the address below the hub's where authentications are renewed.
         refusal: the status that WebSockets are refused with, if any.
         requests: the requests so far.
     """
@@ -75,6 +81,7 @@ class ScriptedServer:
         self.url = ""
         self.script: Script = keep_open
         self.negotiate: object = OFFER
+        self.refresh: Callable[[web.Request], Awaitable[web.Response]] = no_refresh
         self.refusal: int | None = None
         self.requests: list[web.Request] = []
 
@@ -87,6 +94,10 @@ class ScriptedServer:
             if asyncio.iscoroutine(answer):
                 answer = await answer
         return answer if isinstance(answer, web.StreamResponse) else web.json_response(answer)
+
+    async def answer_refresh(self, request: web.Request) -> web.StreamResponse:
+        """Answer as the test says."""
+        return await self.refresh(request)
 
     async def connect(self, request: web.Request) -> web.StreamResponse:
         """Run the script."""
@@ -109,6 +120,7 @@ async def scripted_server() -> AsyncIterator[ScriptedServer]:
     server = ScriptedServer()
     app = web.Application()
     app.router.add_post("/{path:.*}negotiate", server.answer_negotiate)
+    app.router.add_post("/{path:.*}/refresh", server.answer_refresh)
     app.router.add_get("/{path:.*}", server.connect)
     runner = web.AppRunner(app, access_log=None, shutdown_timeout=0.1, handler_cancellation=True)
     await runner.setup()
