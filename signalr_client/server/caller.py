@@ -28,6 +28,7 @@ __all__ = ["Caller", "Ending"]
 
 logger = logging.getLogger("signalr_client.server.caller")
 
+_TICK: Final = 1.0  # seconds between two looks at whether a client that is not read is still there
 _CLOSED: Final = "Connection closed with an error."
 
 
@@ -48,7 +49,6 @@ class Caller:
         accepted: whether `Hub.on_connected` let the client in, once it has returned.
         shook_hands: whether the handshake is over and went well.
         ended: whether nothing is written to it any more.
-        reading_paused: whether the client is not read because its calls have to wait; then its silence is not its own.
     """
 
     def __init__(self, connection: ServerConnection, protocols: Sequence[HubProtocol], options: HubOptions) -> None:
@@ -59,7 +59,6 @@ class Caller:
         self.accepted: asyncio.Future[bool] = asyncio.get_running_loop().create_future()
         self.ended = False
         self.shook_hands = False
-        self.reading_paused = False
         self._options = options
         self._loop = asyncio.get_running_loop()
         self._limit = options.transport_max_buffer_size or None
@@ -70,6 +69,7 @@ class Caller:
         self._writer: asyncio.Task[None] | None = None
         self._timer: asyncio.TimerHandle | None = None
         self._expiry: asyncio.TimerHandle | None = None
+        self._paused: asyncio.TimerHandle | None = None
         session_options = SessionOptions(
             peer_timeout=_optional(options.client_timeout_interval),
             keep_alive_interval=_optional(options.keep_alive_interval),
@@ -170,9 +170,21 @@ class Caller:
             self.fail(self._session.error)
         self.end(Ending(Close(allow_reconnect=True) if self.shook_hands else None, self.connection.close_error))
 
-    def still_there(self) -> None:
-        """Count a client that is not being read, because its calls have to wait, as one that is there."""
-        self._session.receive(b"", self._loop.time())
+    def pause_reading(self) -> None:
+        """Note that the client is not read, because its calls have to wait: its silence is not its own, but it may be gone."""
+        self._paused = self._loop.call_later(_TICK, self._look_whether_gone)
+
+    def resume_reading(self) -> None:
+        """Note that the client is read again."""
+        if self._paused is not None:
+            self._paused.cancel()
+            self._paused = None
+
+    def _look_whether_gone(self) -> None:
+        if self.connection.gone:
+            self.end(Ending(Close(allow_reconnect=True), self.connection.close_error))
+        else:
+            self.pause_reading()
 
     def _end_handshake(self) -> None:
         session = self._session
@@ -252,8 +264,8 @@ class Caller:
         if self.ended:
             return
         session = self._session
-        if self.reading_paused:
-            self.still_there()
+        if self._paused is not None:
+            session.receive(b"", self._loop.time())  # counts as a sign of life
         shaking_hands = session.phase is Phase.HANDSHAKE
         session.handle_timeout(self._loop.time())
         if shaking_hands and session.error is not None:

@@ -48,6 +48,10 @@ class ServerConnection(Protocol):
     def close_error(self) -> BaseException | None:
         """What broke the connection, once `receive` has returned None; None after an orderly end."""
 
+    @property
+    def gone(self) -> bool:
+        """Whether the client is known to be gone, though what it sent may not have been received."""
+
     async def receive(self) -> bytes | None:
         """Return what came next, in pieces of any size, or None when the client's side has ended.
 

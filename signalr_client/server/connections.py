@@ -48,6 +48,10 @@ class Carrier(Protocol):
     binary: bool
     close_error: BaseException | None
 
+    @property
+    def gone(self) -> bool:
+        """Whether the client is known to be gone."""
+
     async def receive(self) -> bytes | None:
         """Return what came next, or None when the client is gone."""
 
@@ -105,6 +109,11 @@ class HttpConnection:
     def close_error(self) -> BaseException | None:
         """What broke the connection, or None."""
         return self.carrier.close_error
+
+    @property
+    def gone(self) -> bool:
+        """Whether the client is known to be gone, though what it sent may not have been received."""
+        return self.inbound.ended or self.carrier.gone
 
     async def receive(self) -> bytes | None:
         """Return what came next, or None when the client's side has ended."""

@@ -128,11 +128,11 @@ class HubEndpoint:
     async def _handle(self, caller: Caller, dispatcher: Dispatcher, message: HubMessage) -> None:
         dispatcher.receive(message)
         if dispatcher.must_wait:
-            caller.reading_paused = True
+            caller.pause_reading()
             try:
                 await dispatcher.wait_room()
             finally:
-                caller.reading_paused = False
+                caller.resume_reading()
 
     async def _connect(self, caller: Caller, dispatcher: Dispatcher) -> None:
         """Run `Hub.on_connected`; calls begin when it has returned."""

@@ -84,6 +84,11 @@ class LongPollingCarrier:
             return web.Response(status=204, content_type="text/plain")
         return web.Response(body=self._outbound.take(), content_type="application/octet-stream")
 
+    @property
+    def gone(self) -> bool:
+        """Whether the client is known to be gone."""
+        return self._inbound.ended
+
     async def receive(self) -> bytes | None:
         """Return what was POSTed, or None when the client is gone."""
         return await self._inbound.read()

@@ -50,6 +50,11 @@ class EventStreamCarrier:
         await self._response.prepare(self._request)
         await self._response.write(_PREAMBLE)
 
+    @property
+    def gone(self) -> bool:
+        """Whether the client is known to be gone."""
+        return self._request.transport is None
+
     async def receive(self) -> bytes | None:
         """Return what was POSTed, or None when the client is gone."""
         return await self._inbound.read()

@@ -48,6 +48,11 @@ class WebSocketCarrier:
         self._socket.headers.update(headers)
         await self._socket.prepare(self._request)
 
+    @property
+    def gone(self) -> bool:
+        """Whether the client is known to be gone."""
+        return self._request.transport is None
+
     async def receive(self) -> bytes | None:
         """Return the next frame, or None when the client has closed or is gone; then `close_error` says why."""
         message = await self._socket.receive()

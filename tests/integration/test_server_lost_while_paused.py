@@ -1,0 +1,47 @@
+"""A client that is not read, because a method does not take its uploads, and that is gone meanwhile. Spec: server-behaviour.md, "D"."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator
+
+import pytest
+
+from signalr_client import HttpTransportType
+from signalr_client.server import Hub, caller
+from tests.support.hub_server import serving
+from tests.support.hubs import TRANSPORTS
+
+
+class Stubborn(Hub):
+    begun: asyncio.Event
+    told: asyncio.Event
+    left: asyncio.Event
+
+    async def never_read(self, items: AsyncIterator[int]) -> None:
+        Stubborn.begun.set()
+        await self.context.connection_aborted.wait()
+        Stubborn.told.set()
+
+    async def on_disconnected(self, exception: BaseException | None) -> None:
+        Stubborn.left.set()
+
+
+async def numbers() -> AsyncIterator[int]:
+    for number in range(100_000):
+        yield number
+
+
+@pytest.mark.parametrize("transport", TRANSPORTS.values(), ids=TRANSPORTS)
+async def test_its_loss_is_noticed(transport: HttpTransportType, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Over a WebSocket, whose socket is not read either, by the next ping that cannot be written."""
+    monkeypatch.setattr(caller, "_TICK", 0.01)
+    Stubborn.begun, Stubborn.told, Stubborn.left = asyncio.Event(), asyncio.Event(), asyncio.Event()
+    async with serving(Stubborn, disconnect_timeout=0.05, keep_alive_interval=0.05) as serve:
+        client = await serve.connect(transports=transport, close_timeout=0.01)
+        await client.send("NeverRead", numbers())
+        async with asyncio.timeout(10):
+            await Stubborn.begun.wait()
+            await client.stop()
+            await Stubborn.told.wait()
+            await Stubborn.left.wait()
