@@ -12,6 +12,7 @@ from tenacity.wait import wait_base
 from signalr_client.client.connection import HubConnection
 from signalr_client.client.refresh import RefreshOptions
 from signalr_client.client.supervisor import LifeOptions
+from signalr_client.core.negotiation import redact_url
 from signalr_client.core.protocols import HubProtocol, JsonHubProtocol
 from signalr_client.core.retry import RetryPolicy, as_retry_policy
 from signalr_client.transports.base import HttpOptions
@@ -62,7 +63,8 @@ class HubConnectionBuilder:
         """Set the hub to connect to, and how.
 
         Args:
-            url: absolute, http or https; its query is kept and sent with every request.
+            url: absolute, http or https; its query is kept and sent with every request. For a Unix socket, its path stands for the
+                host: ``http+unix://%2Frun%2Fhub.sock/chathub``.
             transports: which transports may be used.
             skip_negotiation: connect at once, which only WebSockets can; then there is no connection id.
             access_token_factory: called for a bearer token, sync or async; None or "" for no token.
@@ -79,8 +81,10 @@ class HubConnectionBuilder:
             ValueError: the URL or a number makes no sense.
         """
         parts = urlsplit(url)
-        if parts.scheme not in ("http", "https") or not parts.hostname:
-            raise ValueError(f"A hub's URL begins with http:// or https:// and names a host; {url!r} does not.")
+        if parts.scheme not in ("http", "https", "http+unix") or not parts.netloc.rpartition("@")[2]:
+            raise ValueError(f"A hub's URL begins with http:// or https:// and names a host; {redact_url(url)!r} does not.")
+        if parts.scheme == "http+unix" and proxy is not None:
+            raise ValueError("A proxy cannot reach a Unix socket: leave out proxy=, or name a host in the URL.")
         if transports is HttpTransportType.NONE:
             raise ValueError("transports=HttpTransportType.NONE leaves no way to connect.")
         if max_message_size is not None and max_message_size < 1:

@@ -13,6 +13,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from importlib.metadata import PackageNotFoundError, version
 from typing import Any, Final
+from urllib.parse import unquote, urlsplit, urlunsplit
 
 import aiohttp
 from yarl import URL
@@ -22,8 +23,9 @@ from signalr_client.transports.base import HttpOptions
 from signalr_client.transports.tokens import AccessTokens
 from signalr_client.types import TransferFormat
 
-__all__ = ["HttpClient", "HttpResponse", "explain"]
+__all__ = ["HttpClient", "HttpResponse", "explain", "unix_socket"]
 
+_UNIX: Final = "http+unix"
 _EVENT_STREAM: Final = "text/event-stream"
 _CONTENT_TYPES: Final = {TransferFormat.TEXT: "text/plain;charset=UTF-8", TransferFormat.BINARY: "application/octet-stream"}
 
@@ -56,7 +58,8 @@ class HttpClient:
     def __init__(self, options: HttpOptions) -> None:
         self.options = options
         self.tokens = AccessTokens(options.access_token_factory)
-        self._owned: aiohttp.ClientSession | None = None
+        self._cookies: aiohttp.CookieJar | None = None
+        self._owned: dict[str, aiohttp.ClientSession] = {}  # by the Unix socket that they go through, "" for none
         # One that the caller gave wins; an empty one takes the header away, as in the .NET client.
         self._headers = {"User-Agent": user_agent(), "X-Requested-With": "XMLHttpRequest"}
         for name, value in options.headers.items():
@@ -65,20 +68,24 @@ class HttpClient:
             if value or name.lower() != "user-agent":
                 self._headers[name] = value
 
-    @property
-    def session(self) -> aiohttp.ClientSession:
-        """The caller's session, or one of our own, made at its first use because that needs a running loop."""
+    def session(self, url: str) -> aiohttp.ClientSession:
+        """Return the session for requests to *url*: the caller's, or one of our own, whose making needs a running loop."""
         if self.options.session is not None:
             given: aiohttp.ClientSession = self.options.session
             return given
-        if self._owned is None:
-            # unsafe: a server under an IP address may set cookies too; sticky sessions depend on them
-            jar = aiohttp.CookieJar(unsafe=True)
-            if self.options.cookies:
-                jar.update_cookies(dict(self.options.cookies), URL(self.options.url).with_path("/"))
-            skipped = ["User-Agent"] if self._headers.get("User-Agent") is None else []
-            self._owned = aiohttp.ClientSession(cookie_jar=jar, skip_auto_headers=skipped)
-        return self._owned
+        path = unix_socket(url) or ""  # a redirect may lead away from the socket
+        if path not in self._owned:
+            if self._cookies is None:
+                # unsafe: a server under an IP address may set cookies too; sticky sessions depend on them
+                self._cookies = aiohttp.CookieJar(unsafe=True)
+                if self.options.cookies:
+                    self._cookies.update_cookies(dict(self.options.cookies), _address(self.options.url, None).with_path("/"))
+            self._owned[path] = aiohttp.ClientSession(
+                connector=aiohttp.UnixConnector(path) if path else None,
+                cookie_jar=self._cookies,
+                skip_auto_headers=["User-Agent"] if self._headers.get("User-Agent") is None else [],
+            )
+        return self._owned[path]
 
     async def request(
         self, method: str, url: str, *, data: bytes | None = None, headers: Mapping[str, str] | None = None, fresh: bool = False
@@ -166,7 +173,7 @@ class HttpClient:
         timeout = aiohttp.ClientWSTimeout(ws_close=self.options.close_timeout)
         try:
             async with asyncio.timeout(REQUEST_TIMEOUT):
-                socket: aiohttp.ClientWebSocketResponse[bool] = await self.session.ws_connect(
+                socket: aiohttp.ClientWebSocketResponse[bool] = await self.session(url).ws_connect(
                     self._stream_address(url, token),
                     timeout=timeout,
                     headers=self._stream_headers(token),
@@ -181,16 +188,16 @@ class HttpClient:
             raise TransportError(f"WebSockets failed: {explain(exc)}", "WebSockets") from _cause(exc)
 
     async def aclose(self) -> None:
-        """Close our own session; the caller's is left as it is."""
-        if self._owned is not None:
-            owned, self._owned = self._owned, None
+        """Close our own sessions; the caller's is left as it is."""
+        while self._owned:
+            _, owned = self._owned.popitem()
             await owned.close()
 
     async def _open_event_stream(self, url: str, token: str | None) -> aiohttp.ClientResponse:
         headers = self._stream_headers(token) | {"Accept": _EVENT_STREAM, "Cache-Control": "no-cache"}
         try:
             async with asyncio.timeout(REQUEST_TIMEOUT):
-                return await self.session.get(
+                return await self.session(url).get(
                     self._stream_address(url, token),
                     headers=headers,
                     timeout=aiohttp.ClientTimeout(total=None),
@@ -203,7 +210,7 @@ class HttpClient:
         self, method: str, url: str, token: str | None, data: bytes | None, headers: Mapping[str, str] | None
     ) -> HttpResponse:
         try:
-            async with self.session.request(
+            async with self.session(url).request(
                 method,
                 _address(url, token),
                 data=io.BytesIO(data) if data is not None and len(data) > _LARGE else data,
@@ -243,8 +250,17 @@ class HttpClient:
 
 def _address(url: str, token: str | None) -> URL:
     """Return where a request goes. A token leaves no place for a name and password in the URL: both are one header."""
+    parts = urlsplit(url)
+    if parts.scheme == _UNIX:  # whoever listens at the socket needs a host name all the same
+        url = urlunsplit(parts._replace(scheme="http", netloc="localhost"))
     address = URL(url)
     return address.with_user(None) if token and address.user is not None else address
+
+
+def unix_socket(url: str) -> str | None:
+    """Return the path of the socket that an ``http+unix`` URL names where others name a host, or None for other URLs."""
+    parts = urlsplit(url)
+    return unquote(parts.netloc) if parts.scheme == _UNIX else None
 
 
 def explain(exc: BaseException) -> str:
