@@ -51,20 +51,30 @@ class Events:
 
 
 @pytest.fixture
-def lose(hubs: Hubs) -> Lose:
-    """A way to lose a connection from outside: its socket is cut without a word."""
-    if hubs.transport_name == "lp":
-        pytest.skip("a poll that is cut is polled again: Long Polling is not lost with a socket")
+def lossy(hubs: Hubs) -> str:
+    """The path of a hub whose connections can be lost from outside."""
+    return "/stricthub" if hubs.transport_name == "lp" else "/testhub"
 
-    async def abort(connection: HubConnection) -> None:
+
+@pytest.fixture
+def lose(hubs: Hubs) -> Lose:
+    """A way to lose a connection: its socket is cut without a word.
+
+    A poll that is cut is polled again, so Long Polling is lost otherwise: by a message that is too large for the server.
+    """
+
+    async def cut(connection: HubConnection) -> None:
         await connection.send("AbortHttp")
 
-    return abort
+    async def offend(connection: HubConnection) -> None:
+        await connection.send("Echo", "x" * 33_000)
+
+    return offend if hubs.transport_name == "lp" else cut
 
 
-async def test_a_lost_connection_comes_back(hubs: Hubs, lose: Lose) -> None:
+async def test_a_lost_connection_comes_back(hubs: Hubs, lossy: str, lose: Lose) -> None:
     """Events in their order, a new connection id, handlers as they were."""
-    connection = hubs.builder().with_automatic_reconnect([0]).build()
+    connection = hubs.builder(lossy).with_automatic_reconnect([0]).build()
     events, got = Events(connection), asyncio.Event()
     connection.on("M", lambda _: got.set())
     async with asyncio.timeout(10):
@@ -83,9 +93,9 @@ async def test_a_lost_connection_comes_back(hubs: Hubs, lose: Lose) -> None:
     assert rest == [("reconnected", second, State.CONNECTED), ("closed", None, State.DISCONNECTED)]
 
 
-async def test_calls_that_wait_fail_when_the_connection_is_lost(hubs: Hubs, lose: Lose) -> None:
+async def test_calls_that_wait_fail_when_the_connection_is_lost(hubs: Hubs, lossy: str, lose: Lose) -> None:
     """They are not tried again: the server may have run them."""
-    connection = hubs.builder().with_automatic_reconnect([0]).build()
+    connection = hubs.builder(lossy).with_automatic_reconnect([0]).build()
     events = Events(connection)
     async with asyncio.timeout(10):
         await connection.start()
@@ -103,9 +113,9 @@ async def test_calls_that_wait_fail_when_the_connection_is_lost(hubs: Hubs, lose
         await connection.stop()
 
 
-async def test_without_a_policy_a_lost_connection_is_closed(hubs: Hubs, lose: Lose) -> None:
+async def test_without_a_policy_a_lost_connection_is_closed(hubs: Hubs, lossy: str, lose: Lose) -> None:
     """With the error that ended it."""
-    connection = hubs.connection()
+    connection = hubs.connection(lossy)
     events = Events(connection)
     async with asyncio.timeout(10):
         await connection.start()
@@ -117,7 +127,7 @@ async def test_without_a_policy_a_lost_connection_is_closed(hubs: Hubs, lose: Lo
     assert isinstance(events.seen[0][1], ConnectionClosedError)
 
 
-async def test_a_policy_that_names_no_delay_closes_without_a_reconnecting_event(hubs: Hubs, lose: Lose) -> None:
+async def test_a_policy_that_names_no_delay_closes_without_a_reconnecting_event(hubs: Hubs, lossy: str, lose: Lose) -> None:
     """It was asked once, with what ended the connection."""
     contexts: list[RetryContext] = []
 
@@ -128,7 +138,7 @@ async def test_a_policy_that_names_no_delay_closes_without_a_reconnecting_event(
             """Name no delay."""
             contexts.append(retry_context)
 
-    connection = hubs.builder().with_automatic_reconnect(Never()).build()
+    connection = hubs.builder(lossy).with_automatic_reconnect(Never()).build()
     events = Events(connection)
     async with asyncio.timeout(10):
         await connection.start()
@@ -141,7 +151,7 @@ async def test_a_policy_that_names_no_delay_closes_without_a_reconnecting_event(
     assert context.retry_reason is events.seen[0][1]
 
 
-async def test_a_policy_may_be_async(hubs: Hubs, lose: Lose) -> None:
+async def test_a_policy_may_be_async(hubs: Hubs, lossy: str, lose: Lose) -> None:
     """It can look things up before it answers."""
 
     class Patient:
@@ -152,7 +162,7 @@ async def test_a_policy_may_be_async(hubs: Hubs, lose: Lose) -> None:
             await asyncio.sleep(0)
             return 0 if retry_context.previous_retry_count < 3 else None
 
-    connection = hubs.builder().with_automatic_reconnect(Patient()).build()
+    connection = hubs.builder(lossy).with_automatic_reconnect(Patient()).build()
     events = Events(connection)
     async with asyncio.timeout(10):
         await connection.start()
@@ -161,7 +171,7 @@ async def test_a_policy_may_be_async(hubs: Hubs, lose: Lose) -> None:
         await connection.stop()
 
 
-async def test_a_policy_that_raises_gives_up(hubs: Hubs, lose: Lose, caplog: pytest.LogCaptureFixture) -> None:
+async def test_a_policy_that_raises_gives_up(hubs: Hubs, lossy: str, lose: Lose, caplog: pytest.LogCaptureFixture) -> None:
     """The loss stays the error; the policy's is logged."""
 
     class Broken:
@@ -171,7 +181,7 @@ async def test_a_policy_that_raises_gives_up(hubs: Hubs, lose: Lose, caplog: pyt
             """Fail."""
             raise ArithmeticError("mine")
 
-    connection = hubs.builder().with_automatic_reconnect(Broken()).build()
+    connection = hubs.builder(lossy).with_automatic_reconnect(Broken()).build()
     events = Events(connection)
     async with asyncio.timeout(10):
         await connection.start()
@@ -183,9 +193,9 @@ async def test_a_policy_that_raises_gives_up(hubs: Hubs, lose: Lose, caplog: pyt
     assert "the retry policy raised an error" in caplog.text
 
 
-async def test_a_tenacity_wait_is_a_policy(hubs: Hubs, lose: Lose) -> None:
+async def test_a_tenacity_wait_is_a_policy(hubs: Hubs, lossy: str, lose: Lose) -> None:
     """With everything that tenacity can do."""
-    connection = hubs.builder().with_automatic_reconnect(tenacity.wait_random_exponential(multiplier=0.001)).build()
+    connection = hubs.builder(lossy).with_automatic_reconnect(tenacity.wait_random_exponential(multiplier=0.001)).build()
     events = Events(connection)
     async with asyncio.timeout(10):
         await connection.start()
@@ -194,9 +204,9 @@ async def test_a_tenacity_wait_is_a_policy(hubs: Hubs, lose: Lose) -> None:
         await connection.stop()
 
 
-async def test_stop_while_waiting_for_the_next_attempt(hubs: Hubs, lose: Lose) -> None:
+async def test_stop_while_waiting_for_the_next_attempt(hubs: Hubs, lossy: str, lose: Lose) -> None:
     """It does not wait with it; on_close gets no error. Meanwhile calls and start are refused."""
-    connection = hubs.builder().with_automatic_reconnect([3600]).build()
+    connection = hubs.builder(lossy).with_automatic_reconnect([3600]).build()
     events, waiting = Events(connection), asyncio.Event()
     connection.on_reconnecting(lambda _: waiting.set())
     async with asyncio.timeout(10):
@@ -213,9 +223,9 @@ async def test_stop_while_waiting_for_the_next_attempt(hubs: Hubs, lose: Lose) -
     assert events.seen[-1] == ("closed", None, State.DISCONNECTED)
 
 
-async def test_stop_in_the_reconnecting_callback(hubs: Hubs, lose: Lose) -> None:
+async def test_stop_in_the_reconnecting_callback(hubs: Hubs, lossy: str, lose: Lose) -> None:
     """It is heard before the first attempt."""
-    connection = hubs.builder().with_automatic_reconnect([3600]).build()
+    connection = hubs.builder(lossy).with_automatic_reconnect([3600]).build()
     events = Events(connection)
     connection.on_reconnecting(lambda _: connection.stop())
     async with asyncio.timeout(10):
