@@ -125,8 +125,7 @@ class HttpEndpoint:
         """Answer a request that lasts as long as its connection: an event stream or a WebSocket."""
         if transport is HttpTransportType.WEB_SOCKETS and not self._cors.allows_socket(request):
             return _plain(403)
-        tokens = _query(request, "id")
-        if not tokens and transport is HttpTransportType.WEB_SOCKETS and transport in self._options.transports:
+        if not _token(request) and transport is HttpTransportType.WEB_SOCKETS and transport in self._options.transports:
             connection = self.connections.add(0)  # negotiation was skipped
         else:
             found = self._find(request, transport)
@@ -213,10 +212,10 @@ class HttpEndpoint:
         """Return the connection that a request belongs to, or the answer that says why there is none."""
         if transport is not None and transport not in self._options.transports:
             return _plain(404, f"{transport.wire_name} transport not supported by this end point type")
-        tokens = _query(request, "id")
-        if not tokens:
+        token = _token(request)
+        if not token:
             return _plain(400, "Connection ID required")
-        connection = self.connections.get(tokens[0])
+        connection = self.connections.get(token)
         if connection is None:
             return _plain(404, "No Connection with that ID")
         if connection.disposed:
@@ -234,6 +233,11 @@ def _transport_of(request: web.Request) -> HttpTransportType:
     if request.headers.get(hdrs.UPGRADE, "").lower() == "websocket":
         return HttpTransportType.WEB_SOCKETS
     return HttpTransportType.LONG_POLLING
+
+
+def _token(request: web.Request) -> str:
+    """Return the connection token that a request names; several are one that nobody has."""
+    return ",".join(_query(request, "id"))
 
 
 def _query(request: web.Request, name: str) -> list[str]:
