@@ -1,0 +1,337 @@
+"""What a client may write and what it gets, record by record, on both servers. Spec: server-behaviour.md, "D", "E", "K"."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+from typing import Any
+
+import pytest
+
+from tests.support.raw import Socket, raw
+
+KILLED = {"type": 7, "error": "Connection closed with an error.", "allowReconnect": True}
+
+
+@pytest.fixture(autouse=True)
+def _watch(no_leaks: None) -> None:
+    """Switch the leak check on for every test here."""
+
+
+async def echo(socket: Socket, id: str = "alive") -> None:
+    """Check that the connection still answers."""
+    await socket.call("Echo", "x", id=id)
+    assert await socket.read() == f'{{"type":3,"invocationId":"{id}","result":"x"}}'
+
+
+# what ends a connection
+
+
+@pytest.mark.parametrize(
+    "record",
+    [
+        "no json",
+        "[]",
+        '"text"',
+        "{}",
+        '{"type":"1"}',
+        '{"type":1,"arguments":[]}',
+        '{"type":1,"target":"Echo"}',
+        '{"type":1,"target":null,"arguments":[]}',
+        '{"type":1,"target":7,"arguments":[]}',
+        '{"type":1,"target":"Echo","arguments":{}}',
+        '{"type":1,"target":"Echo","arguments":null}',
+        '{"type":1,"invocationId":null,"target":"Echo","arguments":["x"]}',
+        '{"type":1,"invocationId":1,"target":"Echo","arguments":["x"]}',
+        '{"type":1,"target":"Echo","arguments":["x"],"streamIds":"1"}',
+        '{"type":1,"target":"Echo","arguments":["x"],"headers":null}',
+        '{"type":1,"target":"Echo","arguments":["x"],"headers":{"a":1}}',
+        '{"type":2,"item":1}',
+        '{"type":2,"invocationId":null,"item":1}',
+        '{"type":3}',
+        '{"type":3,"invocationId":"1","error":null}',
+        '{"type":3,"invocationId":"1","error":"e","result":1}',
+        '{"type":4,"target":"Counter","arguments":[1,0]}',
+        '{"type":4,"invocationId":"","target":"Counter","arguments":[1,0]}',
+        '{"type":5}',
+        '{"type":5,"invocationId":null}',
+        '{"type":8}',
+        '{"type":9}',
+    ],
+)
+async def test_a_broken_message_ends_the_connection(server_url: str, record: str) -> None:
+    """What came before it counts; the client may come back."""
+    async with raw(server_url + "/stricthub") as hub, hub.socket() as socket:
+        await socket.shake_hands()
+        await echo(socket)
+        await socket.write(record + "\x1e")
+        assert [json.loads(text) for text in await socket.read_all()] == [KILLED]
+        assert socket.socket.close_code == 1000
+
+
+async def test_a_message_that_is_too_large_ends_the_connection(server_url: str) -> None:
+    """K row 14: the limit is for a message, not for a frame; what came before it is still answered."""
+    async with raw(server_url + "/stricthub") as hub, hub.socket() as socket:
+        await socket.shake_hands()
+        call = '{"type":1,"invocationId":"%d","target":"Echo","arguments":["%s"]}\x1e'
+        small = "".join(call % (number, "x" * 1000) for number in range(60))
+        await socket.write(small)
+        for _ in range(60):
+            assert "result" in (await socket.read() or "")
+        largest = 32_768 - len(call % (1, ""))
+        await socket.write(call % (1, "x" * largest))
+        assert len(await socket.read() or "") > largest
+        await socket.write(call % (1, "x" * (largest + 1)))
+        assert [json.loads(text) for text in await socket.read_all()] == [KILLED]
+
+
+async def test_a_message_that_never_ends_is_cut_off_at_the_limit(server_url: str) -> None:
+    async with raw(server_url + "/stricthub") as hub, hub.socket() as socket:
+        await socket.shake_hands()
+        await socket.write("x" * 33_000)
+        assert [json.loads(text) for text in await socket.read_all()] == [KILLED]
+
+
+# what is passed over
+
+
+@pytest.mark.parametrize(
+    "record",
+    [
+        '{"type":6}',
+        '{"type":2,"invocationId":"nobody\'s","item":1}',
+        '{"type":3,"invocationId":"nobody\'s"}',
+        '{"type":3,"invocationId":"nobody\'s","result":1}',
+        '{"type":5,"invocationId":"nobody\'s"}',
+        '{"type":8,"sequenceId":1}',
+        '{"type":9,"sequenceId":1}',
+        '{"type":1,"target":"NoSuchMethod","arguments":[]}',
+        '{"type":1,"target":"Add","arguments":[1]}',
+        '{"type":1,"target":"Add","arguments":["one","two"]}',
+        '{"type":1,"target":"ThrowHubException","arguments":["quiet"]}',
+        '{"type":1,"invocationId":"","target":"ThrowHubException","arguments":["quiet"]}',
+        '{"type":1,"target":"Void","arguments":[],"unknown":{"member":[1]},"streamIds":[]}',
+        '{"type":1,"target":"Void","arguments":[],"headers":{"traceparent":"x"}}',
+    ],
+)
+async def test_a_message_that_asks_for_nothing_gets_nothing(server_url: str, record: str) -> None:
+    """K rows 4 and 16: no answer where no id was given, and none to a ping."""
+    async with raw(server_url + "/stricthub") as hub, hub.socket() as socket:
+        await socket.shake_hands()
+        await socket.write(record + "\x1e")
+        await echo(socket)
+
+
+async def test_members_may_come_in_any_order(server_url: str) -> None:
+    async with raw(server_url + "/stricthub") as hub, hub.socket() as socket:
+        await socket.shake_hands()
+        await socket.write('{"arguments":[1,2],"invocationId":"7","target":"aDD","type":1}\x1e')
+        assert await socket.read() == '{"type":3,"invocationId":"7","result":3}'
+
+
+# calls
+
+
+@pytest.mark.parametrize(
+    ("message", "answer"),
+    [
+        ({"target": "Void", "arguments": []}, '"result":null'),
+        ({"target": "ReturnNull", "arguments": []}, '"result":null'),
+        (
+            {"target": "nope", "arguments": []},
+            '"error":"Failed to invoke \'nope\' due to an error on the server. HubException: Method does not exist."',
+        ),
+        ({"target": "add", "arguments": [1]}, '"error":"Failed to invoke \'Add\' due to an error on the server."'),
+        (
+            {"target": "throwexception", "arguments": ["x"]},
+            '"error":"An unexpected error occurred invoking \'ThrowException\' on the server."',
+        ),
+        (
+            {"target": "SumStream", "arguments": []},
+            (
+                '"error":"An unexpected error occurred invoking \'SumStream\' on the server.'
+                ' HubException: Client sent 0 stream(s), Hub method expects 1."'
+            ),
+        ),
+        (
+            {"target": "Void", "arguments": [], "streamIds": ["9"]},
+            (
+                '"error":"An unexpected error occurred invoking \'Void\' on the server.'
+                ' HubException: Client sent 1 stream(s), Hub method expects 0."'
+            ),
+        ),
+        (
+            {"target": "Counter", "arguments": [1, 0]},
+            '"error":"The client attempted to invoke the streaming \'Counter\' method with a non-streaming invocation."',
+        ),
+    ],
+)
+async def test_what_a_call_is_answered(server_url: str, message: dict[str, Any], answer: str) -> None:
+    """The text to the letter, the members in their order; the name is the server's where it knows the method."""
+    async with raw(server_url + "/stricthub") as hub, hub.socket() as socket:
+        await socket.shake_hands()
+        await socket.send({"type": 1, "invocationId": "a b", **message})
+        got = await socket.read() or ""
+        assert got.replace("\\u0027", "'") == f'{{"type":3,"invocationId":"a b",{answer}}}'
+        await echo(socket)
+
+
+async def test_a_stream_ends_with_a_completion_of_its_own(server_url: str) -> None:
+    """K rows 6 and 7: without a result; also when it is cancelled."""
+    async with raw(server_url + "/stricthub") as hub, hub.socket() as socket:
+        await socket.shake_hands()
+        await socket.send({"type": 4, "invocationId": "s", "target": "Counter", "arguments": [2, 0]})
+        items = [f'{{"type":2,"invocationId":"s","item":{number}}}' for number in range(2)]
+        assert [await socket.read() for _ in range(3)] == [*items, '{"type":3,"invocationId":"s"}']
+        await socket.send({"type": 4, "invocationId": "t", "target": "Counter", "arguments": [100_000, 1]})
+        assert await socket.read() == '{"type":2,"invocationId":"t","item":0}'
+        await socket.send({"type": 5, "invocationId": "t"})
+        while '"type":2' in (record := await socket.read() or ""):
+            pass
+        assert record == '{"type":3,"invocationId":"t"}'
+        await echo(socket)
+
+
+async def test_a_stream_whose_id_is_in_use_is_refused(server_url: str) -> None:
+    async with raw(server_url + "/stricthub") as hub, hub.socket() as socket:
+        await socket.shake_hands()
+        call = {"type": 4, "invocationId": "s", "target": "Counter", "arguments": [3, 50]}
+        await socket.send(call, call)
+        got = [json.loads(await socket.read() or "") for _ in range(5)]
+        assert {"type": 3, "invocationId": "s", "error": "Invocation ID 's' is already in use."} in got
+        assert [message["item"] for message in got if message["type"] == 2] == [0, 1, 2]
+
+
+async def test_calls_run_one_at_a_time_and_streams_beside_them(server_url: str) -> None:
+    """K row 9: order kept; what runs beside it is not held up by a call that runs."""
+    async with raw(server_url + "/stricthub") as hub, hub.socket() as socket:
+        await socket.shake_hands()
+        await socket.call("Delay", 300, id="1")
+        await socket.send({"type": 4, "invocationId": "s", "target": "Counter", "arguments": [1, 0]})
+        assert await socket.read() == '{"type":2,"invocationId":"s","item":0}'
+        assert await socket.read() == '{"type":3,"invocationId":"s"}'
+        await socket.call("Echo", "x", id="2")
+        assert await socket.read() == '{"type":3,"invocationId":"1","result":"slept 300"}'
+        assert await socket.read() == '{"type":3,"invocationId":"2","result":"x"}'
+
+
+async def test_an_error_of_binding_overtakes_a_call_that_runs(server_url: str) -> None:
+    async with raw(server_url + "/stricthub") as hub, hub.socket() as socket:
+        await socket.shake_hands()
+        await socket.call("Delay", 200, id="1")
+        await socket.call("Nope", id="2")
+        assert '"invocationId":"2"' in (await socket.read() or "")
+        assert '"invocationId":"1"' in (await socket.read() or "")
+
+
+async def test_more_slots_let_calls_overtake(server_url: str) -> None:
+    async with raw(server_url + "/testhub") as hub, hub.socket() as socket:
+        await socket.shake_hands()
+        await socket.call("Delay", 300, id="slow")
+        await socket.call("Delay", 1, id="fast")
+        assert [json.loads(await socket.read() or "")["invocationId"] for _ in range(2)] == ["fast", "slow"]
+
+
+# uploads
+
+
+async def test_items_may_follow_their_call_in_the_same_frame(server_url: str) -> None:
+    async with raw(server_url + "/stricthub") as hub, hub.socket() as socket:
+        await socket.shake_hands()
+        call = {"type": 1, "invocationId": "1", "target": "SumStream", "arguments": [], "streamIds": ["u"]}
+        items = [{"type": 2, "invocationId": "u", "item": number} for number in range(50)]
+        await socket.send(call, *items, {"type": 3, "invocationId": "u"})
+        assert await socket.read() == '{"type":3,"invocationId":"1","result":1225}'
+        await socket.send({"type": 2, "invocationId": "u", "item": 1}, {"type": 3, "invocationId": "u"})  # it is over
+        await echo(socket)
+
+
+@pytest.mark.parametrize(
+    ("end", "told"),
+    [
+        ({"type": 3, "invocationId": "u"}, "completed"),
+        ({"type": 3, "invocationId": "u", "error": "client gave up"}, "HubException: client gave up"),
+        ({"type": 2, "invocationId": "u", "item": "no number"}, "HubException: Failed to bind Stream message."),
+    ],
+)
+async def test_how_an_upload_ends(server_url: str, end: dict[str, Any], told: str) -> None:
+    async with raw(server_url + "/stricthub") as hub, hub.socket() as socket:
+        await socket.shake_hands()
+        await socket.send({"type": 1, "invocationId": "1", "target": "StreamError", "arguments": [], "streamIds": ["u"]})
+        await socket.send({"type": 2, "invocationId": "u", "item": 1}, end)
+        assert json.loads(await socket.read() or "")["result"] == told
+        await echo(socket)
+
+
+# ends
+
+
+@pytest.mark.parametrize(
+    ("farewell", "reason"), [({"type": 7}, "gone:"), ({"type": 7, "error": "my error"}, "gone:my error"), (None, "gone:")]
+)
+async def test_what_on_disconnected_is_told(server_url: str, farewell: dict[str, Any] | None, reason: str) -> None:
+    """Rows 44 to 46: null for a goodbye and for a close frame, the client's error where it gave one, which is not echoed."""
+    async with raw(server_url + "/testhub") as hub, hub.socket() as watcher:
+        await watcher.shake_hands()
+        async with hub.socket() as socket:
+            await socket.shake_hands()
+            await socket.call("GetConnectionId", id="1")
+            connection_id = json.loads(await socket.read() or "")["result"]
+            if farewell is None:
+                await socket.socket.close(code=1000)
+            else:
+                await socket.send(farewell)
+                assert await socket.read_all() == ['{"type":7}']
+        async with asyncio.timeout(10):
+            while True:
+                await watcher.call("DisconnectReason", connection_id, id="1")
+                if (got := json.loads(await watcher.read() or "")["result"]) != "unknown":
+                    break
+        assert got == reason
+
+
+async def test_abort_says_close_and_nothing_more(server_url: str) -> None:
+    async with raw(server_url + "/testhub") as hub, hub.socket() as socket:
+        await socket.shake_hands()
+        await socket.call("Abort")
+        assert await socket.read_all() == ['{"type":7}']
+        assert socket.socket.close_code == 1000
+
+
+async def test_a_hub_that_lets_nobody_in_says_why_and_allows_no_reconnect(server_url: str) -> None:
+    async with raw(server_url + "/rejectinghub") as hub, hub.socket() as socket:
+        await socket.shake_hands()
+        assert await socket.read_all() == ['{"type":7,"error":"Connection closed with an error. HubException: no entry"}']
+
+
+async def test_details_are_told_where_they_are_switched_on(server_url: str) -> None:
+    async with raw(server_url + "/detailedhub") as hub, hub.socket() as socket:
+        await socket.shake_hands()
+        await socket.write("[]\x1e")
+        (record,) = await socket.read_all()
+        assert json.loads(record)["error"].startswith("Connection closed with an error. InvalidDataException: ")
+
+
+# timers: /fasthub pings every half second and gives a client two
+
+
+async def test_pings_come_by_themselves_and_are_hub_messages(server_url: str) -> None:
+    """K row 15."""
+    async with raw(server_url + "/fasthub") as hub, hub.socket() as socket:
+        await socket.shake_hands()
+        assert [await socket.read() for _ in range(2)] == ['{"type":6}'] * 2
+
+
+async def test_only_a_client_that_has_pinged_is_timed_out(server_url: str) -> None:
+    """K row 17."""
+    async with raw(server_url + "/fasthub") as hub, hub.socket() as silent, hub.socket() as pinged:
+        await silent.shake_hands()
+        await pinged.shake_hands()
+        await pinged.write('{"type":6}\x1e')
+        records = await pinged.read_all()
+        assert json.loads(records[-1]) == KILLED
+        assert await silent.read() == '{"type":6}'
+        await silent.call("Echo", "x", id="1")
+        while (record := await silent.read()) == '{"type":6}':
+            pass
+        assert record == '{"type":3,"invocationId":"1","result":"x"}'
