@@ -247,6 +247,7 @@ class Caller:
             except OSError as exc:
                 # a client that is cut off is the network's affair: on_disconnected is told nothing, as in ASP.NET Core
                 logger.debug("! cannot write to %s: %s", self.connection_id, exc)
+                self.ended = True  # before those who wait for room look again: there will be none
                 self.end(Ending(None))
                 self._written.set()
                 return

@@ -183,6 +183,8 @@ class Connections:
         connection.inbound.end()
         if connection.task is None or connection.task.done():
             self.remove(connection)
+        else:
+            connection.abort()  # nobody will fetch what still waits, and whoever waits for room must not wait for ever
 
     def remove(self, connection: HttpConnection) -> None:
         """Forget a connection."""

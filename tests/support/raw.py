@@ -133,5 +133,5 @@ class Socket:
 @asynccontextmanager
 async def raw(url: str) -> AsyncIterator[Raw]:
     """Speak to the hub at *url*."""
-    async with aiohttp.ClientSession() as session:
+    async with aiohttp.ClientSession(connector=aiohttp.TCPConnector(limit=0)) as session:
         yield Raw(session, url)
