@@ -189,7 +189,7 @@ def _headers(items: Sequence[Any]) -> Headers | msgspec.UnsetType:
     if not headers and isinstance(headers, dict):
         return UNSET
     for key, value in _item(items, 1, "headers", dict).items():
-        if not (isinstance(key, str) and isinstance(value, str)):
+        if not (isinstance(key, str) and isinstance(value, str) and key and value):  # .NET refuses empty ones as well
             raise ProtocolError(f"Reading 'headers' as a map of strings failed at {key!r}.")
     return headers  # type: ignore[no-any-return]  # every key and value was looked at
 

@@ -69,7 +69,7 @@ messagepack_values: Final = st.recursive(
 
 def messages(values: st.SearchStrategy[object]) -> st.SearchStrategy[HubMessage]:
     """Return messages of every type, as they look when they have come over the wire."""
-    headers = st.just(UNSET) | st.dictionaries(short_text, short_text, min_size=1, max_size=2)
+    headers = st.just(UNSET) | st.dictionaries(name, name, min_size=1, max_size=2)
     arguments = st.lists(values, max_size=2)
     stream_ids = st.just(UNSET) | st.lists(name, min_size=1, max_size=2)
     sequence_ids = st.integers(0, 2**63 - 1)
