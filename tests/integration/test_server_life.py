@@ -1,0 +1,292 @@
+"""One connection from its handshake to its end, as hub methods see it. Spec: server-behaviour.md, "D", "E", K 12, 18, 31, 39, 40."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import time
+from collections.abc import AsyncIterator
+from typing import Any
+
+import pytest
+
+from signalr_client import ConnectionClosedError, HubException
+from signalr_client.server import Hub, User
+from tests.support.hub_server import serving
+from tests.support.raw import HANDSHAKE, Socket, raw
+
+
+class Gates:
+    """What a test holds up, and what it is told."""
+
+    def __init__(self) -> None:
+        self.open = asyncio.Event()
+        self.log: asyncio.Queue[Any] = asyncio.Queue()
+
+
+class Slow(Hub):
+    gates: Gates
+
+    async def on_connected(self) -> None:
+        await self.clients.caller.send("Welcome")
+        await Slow.gates.open.wait()
+
+    def same(self, value: Any) -> Any:
+        return value
+
+
+class Working(Hub):
+    gates: Gates
+
+    async def wait(self) -> str:
+        Working.gates.log.put_nowait("begun")
+        await Working.gates.open.wait()
+        Working.gates.log.put_nowait(f"ended, aborted={self.context.connection_aborted.is_set()}")
+        await self.clients.caller.send("M", "nobody hears this")
+        return "nobody gets this"
+
+    async def read_when_told(self, items: AsyncIterator[int]) -> int:
+        await Working.gates.open.wait()
+        return sum([item async for item in items])
+
+    async def read_one(self, items: AsyncIterator[int]) -> int:
+        Working.gates.log.put_nowait(items)
+        return await anext(items)
+
+    async def read_all(self, items: AsyncIterator[int]) -> None:
+        try:
+            async for item in items:
+                Working.gates.log.put_nowait(item)
+        except (ConnectionClosedError, HubException) as exc:
+            Working.gates.log.put_nowait(exc)
+
+    async def count(self, number: int) -> AsyncIterator[int]:
+        try:
+            for item in range(number):
+                yield item
+                await asyncio.sleep(0)
+        finally:
+            Working.gates.log.put_nowait("stream ended")
+
+    def same(self, value: Any) -> Any:
+        return value
+
+    async def on_disconnected(self, exception: BaseException | None) -> None:
+        Working.gates.log.put_nowait(f"left {exception}")
+
+
+class Failing(Hub):
+    async def on_disconnected(self, exception: BaseException | None) -> None:
+        raise RuntimeError("this hub cannot say goodbye")
+
+
+@pytest.fixture(autouse=True)
+def gates() -> Gates:
+    Slow.gates = Working.gates = Gates()
+    return Working.gates
+
+
+async def test_no_message_is_looked_at_before_on_connected_has_returned(gates: Gates) -> None:
+    """K row 12: the handshake is answered first, then what on_connected sends, then what the client asked meanwhile."""
+    async with serving(Slow) as serve, raw(serve.url) as hub, hub.socket() as socket:
+        await socket.write(HANDSHAKE + '{"type":1,"invocationId":"1","target":"Same","arguments":[1]}\x1e')
+        assert await socket.read() == "{}"
+        assert await socket.read() == '{"type":1,"target":"Welcome","arguments":[]}'
+        gates.open.set()
+        assert await socket.read() == '{"type":3,"invocationId":"1","result":1}'
+
+
+async def test_a_broadcast_may_come_before_on_connected_has_returned(gates: Gates) -> None:
+    async with serving(Slow) as serve, raw(serve.url) as hub, hub.socket() as socket:
+        await socket.shake_hands()
+        await socket.read()
+        await serve.hub_context.clients.all.send("M", 1)
+        assert await socket.read() == '{"type":1,"target":"M","arguments":[1]}'
+        gates.open.set()
+
+
+async def test_a_method_goes_on_when_its_client_has_left(gates: Gates) -> None:
+    """K row 31: on_disconnected does not wait for it, and nothing cancels it."""
+    async with serving(Working) as serve, asyncio.timeout(5):
+        client = await serve.connect()
+        await client.send("Wait")
+        assert await gates.log.get() == "begun"
+        await client.stop()
+        assert await gates.log.get() == "left None"
+        gates.open.set()
+        assert await gates.log.get() == "ended, aborted=True"
+
+
+async def test_a_stream_ends_when_its_client_has_left(gates: Gates) -> None:
+    async with serving(Working) as serve, asyncio.timeout(5):
+        client = await serve.connect()
+        stream = client.stream("Count", 10_000_000)
+        assert await anext(stream) == 0
+        await client.stop()
+        assert {await gates.log.get(), await gates.log.get()} == {"left None", "stream ended"}
+
+
+async def send_items(socket: Socket, count: int, first: int = 0) -> None:
+    await socket.send(*({"type": 2, "invocationId": "u", "item": number} for number in range(first, first + count)))
+
+
+@pytest.mark.parametrize("capacity", [1, 10])
+async def test_an_upload_that_is_not_read_holds_up_what_comes_behind_it(gates: Gates, capacity: int) -> None:
+    """K row 39: nothing is dropped."""
+    async with serving(Working, stream_buffer_capacity=capacity) as serve, raw(serve.url) as hub, hub.socket() as socket:
+        await socket.shake_hands()
+        await socket.call("ReadWhenTold", id="1", streamIds=["u"])
+        await send_items(socket, capacity + 1)
+        await socket.call("Same", 7, id="2")
+        await socket.send({"type": 3, "invocationId": "u"})
+        reading = asyncio.create_task(socket.read())
+        for _ in range(50):
+            await asyncio.sleep(0)
+        assert not reading.done()
+        gates.open.set()
+        answers = {await reading, await socket.read()}
+        total = sum(range(capacity + 1))
+        assert answers == {
+            f'{{"type":3,"invocationId":"1","result":{total}}}',
+            '{"type":3,"invocationId":"2","result":7}',
+        }
+
+
+async def test_below_the_capacity_nothing_is_held_up(gates: Gates) -> None:
+    async with serving(Working) as serve, raw(serve.url) as hub, hub.socket() as socket:
+        await socket.shake_hands()
+        await socket.call("ReadWhenTold", id="1", streamIds=["u"])
+        await send_items(socket, 9)
+        await socket.call("Same", 7, id="2")
+        assert await socket.read() == '{"type":3,"invocationId":"2","result":7}'
+        gates.open.set()
+        await socket.send({"type": 3, "invocationId": "u"})
+        assert await socket.read() == '{"type":3,"invocationId":"1","result":36}'
+
+
+async def test_an_upload_ends_with_its_method(gates: Gates) -> None:
+    """K row 40: later items are passed over, and whoever kept the stream finds it at its end."""
+    async with serving(Working) as serve, raw(serve.url) as hub, hub.socket() as socket:
+        await socket.shake_hands()
+        await socket.call("ReadOne", id="1", streamIds=["u"])
+        await send_items(socket, 5)
+        assert await socket.read() == '{"type":3,"invocationId":"1","result":0}'
+        await send_items(socket, 50, 5)
+        await socket.call("Same", 7, id="2")
+        assert await socket.read() == '{"type":3,"invocationId":"2","result":7}'
+        items = await gates.log.get()
+        assert [item async for item in items] == []
+
+
+async def test_an_upload_fails_when_its_client_leaves(gates: Gates) -> None:
+    """K row 40: after on_disconnected, with what came before it."""
+    async with serving(Working) as serve, raw(serve.url) as hub, asyncio.timeout(5):
+        async with hub.socket() as socket:
+            await socket.shake_hands()
+            await socket.call("ReadAll", id="1", streamIds=["u"])
+            await send_items(socket, 2)
+            assert [await gates.log.get() for _ in range(2)] == [0, 1]
+        assert await gates.log.get() == "left None"
+        error = await gates.log.get()
+        assert isinstance(error, ConnectionClosedError)
+        assert str(error) == "The underlying connection was closed."
+
+
+async def test_calls_that_wait_their_turn_hold_up_neither_pings_nor_cancellations(gates: Gates) -> None:
+    """Where the real server stops reading: ours reads on, and keeps the order in which calls begin."""
+    options: dict[str, Any] = {"keep_alive_interval": 0.05, "client_timeout_interval": 0.2}
+    async with serving(Working, **options) as serve, raw(serve.url) as hub, hub.socket() as socket:
+        await socket.shake_hands()
+        await socket.send({"type": 4, "invocationId": "s", "target": "Count", "arguments": [10_000_000]})
+        await socket.call("Wait", id="1")
+        for number in range(2, 5):
+            await socket.call("Same", number, id=str(number))
+        await socket.send({"type": 5, "invocationId": "s"})
+        while (record := await socket.read()) != '{"type":3,"invocationId":"s"}':
+            assert record is not None
+        for _ in range(6):  # longer than the client timeout, which each of our own pings puts off
+            await socket.send({"type": 6})
+            assert await socket.read() == '{"type":6}'
+        gates.open.set()
+        got: list[str] = []
+        while len(got) < 4:
+            message = json.loads(await socket.read() or "")
+            if message["type"] == 3:
+                got.append(message["invocationId"])
+        assert got == ["1", "2", "3", "4"]
+
+
+async def test_a_call_that_has_not_begun_can_be_cancelled(gates: Gates) -> None:
+    async with serving(Working) as serve, raw(serve.url) as hub, hub.socket() as socket:
+        await socket.shake_hands()
+        await socket.call("Wait", id="1")
+        await socket.call("Same", 2, id="2")
+        await socket.send({"type": 5, "invocationId": "2"})
+        gates.open.set()
+        records = [json.loads(await socket.read() or "") for _ in range(3)]
+        answers = {record["invocationId"]: record for record in records if record["type"] == 3}
+        assert answers["1"]["result"] == "nobody gets this"
+        assert answers["2"]["error"] == "An unexpected error occurred invoking 'same' on the server."
+
+
+async def test_a_running_call_can_be_cancelled_and_is_answered(gates: Gates) -> None:
+    """As .NET 11 does: whatever the method does with it, there is a Completion."""
+    async with serving(Working) as serve, raw(serve.url) as hub, hub.socket() as socket:
+        await socket.shake_hands()
+        await socket.call("Wait", id="1")
+        assert await gates.log.get() == "begun"
+        await socket.send({"type": 5, "invocationId": "1"})
+        error = "An unexpected error occurred invoking 'wait' on the server."
+        assert json.loads(await socket.read() or "") == {"type": 3, "invocationId": "1", "error": error}
+
+
+async def test_an_error_in_on_disconnected_closes_the_socket_with_1011() -> None:
+    async with serving(Failing) as serve, raw(serve.url) as hub, hub.socket() as socket:
+        await socket.shake_hands()
+        await socket.send({"type": 7})
+        assert await socket.read_all() == ['{"type":7}']
+        assert socket.socket.close_code == 1011
+
+
+async def test_an_authentication_that_expires_ends_the_connection() -> None:
+    """Where the option says so: with a Close that allows to come back."""
+
+    def for_a_moment(_request: Any) -> User:
+        return User("anna", expires_at=time.time() + 0.05)
+
+    options: dict[str, Any] = {"authenticate": for_a_moment, "close_on_authentication_expiration": True}
+    async with serving(Working, **options) as serve, raw(serve.url) as hub, hub.socket() as socket:
+        await socket.shake_hands()
+        assert await socket.read_all() == ['{"type":7,"allowReconnect":true}']
+
+
+async def test_a_connection_that_nobody_uses_is_forgotten() -> None:
+    async with serving(Working, disconnect_timeout=0.02) as serve, raw(serve.url) as hub:
+        token = await hub.negotiate()
+        async with asyncio.timeout(5):
+            while (await hub.request("POST", body=b"", id=token)).status != 404:
+                pass
+
+
+async def test_between_polls_a_connection_has_its_time(gates: Gates) -> None:
+    """K row 25."""
+    async with serving(Working, disconnect_timeout=30) as serve, raw(serve.url) as hub:
+        token = await hub.long_polling()
+        await serve.hub_context.clients.all.send("M", "between polls")
+        assert "between polls" in (await hub.request("GET", id=token)).text
+        assert gates.log.empty()
+        assert (await hub.request("DELETE", id=token)).status == 202
+        async with asyncio.timeout(5):
+            assert await gates.log.get() == "left None"
+
+
+async def test_a_client_that_vanishes_is_told_to_on_disconnected(gates: Gates) -> None:
+    """Row 46: a WebSocket that ends without a close frame is an error here, as the documentation has it."""
+    async with serving(Working) as serve, raw(serve.url) as hub, hub.socket() as socket:
+        await socket.shake_hands()
+        connection = socket.socket._response.connection
+        assert connection is not None
+        assert connection.transport is not None
+        connection.transport.abort()
+        async with asyncio.timeout(5):
+            assert "without completing the close handshake" in await gates.log.get()
