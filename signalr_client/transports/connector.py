@@ -23,7 +23,7 @@ from signalr_client.core.negotiation import (
 )
 from signalr_client.errors import AggregateTransportError, InvalidStateError, NegotiationError, SignalRError, TransportError
 from signalr_client.transports.base import HttpOptions, Transport
-from signalr_client.transports.http import HttpClient
+from signalr_client.transports.http import HttpClient, hint
 from signalr_client.transports.long_polling import LongPollingTransport
 from signalr_client.transports.server_sent_events import ServerSentEventsTransport
 from signalr_client.transports.websockets import WebSocketTransport
@@ -122,12 +122,14 @@ class Connector:
         try:
             answer = await self._http.request("POST", target, fresh=True)
         except TransportError as exc:
-            raise NegotiationError(f"Failed to complete negotiation with the server: {exc}", shown) from exc.__cause__
+            raise NegotiationError(
+                f"Failed to complete negotiation with the server: {exc}{hint(exc)}", shown
+            ) from exc.__cause__
         if not answer.accepted:
-            hint = " Either this is not a SignalR endpoint or there is a proxy blocking the connection." * (
+            advice = " Either this is not a SignalR endpoint or there is a proxy blocking the connection." * (
                 answer.status == 404
             )
-            text = f"Failed to complete negotiation with the server: {answer}{hint}"
+            text = f"Failed to complete negotiation with the server: {answer}{advice}"
             raise NegotiationError(text, shown, answer.status)
         return parse_negotiate_response(answer.body, target)
 

@@ -23,9 +23,10 @@ from signalr_client.transports.base import HttpOptions
 from signalr_client.transports.tokens import AccessTokens
 from signalr_client.types import TransferFormat
 
-__all__ = ["HttpClient", "HttpResponse", "explain", "unix_socket"]
+__all__ = ["HttpClient", "HttpResponse", "explain", "hint", "unix_socket"]
 
 _UNIX: Final = "http+unix"
+_UNKNOWN_AUTHORITY: Final = (18, 19, 20, 21)  # OpenSSL's codes for a certificate whose issuer it does not know
 _EVENT_STREAM: Final = "text/event-stream"
 _CONTENT_TYPES: Final = {TransferFormat.TEXT: "text/plain;charset=UTF-8", TransferFormat.BINARY: "application/octet-stream"}
 
@@ -266,8 +267,17 @@ def unix_socket(url: str) -> str | None:
 def explain(exc: BaseException) -> str:
     """Return what went wrong in a request, and what to do about it where that is known."""
     match exc:
-        case aiohttp.ClientConnectorCertificateError() | ssl.SSLCertVerificationError():
-            return f"the server's certificate was not accepted: {exc}. Pass its authority as ssl=ssl.create_default_context(cafile=...)"
+        case aiohttp.ClientConnectorCertificateError():
+            return explain(exc.certificate_error)
+        case ssl.SSLCertVerificationError():
+            hint = ". Pass its authority as ssl=ssl.create_default_context(cafile=...)" * (
+                exc.verify_code in _UNKNOWN_AUTHORITY
+            )
+            return f"the server's certificate was not accepted: {exc.verify_message.rstrip('.')}{hint}"
+        case aiohttp.ClientConnectorSSLError() | ssl.SSLError() if "WRONG_VERSION" in str(exc) or "RECORD_LAYER" in str(exc):
+            return "the server speaks no TLS at this address: use http:// there, or the port for https://"
+        case aiohttp.ClientOSError() | ssl.SSLError() if "CERTIFICATE_REQUIRED" in str(exc):
+            return "the server asks for a client certificate: load one into the SSLContext that is passed as ssl="
         case TimeoutError():
             return f"no answer within {REQUEST_TIMEOUT:g} s"
         case aiohttp.InvalidURL():
@@ -276,6 +286,13 @@ def explain(exc: BaseException) -> str:
             return f"{exc.message or 'unexpected answer'} (status {exc.status})"
         case _:
             return str(exc) or type(exc).__name__
+
+
+def hint(error: TransportError) -> str:
+    """Return what may be behind a first request that was not answered, if there is something to be said."""
+    if not isinstance(error.__cause__, aiohttp.ServerDisconnectedError):
+        return ""
+    return " without an answer: it may speak only https://, or ask for a client certificate (ssl=)"
 
 
 def _cause(exc: BaseException) -> BaseException | None:
