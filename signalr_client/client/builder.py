@@ -72,7 +72,9 @@ class HubConnectionBuilder:
                 have to, instead of in a header; for servers and proxies that look for it there. Queries end up in logs of servers.
             headers: sent with every request; they win over our own, but for the token.
             cookies: sent with every request to the hub's host.
-            ssl, proxy, proxy_auth: as in aiohttp.
+            ssl: as in aiohttp: an SSLContext, or False to verify nothing.
+            proxy: the URL of an HTTP proxy; name and password may be in it.
+            proxy_auth: them, as ``aiohttp.encode_basic_auth(name, password)`` returns; a BasicAuth of older aiohttps will do.
             session: an aiohttp session to use; it is never closed here, and its own cookies are used instead of *cookies*.
             close_timeout: seconds that a closing connection waits for the server, and for handlers that still run.
             max_message_size: bytes that one message from the server may have; None for no limit.
@@ -87,6 +89,10 @@ class HubConnectionBuilder:
             raise ValueError("A proxy cannot reach a Unix socket: leave out proxy=, or name a host in the URL.")
         if transports is HttpTransportType.NONE:
             raise ValueError("transports=HttpTransportType.NONE leaves no way to connect.")
+        if proxy is not None and urlsplit(proxy).scheme not in ("http", "https"):
+            raise ValueError(f"A proxy is named by an http:// or https:// URL; {redact_url(proxy)!r} is none.")
+        if isinstance(proxy_auth, str) and not proxy_auth.lower().startswith("basic "):
+            raise ValueError("proxy_auth is what aiohttp.encode_basic_auth(name, password) returns; it begins with 'Basic '.")
         if max_message_size is not None and max_message_size < 1:
             raise ValueError(f"max_message_size is a number of bytes; {max_message_size} leaves no room for a message.")
         self._http = HttpOptions(

@@ -38,6 +38,12 @@ _CONNECT: Final[Mapping[HttpTransportType, Callable[[HttpClient, str, TransferFo
 }
 
 
+_ADVICE: Final = {
+    404: " Either this is not a SignalR endpoint or there is a proxy blocking the connection.",
+    407: " The proxy wants a name and a password: pass proxy_auth=.",
+}
+
+
 @dataclass(frozen=True, slots=True)
 class Connected:
     """A connected transport, and what negotiate said of it.
@@ -126,9 +132,7 @@ class Connector:
                 f"Failed to complete negotiation with the server: {exc}{hint(exc)}", shown
             ) from exc.__cause__
         if not answer.accepted:
-            advice = " Either this is not a SignalR endpoint or there is a proxy blocking the connection." * (
-                answer.status == 404
-            )
+            advice = _ADVICE.get(answer.status, "")
             text = f"Failed to complete negotiation with the server: {answer}{advice}"
             raise NegotiationError(text, shown, answer.status)
         return parse_negotiate_response(answer.body, target)

@@ -12,20 +12,21 @@ import ssl
 from collections.abc import Mapping
 from dataclasses import dataclass
 from importlib.metadata import PackageNotFoundError, version
-from typing import Any, Final
-from urllib.parse import unquote, urlsplit, urlunsplit
+from typing import Final
 
 import aiohttp
+from aiohttp_socks import ProxyError
 from yarl import URL
 
 from signalr_client.errors import TransportError
 from signalr_client.transports.base import HttpOptions
+from signalr_client.transports.sessions import Sessions, request_address
 from signalr_client.transports.tokens import AccessTokens
 from signalr_client.types import TransferFormat
 
-__all__ = ["HttpClient", "HttpResponse", "explain", "hint", "unix_socket"]
+__all__ = ["HttpClient", "HttpResponse", "explain", "hint"]
 
-_UNIX: Final = "http+unix"
+_FAILURES: Final = (aiohttp.ClientError, OSError, TimeoutError, ValueError, ProxyError)
 _UNKNOWN_AUTHORITY: Final = (18, 19, 20, 21)  # OpenSSL's codes for a certificate whose issuer it does not know
 _EVENT_STREAM: Final = "text/event-stream"
 _CONTENT_TYPES: Final = {TransferFormat.TEXT: "text/plain;charset=UTF-8", TransferFormat.BINARY: "application/octet-stream"}
@@ -59,8 +60,6 @@ class HttpClient:
     def __init__(self, options: HttpOptions) -> None:
         self.options = options
         self.tokens = AccessTokens(options.access_token_factory)
-        self._cookies: aiohttp.CookieJar | None = None
-        self._owned: dict[str, aiohttp.ClientSession] = {}  # by the Unix socket that they go through, "" for none
         # One that the caller gave wins; an empty one takes the header away, as in the .NET client.
         self._headers = {"User-Agent": user_agent(), "X-Requested-With": "XMLHttpRequest"}
         for name, value in options.headers.items():
@@ -68,25 +67,7 @@ class HttpClient:
                 del self._headers[default]
             if value or name.lower() != "user-agent":
                 self._headers[name] = value
-
-    def session(self, url: str) -> aiohttp.ClientSession:
-        """Return the session for requests to *url*: the caller's, or one of our own, whose making needs a running loop."""
-        if self.options.session is not None:
-            given: aiohttp.ClientSession = self.options.session
-            return given
-        path = unix_socket(url) or ""  # a redirect may lead away from the socket
-        if path not in self._owned:
-            if self._cookies is None:
-                # unsafe: a server under an IP address may set cookies too; sticky sessions depend on them
-                self._cookies = aiohttp.CookieJar(unsafe=True)
-                if self.options.cookies:
-                    self._cookies.update_cookies(dict(self.options.cookies), _address(self.options.url, None).with_path("/"))
-            self._owned[path] = aiohttp.ClientSession(
-                connector=aiohttp.UnixConnector(path) if path else None,
-                cookie_jar=self._cookies,
-                skip_auto_headers=["User-Agent"] if self._headers.get("User-Agent") is None else [],
-            )
-        return self._owned[path]
+        self._sessions = Sessions(options, sends_user_agent=any(name.lower() == "user-agent" for name in self._headers))
 
     async def request(
         self, method: str, url: str, *, data: bytes | None = None, headers: Mapping[str, str] | None = None, fresh: bool = False
@@ -171,56 +152,57 @@ class HttpClient:
             TransportError: it could not be opened.
         """
         token = await self.tokens.fresh()
+        session, way = self._sessions.way(url)
         timeout = aiohttp.ClientWSTimeout(ws_close=self.options.close_timeout)
         try:
             async with asyncio.timeout(REQUEST_TIMEOUT):
-                socket: aiohttp.ClientWebSocketResponse[bool] = await self.session(url).ws_connect(
+                socket: aiohttp.ClientWebSocketResponse[bool] = await session.ws_connect(
                     self._stream_address(url, token),
                     timeout=timeout,
                     headers=self._stream_headers(token),
                     max_msg_size=0,  # a frame may hold many messages: the limit is the hub protocol's
                     decode_text=False,
-                    **self._network(),
+                    **way,
                 )
                 return socket
         except aiohttp.WSServerHandshakeError as exc:
             raise TransportError(_refused_upgrade(exc), "WebSockets", exc.status) from None  # it shows the URL: see _cause
-        except (aiohttp.ClientError, OSError, TimeoutError, ValueError) as exc:
+        except _FAILURES as exc:
             raise TransportError(f"WebSockets failed: {explain(exc)}", "WebSockets") from _cause(exc)
 
     async def aclose(self) -> None:
         """Close our own sessions; the caller's is left as it is."""
-        while self._owned:
-            _, owned = self._owned.popitem()
-            await owned.close()
+        await self._sessions.aclose()
 
     async def _open_event_stream(self, url: str, token: str | None) -> aiohttp.ClientResponse:
+        session, way = self._sessions.way(url)
         headers = self._stream_headers(token) | {"Accept": _EVENT_STREAM, "Cache-Control": "no-cache"}
         try:
             async with asyncio.timeout(REQUEST_TIMEOUT):
-                return await self.session(url).get(
+                return await session.get(
                     self._stream_address(url, token),
                     headers=headers,
                     timeout=aiohttp.ClientTimeout(total=None),
-                    **self._network(),
+                    **way,
                 )
-        except (aiohttp.ClientError, OSError, TimeoutError, ValueError) as exc:
+        except _FAILURES as exc:
             raise TransportError(f"ServerSentEvents failed: {explain(exc)}", "ServerSentEvents") from _cause(exc)
 
     async def _request(
         self, method: str, url: str, token: str | None, data: bytes | None, headers: Mapping[str, str] | None
     ) -> HttpResponse:
+        session, way = self._sessions.way(url)
         try:
-            async with self.session(url).request(
+            async with session.request(
                 method,
                 _address(url, token),
                 data=io.BytesIO(data) if data is not None and len(data) > _LARGE else data,
                 headers=self._request_headers(token) | dict(headers or {}),
                 timeout=aiohttp.ClientTimeout(total=REQUEST_TIMEOUT),
-                **self._network(),
+                **way,
             ) as response:
                 return HttpResponse(response.status, response.reason or "", await response.read())
-        except (aiohttp.ClientError, OSError, TimeoutError, ValueError) as exc:
+        except _FAILURES as exc:
             raise TransportError(explain(exc)) from _cause(exc)
 
     def _request_headers(self, token: str | None) -> dict[str, str]:
@@ -238,30 +220,11 @@ class HttpClient:
     def _stream_headers(self, token: str | None) -> dict[str, str]:
         return self._request_headers(None if self.options.access_token_in_query else token)
 
-    def _network(self) -> dict[str, Any]:
-        """Return aiohttp's own options: TLS and proxy."""
-        options: dict[str, Any] = {"ssl": self.options.ssl}
-        if self.options.proxy is not None:
-            options["proxy"] = self.options.proxy
-        if self.options.proxy_auth is not None:
-            auth = self.options.proxy_auth
-            options["proxy_headers"] = {"Proxy-Authorization": auth if isinstance(auth, str) else auth.encode()}
-        return options
-
 
 def _address(url: str, token: str | None) -> URL:
     """Return where a request goes. A token leaves no place for a name and password in the URL: both are one header."""
-    parts = urlsplit(url)
-    if parts.scheme == _UNIX:  # whoever listens at the socket needs a host name all the same
-        url = urlunsplit(parts._replace(scheme="http", netloc="localhost"))
-    address = URL(url)
+    address = request_address(url)
     return address.with_user(None) if token and address.user is not None else address
-
-
-def unix_socket(url: str) -> str | None:
-    """Return the path of the socket that an ``http+unix`` URL names where others name a host, or None for other URLs."""
-    parts = urlsplit(url)
-    return unquote(parts.netloc) if parts.scheme == _UNIX else None
 
 
 def explain(exc: BaseException) -> str:
@@ -278,6 +241,12 @@ def explain(exc: BaseException) -> str:
             return "the server speaks no TLS at this address: use http:// there, or the port for https://"
         case aiohttp.ClientOSError() | ssl.SSLError() if "CERTIFICATE_REQUIRED" in str(exc):
             return "the server asks for a client certificate: load one into the SSLContext that is passed as ssl="
+        case ProxyError():
+            return f"the proxy opened no tunnel: {exc}"
+        case aiohttp.ClientHttpProxyError():
+            return f"the proxy opened no tunnel: {exc.status} {exc.message}"
+        case aiohttp.ClientProxyConnectionError():
+            return f"the proxy cannot be reached: {exc}"
         case TimeoutError():
             return f"no answer within {REQUEST_TIMEOUT:g} s"
         case aiohttp.InvalidURL():

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import datetime
+import datetime as dt
 import ssl
 from collections.abc import AsyncIterator
 from pathlib import Path
@@ -117,11 +117,11 @@ async def test_a_certificate_for_another_host_is_refused(authority: trustme.CA) 
 
 
 async def test_a_certificate_that_has_expired_is_refused(authority: trustme.CA) -> None:
-    yesterday = datetime.datetime.now(datetime.UTC) - datetime.timedelta(days=1)
+    yesterday = dt.datetime.now(dt.UTC) - dt.timedelta(days=1)
     context = server_context(authority.issue_cert("127.0.0.1", not_after=yesterday))
     async with HubServer({"/hub": Secure}, ssl=context) as server:
         client = HubConnectionBuilder().with_url(server.url("/hub"), ssl=trusting(authority)).build()
-        with pytest.raises(NegotiationError, match="certificate was not accepted.*certificate has expired"):
+        with pytest.raises(NegotiationError, match=r"certificate was not accepted.*certificate has expired"):
             await client.start()
 
 
