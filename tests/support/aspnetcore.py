@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import os
 import subprocess
+import threading
+from collections import deque
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
@@ -58,11 +60,15 @@ def running(command: list[str], environment: Mapping[str, str] | None = None) ->
         text=True,
     )
     assert process.stdout is not None
+    reader: threading.Thread | None = None
     try:
         lines = []
         for line in process.stdout:
             lines.append(line)
             if "listening on " in line:
+                # what it logs from here on is read and dropped: a full pipe would stop it
+                reader = threading.Thread(target=deque, args=(process.stdout, 0), name=f"output of {command[0]}")
+                reader.start()
                 yield line.partition("listening on ")[2].strip()
                 break
         else:
@@ -74,4 +80,6 @@ def running(command: list[str], environment: Mapping[str, str] | None = None) ->
         except subprocess.TimeoutExpired:
             process.kill()
             process.wait()
+        if reader is not None:
+            reader.join()
         process.stdout.close()
