@@ -1,0 +1,377 @@
+"""Event streams and polls as a server may answer them. Spec: client-behaviour.md, "D2" to "D4", "C" (the 401 rule)."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+from collections.abc import AsyncIterator, Awaitable, Callable
+from typing import Any
+
+import pytest
+from aiohttp import web
+
+from signalr_client import (
+    AggregateTransportError,
+    ConnectionClosedError,
+    HttpTransportType,
+    HubConnection,
+    HubConnectionBuilder,
+)
+from signalr_client.transports import http
+from tests.support.events import EventRecorder
+
+SEPARATOR = "\x1e"
+PING = '{"type":6}\x1e'
+Answer = Callable[[web.Request], Awaitable[web.StreamResponse]]
+
+
+class Forged:
+    """A server that answers the requests of one transport as a test says; what it is sent is noted.
+
+    Attributes:
+        polls: the answers to polls, one after another; when there are no more, a poll waits.
+        post: answers a POST whose body was noted; without it, with 200.
+        noted: method and body of each request, negotiations apart.
+        tokens: the Authorization header of each request.
+    """
+
+    def __init__(self) -> None:
+        self.url = ""
+        self.polls: asyncio.Queue[web.StreamResponse | Answer] = asyncio.Queue()
+        self.post: Answer | None = None
+        self.noted: list[tuple[str, str]] = []
+        self.tokens: list[tuple[str, str | None]] = []
+        self.accepts: list[str | None] = []
+        self.came = asyncio.Event()
+
+    async def handle(self, request: web.Request) -> web.StreamResponse:
+        body = (await request.read()).decode()
+        self.tokens.append((request.method, request.headers.get("Authorization")))
+        if request.path.endswith("/negotiate"):
+            offer = [{"transport": name, "transferFormats": ["Text"]} for name in ("ServerSentEvents", "LongPolling")]
+            return web.json_response(
+                {"negotiateVersion": 1, "connectionId": "c", "connectionToken": "t", "availableTransports": offer}
+            )
+        self.noted.append((request.method, body))
+        self.accepts.append(request.headers.get("Accept"))
+        self.came.set()
+        if request.method == "POST":
+            return await self.post(request) if self.post is not None else web.Response()
+        if request.method == "DELETE":
+            return web.Response(status=202)
+        answer = await self.polls.get()
+        return answer if isinstance(answer, web.StreamResponse) else await answer(request)
+
+    def answer(self, text: str = "", status: int = 200) -> None:
+        """Queue the answer to a poll."""
+        self.polls.put_nowait(web.Response(text=text, status=status))
+
+    def begin(self) -> None:
+        """Queue what begins a connection over Long Polling."""
+
+        async def handshake(_request: web.Request) -> web.Response:
+            await self.until(lambda: bool(self.bodies()))
+            return web.Response(text="{}" + SEPARATOR)
+
+        self.answer()
+        self.polls.put_nowait(handshake)
+
+    def bodies(self, method: str = "POST") -> list[str]:
+        return [body for noted, body in self.noted if noted == method]
+
+    async def until(self, condition: Callable[[], bool]) -> None:
+        """Wait until what was noted meets a condition."""
+        async with asyncio.timeout(5):
+            while not condition():
+                self.came.clear()
+                await self.came.wait()
+
+
+@pytest.fixture
+async def forged() -> AsyncIterator[Forged]:
+    server = Forged()
+    app = web.Application()
+    app.router.add_route("*", "/{path:.*}", server.handle)
+    runner = web.AppRunner(app, access_log=None, shutdown_timeout=0.1, handler_cancellation=True)
+    await runner.setup()
+    try:
+        await web.TCPSite(runner, "127.0.0.1", 0).start()
+        server.url = f"http://127.0.0.1:{runner.addresses[0][1]}/hub"
+        yield server
+    finally:
+        await runner.cleanup()
+
+
+def polling(forged: Forged, **options: Any) -> HubConnection:
+    return HubConnectionBuilder().with_url(forged.url, transports=HttpTransportType.LONG_POLLING, **options).build()
+
+
+# polls
+
+
+async def test_the_first_poll_connects_and_empty_ones_are_asked_again(forged: Forged) -> None:
+    forged.begin()
+    forged.answer()
+    forged.answer()
+    forged.answer('{"type":1,"target":"M","arguments":[1]}' + SEPARATOR)
+    client = polling(forged)
+    got: asyncio.Queue[int] = asyncio.Queue()
+    client.on("M", got.put_nowait)
+    async with asyncio.timeout(5), client:
+        assert await got.get() == 1
+    assert forged.bodies("GET")[:5] == [""] * 5
+    assert forged.noted[-1] == ("DELETE", "")
+
+
+async def test_204_ends_the_connection_without_an_error_and_without_a_delete(forged: Forged) -> None:
+    forged.begin()
+    client = polling(forged)
+    events = EventRecorder(client)
+    await client.start()
+    forged.answer(status=204)
+    async with asyncio.timeout(5):
+        await client.wait_closed()
+    await client.stop()
+    assert events.names == ["closed"]
+    assert "DELETE" not in {method for method, _ in forged.noted}
+
+
+@pytest.mark.parametrize("status", [404, 410, 500, 503])
+async def test_any_other_status_breaks_the_connection(forged: Forged, status: int) -> None:
+    """404 is a connection that the server does not know, so there is nothing to delete either."""
+    forged.begin()
+    client = polling(forged)
+    await client.start()
+    forged.answer(status=status)
+    async with asyncio.timeout(5):
+        with pytest.raises(ConnectionClosedError, match=f"A poll was answered with {status}"):
+            await client.wait_closed()
+    await client.stop()
+    assert ("DELETE" in {method for method, _ in forged.noted}) is (status != 404)
+
+
+async def test_a_first_poll_that_is_refused_fails_the_start(forged: Forged) -> None:
+    forged.answer(status=500)
+    with pytest.raises(AggregateTransportError, match=r"LongPolling failed: The first poll was answered with 500"):
+        await polling(forged).start()
+
+
+async def test_a_poll_that_is_never_answered_is_asked_again(forged: Forged, monkeypatch: pytest.MonkeyPatch) -> None:
+    """After the time that a request is given; a proxy may have swallowed it."""
+    forged.begin()
+    client = polling(forged)
+    await client.start()
+    await forged.until(lambda: len(forged.bodies("GET")) == 3)
+    monkeypatch.setattr(http, "REQUEST_TIMEOUT", 0.05)
+    forged.answer(PING)  # ends the poll that was given longer
+    await forged.until(lambda: len(forged.bodies("GET")) >= 6)
+    assert client.state == "Connected"
+    monkeypatch.undo()
+    await client.stop()
+
+
+async def test_over_long_polling_nobody_pings_and_silence_is_no_loss(forged: Forged) -> None:
+    forged.begin()
+    builder = HubConnectionBuilder().with_url(forged.url, transports=HttpTransportType.LONG_POLLING)
+    client = builder.with_server_timeout(0.02).with_keep_alive_interval(0.01).build()
+    async with client:
+        waited: asyncio.Future[None] = asyncio.get_running_loop().create_future()
+        asyncio.get_running_loop().call_later(0.1, waited.set_result, None)
+        await waited
+        assert client.state == "Connected"
+    assert not any('"type":6' in body for body in forged.bodies())
+
+
+# what is sent
+
+
+async def test_one_post_at_a_time_carries_all_that_was_queued_meanwhile(forged: Forged) -> None:
+    forged.begin()
+    client = polling(forged)
+    await client.start()
+    release, running, most = asyncio.Event(), 0, 0
+
+    async def slow(_request: web.Request) -> web.Response:
+        nonlocal running, most
+        running += 1
+        most = max(most, running)
+        await release.wait()
+        running -= 1
+        return web.Response()
+
+    forged.post = slow
+    await client.send("M", 0)
+    await forged.until(lambda: len(forged.bodies()) == 2)  # the handshake was the first
+    for number in range(1, 4):
+        await client.send("M", number)
+        await asyncio.sleep(0)
+    release.set()
+    await forged.until(lambda: len(forged.bodies()) == 3)
+    await client.stop()
+    handshake, first, rest = forged.bodies()[:3]
+    assert handshake == '{"protocol":"json","version":1}' + SEPARATOR
+    sent = [json.loads(text)["arguments"] for text in (first + rest).split(SEPARATOR) if text]
+    assert (sent, first.count(SEPARATOR), most) == ([[0], [1], [2], [3]], 1, 1)
+
+
+@pytest.mark.parametrize("status", [403, 404, 409, 500])
+async def test_a_post_that_is_refused_breaks_the_connection(forged: Forged, status: int) -> None:
+    forged.begin()
+    client = polling(forged)
+    await client.start()
+
+    async def refuse(_request: web.Request) -> web.Response:
+        return web.Response(status=status)
+
+    forged.post = refuse
+    await client.send("M")
+    async with asyncio.timeout(5):
+        with pytest.raises(ConnectionClosedError, match=f"LongPolling: the server did not take a message.*{status}"):
+            await client.wait_closed()
+    await client.stop()
+
+
+async def test_a_delete_that_fails_does_not_fail_the_stop(forged: Forged) -> None:
+    forged.begin()
+    client = polling(forged)
+    await client.start()
+
+    async def vanish(request: web.Request) -> web.Response:
+        assert request.transport is not None
+        request.transport.abort()
+        return web.Response()
+
+    forged.post = vanish
+    await client.stop()
+    assert client.state == "Disconnected"
+
+
+# event streams
+
+
+def streaming(forged: Forged, **options: Any) -> HubConnection:
+    return HubConnectionBuilder().with_url(forged.url, transports=HttpTransportType.SERVER_SENT_EVENTS, **options).build()
+
+
+async def test_an_event_stream_in_pieces(forged: Forged) -> None:
+    """Comments, a preamble, several lines to an event, and pieces of any size."""
+    end = asyncio.Event()
+    text = (
+        ":\r\n: hello\r\nevent: message\r\ndata: {}\x1e\r\n\r\n"
+        'data: {"type":1,"target":"M",\r\ndata: "arguments":[1]}\x1e{"type":1,"target":"M","arguments":[2]}\x1e\r\n\r\n'
+    )
+
+    async def pieces(request: web.Request) -> web.StreamResponse:
+        response = web.StreamResponse(headers={"Content-Type": "text/event-stream; charset=utf-8"})
+        await response.prepare(request)
+        for character in text:
+            await response.write(character.encode())
+        await end.wait()
+        return response
+
+    forged.polls.put_nowait(pieces)
+    client = streaming(forged)
+    got: asyncio.Queue[int] = asyncio.Queue()
+    client.on("M", got.put_nowait)
+    async with asyncio.timeout(5):
+        await client.start()
+        assert [await got.get(), await got.get()] == [1, 2]
+        end.set()
+        await client.wait_closed()  # a stream that ends is an end without an error
+    await client.stop()
+    assert forged.accepts[0] == "text/event-stream"
+    assert "DELETE" not in {method for method, _ in forged.noted}
+
+
+async def test_an_answer_that_is_no_event_stream_fails_the_transport(forged: Forged) -> None:
+    forged.answer("<html>")
+    with pytest.raises(
+        AggregateTransportError, match="The server answered with 'text/plain' where an event stream was expected"
+    ):
+        await streaming(forged).start()
+
+
+async def test_an_event_stream_that_breaks_is_an_error(forged: Forged) -> None:
+    async def breaks(request: web.Request) -> web.StreamResponse:
+        response = web.StreamResponse(headers={"Content-Type": "text/event-stream"})
+        await response.prepare(request)
+        await response.write(b"data: {}\x1e\r\n\r\n")
+        await forged.until(lambda: any('"type":6' in body for body in forged.bodies()))
+        assert request.transport is not None
+        request.transport.abort()
+        return response
+
+    forged.polls.put_nowait(breaks)
+    client = streaming(forged)
+    await client.start()
+    async with asyncio.timeout(5):
+        with pytest.raises(ConnectionClosedError, match="The event stream broke"):
+            await client.wait_closed()
+    await client.stop()
+
+
+# tokens
+
+
+class Tokens:
+    def __init__(self) -> None:
+        self.calls = 0
+
+    def __call__(self) -> str:
+        self.calls += 1
+        return f"token-{self.calls}"
+
+
+async def test_a_401_is_answered_with_one_fresh_token_and_no_more(forged: Forged) -> None:
+    forged.answer(status=401)
+    forged.answer(status=401)
+    tokens = Tokens()
+    with pytest.raises(AggregateTransportError, match="The first poll was answered with 401"):
+        await polling(forged, access_token_factory=tokens).start()
+    assert forged.tokens == [("POST", "Bearer token-1"), ("GET", "Bearer token-1"), ("GET", "Bearer token-2")]
+    assert tokens.calls == 2
+
+
+async def test_a_403_is_final(forged: Forged) -> None:
+    forged.answer(status=403)
+    tokens = Tokens()
+    with pytest.raises(AggregateTransportError, match="The first poll was answered with 403"):
+        await polling(forged, access_token_factory=tokens).start()
+    assert tokens.calls == 1
+
+
+async def test_an_event_stream_is_asked_for_with_a_fresh_token_too(forged: Forged) -> None:
+    forged.answer(status=401)
+    forged.answer(status=401)
+    tokens = Tokens()
+    with pytest.raises(AggregateTransportError, match=r"ServerSentEvents failed: .* 401"):
+        await streaming(forged, access_token_factory=tokens).start()
+    assert forged.tokens[1:] == [("GET", "Bearer token-1"), ("GET", "Bearer token-2")]
+
+
+async def test_a_post_is_sent_again_with_a_fresh_token_which_then_serves_the_polls(forged: Forged) -> None:
+    forged.begin()
+    tokens = Tokens()
+    client = polling(forged, access_token_factory=tokens)
+    await client.start()
+
+    async def picky(request: web.Request) -> web.Response:
+        return web.Response(status=200 if request.headers["Authorization"] == "Bearer token-2" else 401)
+
+    forged.post = picky
+    await client.send("M", 1)
+    await forged.until(lambda: len(forged.bodies()) == 3)
+    assert forged.bodies()[1] == forged.bodies()[2]
+    forged.answer(PING)
+    await forged.until(lambda: forged.tokens[-1][0] == "GET")
+    assert forged.tokens[-1] == ("GET", "Bearer token-2")
+    await client.stop()
+    assert forged.tokens[-1] == ("DELETE", "Bearer token-2")
+    assert tokens.calls == 2
+
+
+async def test_without_a_factory_a_401_is_final(forged: Forged) -> None:
+    forged.answer(status=401)
+    with pytest.raises(AggregateTransportError, match="401"):
+        await polling(forged).start()
+    assert forged.tokens == [("POST", None), ("GET", None)]
