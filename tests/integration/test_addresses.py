@@ -1,0 +1,210 @@
+"""Where requests go, and what a server's cookies do. Spec: client-behaviour.md, "A2" (Cookies), "B2", "B4", "B5"."""
+
+from __future__ import annotations
+
+import asyncio
+import socket
+from collections.abc import AsyncIterator, Awaitable, Callable
+from contextlib import asynccontextmanager
+from typing import Any
+
+import pytest
+from aiohttp import ClientSession, TCPConnector, web
+from aiohttp.abc import AbstractResolver, ResolveResult
+
+from signalr_client import HttpTransportType, HubConnectionBuilder, NegotiationError
+from signalr_client.server import Hub, HubOptions, HubServer, User, authorize, bearer_token, map_hub
+from tests.support.hubs import PAIRINGS, PROTOCOLS, TRANSPORTS
+
+each_transport = pytest.mark.parametrize("transport", TRANSPORTS.values(), ids=TRANSPORTS)
+each_pairing = pytest.mark.parametrize(("transport", "protocol"), PAIRINGS, ids=["-".join(pairing) for pairing in PAIRINGS])
+
+
+class Where(Hub):
+    def host(self) -> str:
+        request = self.context.get_http_request()
+        return "" if request is None else request.host
+
+    def path(self) -> str:
+        request = self.context.get_http_request()
+        return "" if request is None else request.path
+
+    def query(self) -> dict[str, str]:
+        request = self.context.get_http_request()
+        return {} if request is None else {key: value for key, value in request.query.items() if key != "id"}
+
+    def cookie(self, name: str) -> str | None:
+        request = self.context.get_http_request()
+        return None if request is None else request.cookies.get(name)
+
+
+@each_transport
+async def test_ipv6(transport: HttpTransportType) -> None:
+    async with HubServer({"/hub": Where}, host="::1") as server:
+        assert "[::1]" in server.url("/hub")
+        async with HubConnectionBuilder().with_url(server.url("/hub"), transports=transport).build() as client:
+            assert (await client.invoke("Host")).startswith("[::1]:")
+
+
+class Loopback(AbstractResolver):
+    """Finds every host at 127.0.0.1, and notes what it was asked for."""
+
+    def __init__(self) -> None:
+        self.asked: list[str] = []
+
+    async def resolve(self, host: str, port: int = 0, family: socket.AddressFamily = socket.AF_INET) -> list[ResolveResult]:
+        self.asked.append(host)
+        return [{"hostname": host, "host": "127.0.0.1", "port": port, "family": socket.AF_INET, "proto": 0, "flags": 0}]
+
+    async def close(self) -> None: ...
+
+
+@each_transport
+async def test_an_international_host_name(transport: HttpTransportType) -> None:
+    async with HubServer({"/hub": Where}) as server:
+        resolver = Loopback()
+        url = server.url("/hub").replace("127.0.0.1", "bücher.example")
+        async with (
+            ClientSession(connector=TCPConnector(resolver=resolver)) as session,
+            HubConnectionBuilder().with_url(url, transports=transport, session=session).build() as client,
+        ):
+            assert (await client.invoke("Host")).startswith("xn--bcher-kva.example:")
+            assert client.url == url
+        assert set(resolver.asked) == {"xn--bcher-kva.example"}
+
+
+@each_pairing
+async def test_a_base_url_with_path_and_query(transport: str, protocol: str) -> None:
+    async with HubServer({"/a/long path/hüb": Where}) as server:
+        url = server.url("/a/long%20path/h%C3%BCb/?tenant=7&name=a%26b%3Dc&empty=")
+        url = url.replace("/?", "?")
+        builder = HubConnectionBuilder().with_url(url, transports=TRANSPORTS[transport])
+        async with builder.with_hub_protocol(PROTOCOLS[protocol]()).build() as client:
+            assert await client.invoke("Query") == {"tenant": "7", "name": "a&b=c", "empty": ""}
+            assert await client.invoke("Path") == "/a/long path/hüb"
+
+
+@asynccontextmanager
+async def application(build: Callable[[web.Application], None], middleware: Any = None) -> AsyncIterator[str]:
+    """Run an application; yields its base URL."""
+    app = web.Application(middlewares=[] if middleware is None else [middleware])
+    build(app)
+    runner = web.AppRunner(app, access_log=None, shutdown_timeout=0.1)
+    await runner.setup()
+    try:
+        await web.TCPSite(runner, "127.0.0.1", 0).start()
+        yield f"http://127.0.0.1:{runner.addresses[0][1]}"
+    finally:
+        await runner.cleanup()
+
+
+Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
+
+
+@each_transport
+async def test_cookies_that_negotiate_sets_come_with_every_later_request(transport: HttpTransportType) -> None:
+    """Sticky sessions depend on them: a request without one would end at another server."""
+    without = []
+
+    @web.middleware
+    async def sticky(request: web.Request, handler: Handler) -> web.StreamResponse:
+        if request.path.endswith("/negotiate"):
+            response = await handler(request)
+            response.set_cookie("server", "7", httponly=True)
+            return response
+        if request.cookies.get("server") != "7":
+            without.append(f"{request.method} {request.path}")
+        return await handler(request)
+
+    def build(app: web.Application) -> None:
+        map_hub(app, "/hub", Where)
+
+    async with application(build, sticky) as base:
+        async with HubConnectionBuilder().with_url(base + "/hub", transports=transport, cookies={"own": "1"}).build() as client:
+            assert await client.invoke("Cookie", "server") == "7"
+            assert await client.invoke("Cookie", "own") == "1"
+        assert without == []
+
+
+# a service, as Azure SignalR is one: it answers for a hub that is somewhere else
+
+
+@authorize
+class Service(Hub):
+    def who(self) -> str | None:
+        return self.context.user_identifier
+
+    def where(self) -> str:
+        request = self.context.get_http_request()
+        return "" if request is None else request.query.get("hub", "")
+
+    def cut(self) -> None:
+        """Drop the socket without a word, as a network does."""
+        request = self.context.get_http_request()
+        if request is not None and request.transport is not None:
+            request.transport.abort()
+
+
+class Front:
+    """The application's own server, which sends its clients to the service, each with a token of its own."""
+
+    def __init__(self, *, lets_in: bool = True) -> None:
+        self.lets_in = lets_in
+        self.issued = 0
+        self.asked_with: list[str | None] = []
+
+    async def negotiate(self, request: web.Request) -> web.Response:
+        self.issued += 1
+        self.asked_with.append(request.headers.get("Authorization"))
+        url = f"http://{request.host}/client/?hub=chat&asrs.op=%2Fchathub"
+        return web.json_response({"url": url, "accessToken": f"service:{self.issued}", "availableTransports": []})
+
+    def build(self, app: web.Application) -> None:
+        app.router.add_post("/chathub/negotiate", self.negotiate)
+        map_hub(app, "/client/", Service, options=HubOptions(authenticate=self.user_of, cors_origins=[]))
+
+    def user_of(self, request: web.Request) -> User | None:
+        """Accept the newest token alone: each start has its own."""
+        token = bearer_token(request)
+        return User(f"user {self.issued}") if self.lets_in and token == f"service:{self.issued}" else None
+
+
+@each_pairing
+async def test_a_service_that_demands_its_token(transport: str, protocol: str) -> None:
+    """Its query is kept, its token serves every request of this start, and the next start begins at the front again."""
+    front = Front()
+    async with application(front.build) as base:
+        builder = HubConnectionBuilder().with_url(
+            base + "/chathub", transports=TRANSPORTS[transport], access_token_factory=lambda: "own"
+        )
+        client = builder.with_hub_protocol(PROTOCOLS[protocol]()).build()
+        for start in (1, 2):
+            async with client:
+                assert await client.invoke("Who") == f"user {start}"
+                assert await client.invoke("Where") == "chat"
+        assert front.asked_with == ["Bearer own", "Bearer own"]
+
+
+async def test_a_reconnect_goes_to_the_front_again() -> None:
+    front = Front()
+    async with application(front.build) as base:
+        builder = HubConnectionBuilder().with_url(base + "/chathub", access_token_factory=lambda: "own")
+        client = builder.with_automatic_reconnect([0]).build()
+        back = asyncio.Event()
+        client.on_reconnected(lambda _id: back.set())
+        async with asyncio.timeout(5), client:
+            await client.send("Cut")
+            await back.wait()
+            assert await client.invoke("Who") == "user 2"
+        assert front.issued == 2
+
+
+async def test_a_401_of_the_service_is_final() -> None:
+    """Its token is all there is: the caller's factory knows none for it."""
+    front = Front(lets_in=False)
+    asked = []
+    async with application(front.build) as base:
+        client = HubConnectionBuilder().with_url(base + "/chathub", access_token_factory=lambda: asked.append(1)).build()
+        with pytest.raises(NegotiationError, match="401"):
+            await client.start()
+        assert len(asked) == 1
