@@ -232,6 +232,10 @@ class Caller:
         while self.full:
             await self._written.wait()
 
+    async def wait_written(self) -> None:
+        """Return when what is queued now has left, or when the connection has ended."""
+        await self._written.wait()
+
     def _wake_writer(self) -> None:
         self._wake.set()
         self._written.clear()

@@ -188,7 +188,11 @@ class Dispatcher:
                 self._complete(call, describe(text, exc, detailed=self._detailed))
         finally:
             self._forget(call)
-            self._queue.release(call)
+            try:
+                if self._caller.full:  # the next call may begin when the answer to this one has left
+                    await self._caller.wait_written()
+            finally:
+                self._queue.release(call)
 
     async def _invoke(self, call: Call, scope: ServiceScope) -> None:
         """Make the hub, look whether the call may and can be, run it and answer."""

@@ -13,7 +13,7 @@ import logging
 from collections.abc import Coroutine
 from typing import TYPE_CHECKING, Any
 
-from signalr_client.core.messages import Close, HubMessage
+from signalr_client.core.messages import Close, HubMessage, Invocation, StreamInvocation
 from signalr_client.errors import HubException
 from signalr_client.server.caller import Caller, Ending
 from signalr_client.server.dispatcher import Dispatcher
@@ -127,10 +127,15 @@ class HubEndpoint:
 
     async def _handle(self, caller: Caller, dispatcher: Dispatcher, message: HubMessage) -> None:
         dispatcher.receive(message)
-        if dispatcher.must_wait:
+        # Who asks without taking the answers is not read on. Once is enough for each question, and what asks for nothing does not
+        # wait: a stream that fills the buffer all the time must still be heard when it is cancelled.
+        unheard = caller.full and isinstance(message, Invocation | StreamInvocation)
+        if dispatcher.must_wait or unheard:
             caller.pause_reading()
             try:
                 await dispatcher.wait_room()
+                if unheard:
+                    await caller.wait_written()
             finally:
                 caller.resume_reading()
 

@@ -115,7 +115,7 @@ async def test_a_client_that_takes_nothing_is_cut_off_and_holds_up_nobody() -> N
         assert connection_id != client.connection_id
         assert exception is None
         assert await client.invoke("Same", "alive") == "alive"
-        slow.socket._response.close()  # its close frame would wait behind what nobody reads
+        slow.abort()  # its close frame would wait behind what nobody reads
 
 
 async def test_cancelling_a_send_that_waits_leaves_the_connections_alone() -> None:
@@ -184,3 +184,39 @@ async def test_an_event_stream_that_nobody_reads_is_cut_off() -> None:
             _, exception = await Room.left.get()
             assert exception is None
             stream.close()
+
+
+class Counting(Hub):
+    ran = 0
+
+    def same(self, value: Any) -> Any:
+        Counting.ran += 1
+        return value
+
+
+@pytest.mark.parametrize("target", ["Same", "NoSuchMethod"])
+async def test_a_client_that_asks_without_listening_is_no_longer_read(target: str) -> None:
+    """What waits for it stays bounded, whatever it asks for."""
+    Counting.ran = 0
+    async with (
+        serving(Counting, maximum_receive_message_size=None, close_timeout=0.1) as serve,
+        raw(serve.url) as hub,
+        hub.socket() as socket,
+    ):
+        await socket.shake_hands()
+        # an unknown method is told by its name: the answer is as large as the question
+        name = target if target == "Same" else target + "x" * 100_000
+        call = json.dumps({"type": 1, "invocationId": "1", "target": name, "arguments": ["x" * 100_000]}) + "\x1e"
+
+        async def ask() -> None:
+            for _ in range(2_000):
+                await socket.write(call)
+
+        asking = asyncio.create_task(ask())
+        for _ in range(3_000):  # far more turns than reading it all would take
+            await asyncio.sleep(0)
+        assert not asking.done()
+        assert Counting.ran < 1_000
+        asking.cancel()
+        await asyncio.wait({asking})
+        socket.abort()

@@ -124,6 +124,12 @@ class Socket:
             records.append(record)
         return records
 
+    def abort(self) -> None:
+        """Drop the socket without a word."""
+        connection = self.socket._response.connection
+        if connection is not None and connection.transport is not None:
+            connection.transport.abort()
+
     async def close_code(self) -> int | None:
         """Wait for the server's close and return its code."""
         await self.read_all()
