@@ -142,7 +142,7 @@ class HttpClient:
         if response.status == 200:
             text = f"The server answered with '{response.content_type}' where an event stream was expected."
         else:
-            text = f"Response status code does not indicate success: {response.status} ({response.reason})."
+            text = str(HttpResponse(response.status, response.reason or "", b""))
         raise TransportError(f"ServerSentEvents failed: {text}", "ServerSentEvents", response.status)
 
     async def websocket(self, url: str) -> aiohttp.ClientWebSocketResponse[bool]:
@@ -233,10 +233,9 @@ def explain(exc: BaseException) -> str:
         case aiohttp.ClientConnectorCertificateError():
             return explain(exc.certificate_error)
         case ssl.SSLCertVerificationError():
-            hint = ". Pass its authority as ssl=ssl.create_default_context(cafile=...)" * (
-                exc.verify_code in _UNKNOWN_AUTHORITY
-            )
-            return f"the server's certificate was not accepted: {exc.verify_message.rstrip('.')}{hint}"
+            text = f"the server's certificate was not accepted: {exc.verify_message.rstrip('.')}"
+            unknown = exc.verify_code in _UNKNOWN_AUTHORITY
+            return f"{text}. Pass its authority as ssl=ssl.create_default_context(cafile=...)" if unknown else text
         case aiohttp.ClientConnectorSSLError() | ssl.SSLError() if "WRONG_VERSION" in str(exc) or "RECORD_LAYER" in str(exc):
             return "the server speaks no TLS at this address: use http:// there, or the port for https://"
         case aiohttp.ClientOSError() | ssl.SSLError() if "CERTIFICATE_REQUIRED" in str(exc):
