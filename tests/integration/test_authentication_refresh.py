@@ -39,6 +39,12 @@ class Secured(Hub):
         await self.context.items.setdefault("renewed", asyncio.Event()).wait()
         return [before, self.context.user.name]
 
+    def cut(self) -> None:
+        """Drop the socket without a word."""
+        request = self.context.get_http_request()
+        if request is not None and request.transport is not None:
+            request.transport.abort()
+
     async def on_authentication_refreshed(self) -> None:
         self.context.items.setdefault("renewed", asyncio.Event()).set()
         Secured.log.append(f"refreshed {self.context.user.name} {self.context.user_identifier}")
@@ -310,3 +316,55 @@ async def test_an_answer_that_is_none_is_an_error(scripted: ScriptedServer, body
 def test_when_a_token_is_renewed(lifetime: float, before: float, delay: float) -> None:
     """Before it expires; at half of a short life; never sooner than 30 s."""
     assert refresh.refresh_delay(lifetime, before) == delay
+
+
+async def test_a_refresh_that_is_cancelled_leaves_the_old_token_in_use() -> None:
+    async with secured() as serve:
+        tokens = Tokens()
+        asked = asyncio.Event()
+
+        async def factory() -> str:
+            if tokens.version == 1:  # negotiate has had its token
+                asked.set()
+                await asyncio.Event().wait()
+            return tokens()
+
+        client = await serve.connect(access_token_factory=factory, transports=HttpTransportType.LONG_POLLING)
+        refreshing = asyncio.create_task(client.refresh_authentication())
+        await asked.wait()
+        refreshing.cancel()
+        with pytest.raises(asyncio.CancelledError):
+            await refreshing
+        assert await client.invoke("Who") == "anna 1"
+        assert Secured.log == []
+
+
+async def test_stop_ends_a_refresh_that_runs_by_itself(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(refresh, "MINIMUM_DELAY", 0.0)
+    async with secured() as serve:
+        tokens = Tokens(seconds=":1")
+        asked = asyncio.Event()
+
+        async def factory() -> str:
+            if tokens.version == 2:
+                asked.set()
+                await asyncio.Event().wait()
+            return tokens()
+
+        client = await serve.connect(access_token_factory=factory)
+        async with asyncio.timeout(5):
+            await asked.wait()
+            await client.stop()
+
+
+async def test_a_reconnect_begins_anew() -> None:
+    """The new connection was negotiated with a token of its own, which is renewed in its own time."""
+    async with secured() as serve:
+        client = serve.builder(access_token_factory=Tokens()).with_automatic_reconnect([0]).build()
+        back = asyncio.Event()
+        client.on_reconnected(lambda _id: back.set())
+        async with asyncio.timeout(5), client:
+            await client.send("Cut")
+            await back.wait()
+            assert await client.refresh_authentication() is not None
+            assert await client.invoke("Who") == "anna 5"
