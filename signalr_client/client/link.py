@@ -242,8 +242,14 @@ class HubLink:
                 return LinkEnd(closed, may_reconnect=True)
             case TransportError() | ProtocolError() | HandshakeError() | ServerTimeoutError():
                 return LinkEnd(error, may_reconnect=True)
+            case Exception() if self._opened.is_set():
+                # Code of the user: polls and POSTs ask its token factory, after a 401. A defect of ours would end here too.
+                self._log.error("! the connection ends by an unexpected error", exc_info=error)
+                closed = ConnectionClosedError(f"{type(error).__name__}: {error}")
+                closed.__cause__ = error
+                return LinkEnd(closed, may_reconnect=True)
             case _:
-                raise error  # a defect of ours, not of the connection
+                raise error
 
     def _size_hint(self) -> str:
         """Explain the usual reason for which a server ends a connection that sent something large."""

@@ -8,6 +8,7 @@ from __future__ import annotations
 import asyncio
 import io
 import platform
+import re
 import ssl
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -18,6 +19,7 @@ import aiohttp
 from aiohttp_socks import ProxyError
 from yarl import URL
 
+from signalr_client.core.negotiation import redact_url
 from signalr_client.errors import TransportError
 from signalr_client.transports.base import HttpOptions
 from signalr_client.transports.sessions import Sessions, request_address
@@ -26,7 +28,9 @@ from signalr_client.types import TransferFormat
 
 __all__ = ["HttpClient", "HttpResponse", "explain", "hint"]
 
-_FAILURES: Final = (aiohttp.ClientError, OSError, TimeoutError, ValueError, ProxyError)
+# RuntimeError: the caller's session is closed
+_FAILURES: Final = (aiohttp.ClientError, OSError, TimeoutError, ValueError, RuntimeError, ProxyError)
+_URL: Final = re.compile(r"[a-z+]+://\S+")
 _UNKNOWN_AUTHORITY: Final = (18, 19, 20, 21)  # OpenSSL's codes for a certificate whose issuer it does not know
 _EVENT_STREAM: Final = "text/event-stream"
 _CONTENT_TYPES: Final = {TransferFormat.TEXT: "text/plain;charset=UTF-8", TransferFormat.BINARY: "application/octet-stream"}
@@ -176,13 +180,14 @@ class HttpClient:
 
     async def _open_event_stream(self, url: str, token: str | None) -> aiohttp.ClientResponse:
         session, way = self._sessions.way(url)
-        headers = self._stream_headers(token) | {"Accept": _EVENT_STREAM, "Cache-Control": "no-cache"}
+        headers = _merged(self._stream_headers(token), {"Accept": _EVENT_STREAM, "Cache-Control": "no-cache"})
         try:
             async with asyncio.timeout(REQUEST_TIMEOUT):
                 return await session.get(
                     self._stream_address(url, token),
                     headers=headers,
                     timeout=aiohttp.ClientTimeout(total=None),
+                    raise_for_status=False,
                     **way,
                 )
         except _FAILURES as exc:
@@ -197,8 +202,9 @@ class HttpClient:
                 method,
                 _address(url, token),
                 data=io.BytesIO(data) if data is not None and len(data) > _LARGE else data,
-                headers=self._request_headers(token) | dict(headers or {}),
+                headers=_merged(self._request_headers(token), headers or {}),
                 timeout=aiohttp.ClientTimeout(total=REQUEST_TIMEOUT),
+                raise_for_status=False,  # whatever the caller's session is set to: statuses are looked at here
                 **way,
             ) as response:
                 return HttpResponse(response.status, response.reason or "", await response.read())
@@ -206,10 +212,7 @@ class HttpClient:
             raise TransportError(explain(exc)) from _cause(exc)
 
     def _request_headers(self, token: str | None) -> dict[str, str]:
-        if not token:
-            return dict(self._headers)
-        headers = {name: value for name, value in self._headers.items() if name.lower() != "authorization"}
-        return headers | {"Authorization": f"Bearer {token}"}
+        return _merged(self._headers, {"Authorization": f"Bearer {token}"} if token else {})
 
     # What browsers cannot send with a header: WebSockets and event streams.
 
@@ -225,6 +228,12 @@ def _address(url: str, token: str | None) -> URL:
     """Return where a request goes. A token leaves no place for a name and password in the URL: both are one header."""
     address = request_address(url)
     return address.with_user(None) if token and address.user is not None else address
+
+
+def _merged(headers: Mapping[str, str], winners: Mapping[str, str]) -> dict[str, str]:
+    """Return both; a name stands there once, however it is written."""
+    taken = {name.lower() for name in winners}
+    return {name: value for name, value in headers.items() if name.lower() not in taken} | dict(winners)
 
 
 def explain(exc: BaseException) -> str:
@@ -246,6 +255,8 @@ def explain(exc: BaseException) -> str:
             return f"the proxy opened no tunnel: {exc.status} {exc.message}"
         case aiohttp.ClientProxyConnectionError():
             return f"the proxy cannot be reached: {exc}"
+        case aiohttp.ConnectionTimeoutError():
+            return "the server could not be reached in time"
         case TimeoutError():
             return f"no answer within {REQUEST_TIMEOUT:g} s"
         case aiohttp.InvalidURL():
@@ -253,7 +264,7 @@ def explain(exc: BaseException) -> str:
         case aiohttp.ClientResponseError():
             return f"{exc.message or 'unexpected answer'} (status {exc.status})"
         case _:
-            return str(exc) or type(exc).__name__
+            return _URL.sub(lambda found: redact_url(found[0]), str(exc)) or type(exc).__name__
 
 
 def hint(error: TransportError) -> str:
@@ -265,7 +276,7 @@ def hint(error: TransportError) -> str:
 
 def _cause(exc: BaseException) -> BaseException | None:
     """Return what may be shown as the cause of an error: not those of aiohttp that show the URL, which may hold a token."""
-    return None if isinstance(exc, aiohttp.ClientResponseError | aiohttp.InvalidURL) else exc
+    return None if isinstance(exc, aiohttp.ClientResponseError | aiohttp.InvalidURL) or _URL.search(str(exc)) else exc
 
 
 def _refused_upgrade(exc: aiohttp.WSServerHandshakeError) -> str:

@@ -40,7 +40,10 @@ class LongPollingTransport:
         Raises:
             TransportError: the server could not be reached or refused.
         """
-        answer = await http.poll(url)
+        try:
+            answer = await http.poll(url)
+        except TransportError as exc:
+            raise TransportError(f"LongPolling failed: {exc}", cls.name) from exc.__cause__
         if answer is None or answer.status != _OK:
             status = None if answer is None else answer.status
             raise TransportError(
@@ -87,7 +90,7 @@ class LongPollingTransport:
         self._over = True
         try:
             answer = await self._http.request("DELETE", self._url)
-        except TransportError as exc:
+        except Exception as exc:  # also what the caller's token factory raised: the connection is over all the same
             logger.debug("! the connection could not be deleted: %s", exc)
             return
         if answer.status >= 300 and answer.status != _NOT_FOUND:

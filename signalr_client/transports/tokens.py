@@ -5,8 +5,10 @@ Spec: client-behaviour.md, "C. Access tokens".
 
 from __future__ import annotations
 
+import asyncio
 import inspect
 
+from signalr_client.errors import TransportError
 from signalr_client.types import AccessTokenFactory
 
 __all__ = ["AccessTokens"]
@@ -45,16 +47,26 @@ class AccessTokens:
         return self._cached
 
     async def ask(self) -> str | None:
-        """Return what the caller's factory says now, after a redirect too, and keep what is in use."""
+        """Return what the caller's factory says now, after a redirect too, and keep what is in use.
+
+        Raises:
+            TransportError: the factory was cancelled, and we were not; to our tasks, that must not look the same.
+        """
         if self._factory is None:
             return None
-        token = self._factory()
-        return await token if inspect.isawaitable(token) else token
+        try:
+            token = self._factory()
+            return await token if inspect.isawaitable(token) else token
+        except asyncio.CancelledError as exc:
+            task = asyncio.current_task()
+            if task is None or task.cancelling():
+                raise
+            raise TransportError("The access token factory was cancelled.") from exc
 
     async def current(self) -> tuple[str | None, bool]:
         """Return the token in use and whether it was asked for just now."""
         if self._fixed is not None:
             return self._fixed, False
-        if self._cached is not None:
+        if self._cached:
             return self._cached, False
         return await self.fresh(), self.renewable
