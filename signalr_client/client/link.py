@@ -135,6 +135,9 @@ class HubLink:
         if self._task is not None and not self._task.done():
             self._task.cancel()
             await asyncio.wait({self._task})
+        if not self._ended:  # its task was cancelled before its first step, so it has cleaned up nothing
+            self._ended = True
+            await self._transport.close()
 
     # out
 
@@ -214,8 +217,10 @@ class HubLink:
         if not self._silent.done():
             self._silent.cancel()
         try:
-            await asyncio.gather(*tasks, return_exceptions=True)
-            await self._transport.close()
+            try:
+                await asyncio.gather(*tasks, return_exceptions=True)
+            finally:  # whoever ends the link a second time must not leave the transport open
+                await self._transport.close()
         finally:
             if end is not None and self._opened.is_set():
                 self._on_end(self, end)

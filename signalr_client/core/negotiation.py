@@ -136,6 +136,11 @@ def parse_negotiate_response(body: bytes, url: str) -> NegotiateResponse:
     if response.error:
         raise NegotiationError(response.error, shown, 200)
     if response.url:
+        try:
+            urlsplit(response.url)
+        except ValueError as exc:
+            text = f"Invalid negotiation response received. The redirect leads nowhere: {exc}."
+            raise NegotiationError(text, shown, 200) from exc
         return response
     if not response.connection_id:
         raise NegotiationError("Invalid negotiation response received. Missing required property 'connectionId'.", shown, 200)

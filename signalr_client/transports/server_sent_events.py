@@ -33,12 +33,15 @@ class ServerSentEventsTransport:
         self._events: deque[bytes] = deque()
 
     @classmethod
-    async def connect(cls, http: HttpClient, url: str, _transfer_format: TransferFormat) -> ServerSentEventsTransport:
+    async def connect(cls, http: HttpClient, url: str, transfer_format: TransferFormat) -> ServerSentEventsTransport:
         """Return a transport to the hub at *url*, connected: the server has begun its answer.
 
         Raises:
-            TransportError: the server could not be reached or refused.
+            TransportError: the server could not be reached or refused, or offered what an event stream cannot carry.
         """
+        if transfer_format is not TransferFormat.TEXT:
+            text = f"The '{transfer_format.value}' transfer format is not supported by this transport."
+            raise TransportError(f"{cls.name} failed: {text}", cls.name)
         return cls(http, url, await http.event_stream(url))
 
     async def receive(self) -> bytes | None:

@@ -69,8 +69,9 @@ class Sessions:
     def _own(self, name: str, connector: Any) -> aiohttp.ClientSession:
         if name not in self._owned:
             if self._jar is None:
-                # unsafe: a server under an IP address may set cookies too; sticky sessions depend on them
-                self._jar = aiohttp.CookieJar(unsafe=True)
+                # unsafe: a server under an IP address may set cookies too; sticky sessions depend on them.
+                # quote_cookie: aiohttp would put a value with one of =/ in quotes, and balancers' values, base64, have them.
+                self._jar = aiohttp.CookieJar(unsafe=True, quote_cookie=False)
                 if self._options.cookies:
                     self._jar.update_cookies(dict(self._options.cookies), request_address(self._options.url).with_path("/"))
             self._owned[name] = aiohttp.ClientSession(
