@@ -1,0 +1,84 @@
+"""A gate for back-pressure: it counts what waits, in bytes and in items, and holds up whoever adds more. Room: top.
+
+Everything that may pile up passes through a gate: messages that are not written yet, calls that have not begun, upload items that
+have not been read. Adding never fails and never blocks, because a message cannot be taken back half way. Instead the producer looks
+at `full` afterwards and waits for room before it produces or reads more, so a gate overshoots by one message at most.
+"""
+
+from __future__ import annotations
+
+import asyncio
+
+__all__ = ["Gate"]
+
+
+class Gate:
+    """Counts what waits, for one direction of one connection.
+
+    Once a limit is exceeded the gate stays full until no more than half of the limit waits, as .NET's pipes do: a producer that is
+    woken for each byte would do little else.
+
+    Attributes:
+        full: whether a producer has to wait.
+        size: bytes that wait.
+        items: messages or items that wait.
+
+    Args:
+        limit: bytes that may wait; None for no limit.
+        max_items: messages or items that may wait; None for no limit.
+    """
+
+    def __init__(self, limit: int | None, max_items: int | None = None) -> None:
+        self.full = False
+        self.size = 0
+        self.items = 0
+        self._limit = limit
+        self._max_items = max_items
+        self._closed = False
+        self._room = asyncio.Event()
+        self._room.set()
+        self._empty = asyncio.Event()
+        self._empty.set()
+
+    def add(self, size: int, items: int = 1) -> None:
+        """Count what begins to wait."""
+        self.size += size
+        self.items += items
+        if self._closed:
+            return
+        self._empty.clear()
+        if not self.full and self._exceeds(1):
+            self.full = True
+            self._room.clear()
+
+    def remove(self, size: int, items: int = 1) -> None:
+        """Count what waits no longer."""
+        self.size -= size
+        self.items -= items
+        if self.full and not self._exceeds(2):
+            self.full = False
+            self._room.set()
+        if not self.items:
+            self._empty.set()
+
+    async def wait_room(self) -> None:
+        """Return when the gate is not full, or is closed."""
+        while self.full:
+            await self._room.wait()
+
+    async def wait_empty(self) -> None:
+        """Return when nothing waits, or when the gate is closed."""
+        while self.items and not self._closed:
+            await self._empty.wait()
+
+    def close(self) -> None:
+        """Let everybody pass from now on: the connection has ended, so nothing will make room any more. Idempotent."""
+        self._closed = True
+        self.full = False
+        self._room.set()
+        self._empty.set()
+
+    def _exceeds(self, divisor: int) -> bool:
+        """Return whether more waits than the limits divided by *divisor* allow."""
+        too_many_bytes = self._limit is not None and self.size > self._limit // divisor
+        return too_many_bytes or (self._max_items is not None and self.items > self._max_items // divisor)

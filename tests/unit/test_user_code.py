@@ -1,0 +1,120 @@
+"""The door to user code: what is awaited, whose cancellation it was, and what passes through."""
+
+from __future__ import annotations
+
+import asyncio
+import functools
+from collections.abc import Awaitable, Callable, Generator
+from typing import Any, NoReturn
+
+import pytest
+
+from signalr_client.user_code import UserCodeError, call
+
+
+class Later:
+    """An awaitable that is no coroutine."""
+
+    def __await__(self) -> Generator[Any, None, str]:
+        yield from asyncio.sleep(0).__await__()
+        return "done"
+
+
+class Unusual(BaseException):
+    """An exception that ``except Exception`` does not catch."""
+
+
+async def coroutine_function() -> str:
+    await asyncio.sleep(0)
+    return "done"
+
+
+class CallableObject:
+    async def __call__(self) -> str:
+        return await coroutine_function()
+
+
+@pytest.mark.parametrize(
+    "function",
+    [
+        lambda: "done",
+        coroutine_function,
+        functools.partial(coroutine_function),
+        Later,
+        CallableObject(),
+        lambda: asyncio.ensure_future(coroutine_function()),
+    ],
+    ids=["plain", "coroutine function", "partial", "awaitable", "callable object", "future"],
+)
+async def test_every_kind_of_callable_gives_its_result(function: Callable[[], object]) -> None:
+    assert await call(function) == "done"
+
+
+@pytest.mark.parametrize("error", [asyncio.CancelledError("mine"), Unusual("odd"), GeneratorExit()])
+@pytest.mark.parametrize("is_async", [True, False])
+async def test_what_is_no_exception_becomes_one(error: BaseException, is_async: bool) -> None:
+    def fail() -> NoReturn:
+        raise error
+
+    async def fail_later() -> NoReturn:
+        await asyncio.sleep(0)
+        raise error
+
+    with pytest.raises(UserCodeError) as caught:
+        await call(fail_later if is_async else fail)
+    assert caught.value.error is error
+    assert str(caught.value).startswith(type(error).__name__)
+
+
+async def test_an_ordinary_exception_passes_as_it_is() -> None:
+    error = ValueError("no")
+
+    def fail() -> NoReturn:
+        raise error
+
+    with pytest.raises(ValueError, match="no") as caught:
+        await call(fail)
+    assert caught.value is error
+
+
+@pytest.mark.parametrize("error", [KeyboardInterrupt(), SystemExit(3)])
+def test_the_end_of_the_program_passes_through(error: BaseException) -> None:
+    def fail() -> NoReturn:
+        raise error
+
+    with pytest.raises(type(error)):
+        asyncio.run(call(fail))
+
+
+async def test_our_own_cancellation_passes_through() -> None:
+    started = asyncio.Event()
+
+    async def wait() -> None:
+        started.set()
+        await asyncio.Event().wait()
+
+    task = asyncio.create_task(call(wait))
+    await started.wait()
+    task.cancel()
+    with pytest.raises(asyncio.CancelledError):
+        await task
+
+
+async def test_a_timeout_of_user_code_is_no_cancellation_of_ours() -> None:
+    async def give_up() -> None:
+        async with asyncio.timeout(0):
+            await asyncio.Event().wait()
+
+    with pytest.raises(TimeoutError):
+        await call(give_up)
+
+
+async def test_awaiting_a_task_that_was_cancelled_is_the_users_failure() -> None:
+    async def await_the_dead() -> None:
+        task = asyncio.create_task(asyncio.Event().wait())
+        task.cancel()
+        await task
+
+    function: Callable[[], Awaitable[None]] = await_the_dead
+    with pytest.raises(UserCodeError, match="CancelledError"):
+        await call(function)
