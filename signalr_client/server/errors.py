@@ -1,10 +1,8 @@
-"""The exceptions that only a server raises, and how any exception is put into words for a client. Room: server.
-
-Spec: server-behaviour.md, "A" rows 49 to 52, "D", "E".
-"""
+"""Exceptions that only a server raises, and the text of an exception as a client sees it. Room: server."""
 
 from __future__ import annotations
 
+import asyncio
 from typing import Final
 
 from signalr_client.errors import (
@@ -15,6 +13,7 @@ from signalr_client.errors import (
     ProtocolError,
     SignalRError,
 )
+from signalr_client.user_code import UserCodeError
 
 __all__ = ["ClientTimeoutError", "HubDefinitionError", "HubUsageError", "ServiceError", "describe"]
 
@@ -33,12 +32,12 @@ class HubUsageError(InvalidStateError):
         super().__init__(action, state, text)
 
     def __str__(self) -> str:
-        """Return the text alone: it already says which hub and when."""
+        """Return the text alone: it already names the hub and the state."""
         return self._text
 
 
 class ServiceError(SignalRError, LookupError):
-    """A service is not known to the container, or cannot be made."""
+    """A service is not registered with the container, or cannot be created."""
 
 
 class ClientTimeoutError(ConnectionClosedError):
@@ -53,16 +52,18 @@ _WIRE_NAMES: Final[dict[type[BaseException], str]] = {
     HubUsageError: "InvalidOperationException",
     InvalidStateError: "InvalidOperationException",
     ServiceError: "InvalidOperationException",
+    asyncio.CancelledError: "OperationCanceledException",
 }
-"""What ASP.NET Core calls our own exceptions; clients and their tests look for these."""
+"""The names that ASP.NET Core uses for our own exceptions; clients and their tests look for these."""
 
 
 def describe(text: str, error: BaseException, *, detailed: bool) -> str:
-    """Return *text* for a client, followed by what *error* says if clients may know or if it is a `HubException`.
+    """Return *text* for a client, with the details of *error* appended if they may be shown.
 
-    Spec: server-behaviour.md, "A" rows 50 to 52.
+    They are shown for a `HubException`, and for any exception if *detailed* is set (`HubOptions.enable_detailed_errors`).
     """
     if not detailed and not isinstance(error, HubException):
         return text
-    kind = type(error)
-    return f"{text} {_WIRE_NAMES.get(kind, kind.__name__)}: {error}"
+    shown = error.error if isinstance(error, UserCodeError) else error
+    kind = type(shown)
+    return f"{text} {_WIRE_NAMES.get(kind, kind.__name__)}: {shown}"

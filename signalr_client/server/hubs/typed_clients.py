@@ -1,7 +1,4 @@
-"""Typed clients: the proxies of ``Hub[ChatClient]``, made from a Protocol when the hub is mapped. Room: server.
-
-Spec: server-behaviour.md, "A" rows 32 to 35.
-"""
+"""Typed clients: the proxies of ``Hub[ChatClient]``, made from a Protocol when the hub is mapped. Room: server, hubs."""
 
 from __future__ import annotations
 
@@ -12,16 +9,16 @@ from types import FunctionType
 from typing import Any, Generic, Protocol
 
 from signalr_client.core.hub_method import wire_name
-from signalr_client.server.annotations import read_annotations
-from signalr_client.server.clients import ClientProxy, SingleClientProxy, single_clients_only
 from signalr_client.server.errors import HubDefinitionError
-from signalr_client.server.hub import Hub
+from signalr_client.server.hubs.clients import ClientProxy, SingleClientProxy, single_clients_only
+from signalr_client.server.hubs.hub import Hub
+from signalr_client.server.injection.annotations import read_annotations
 
 __all__ = ["client_protocol_of", "typed_proxy"]
 
 
 class TypedProxy:
-    """What the proxies of all typed hubs have in common: the plain proxy behind them."""
+    """The base of the proxies of all typed hubs; holds the plain proxy behind them."""
 
     __slots__ = ("_proxy",)
 
@@ -30,7 +27,7 @@ class TypedProxy:
 
 
 def client_protocol_of(hub_type: type[Hub[Any]]) -> type | None:
-    """Return the ChatClient of a class that derives from ``Hub[ChatClient]``, at any distance, or None."""
+    """Return the ChatClient of a class that derives from ``Hub[ChatClient]``, directly or not; None for other hubs."""
     for kind in hub_type.__mro__:
         for base in vars(kind).get("__orig_bases__", ()):
             if typing.get_origin(base) is Hub:
@@ -40,14 +37,14 @@ def client_protocol_of(hub_type: type[Hub[Any]]) -> type | None:
 
 
 def typed_proxy(client: type) -> type[TypedProxy]:
-    """Return the class of proxies for *client*, which have its methods and no others.
+    """Return a proxy class for *client* with exactly its methods.
 
     Raises:
-        HubDefinitionError: it is no Protocol, or has a member that is no ``async def``.
+        HubDefinitionError: it is not a Protocol, or a member is not an ``async def``.
     """
     if not getattr(client, "_is_protocol", False):
         raise HubDefinitionError(f"Type must be an interface. ('{client!r}' is not a typing.Protocol.)")
-    methods: dict[str, Any] = {"__slots__": (), "__doc__": f"Clients that are a {client.__name__}."}
+    methods: dict[str, Any] = {"__slots__": (), "__doc__": f"Clients with the methods of {client.__name__}."}
     for kind in client.__mro__:
         if kind in (object, Generic, Protocol) or kind in Protocol.__mro__:
             continue
@@ -60,7 +57,7 @@ def typed_proxy(client: type) -> type[TypedProxy]:
 
 
 def _method(client: type, name: str, member: object) -> Callable[..., Coroutine[Any, Any, object]]:
-    """Return the method that sends, or invokes if the Protocol's method has a result."""
+    """Return a method that sends, or one that invokes if the Protocol's method has a result."""
     if isinstance(member, property):
         raise HubDefinitionError(f"Type must not contain properties. ('{name}' of '{client.__name__}' is one.)")
     result = _result_type(member) if isinstance(member, FunctionType) else _NO_METHOD
@@ -96,7 +93,7 @@ _NO_METHOD: Any = object()
 
 
 def _result_type(function: FunctionType) -> Any:
-    """Return the type of the result that is waited for, None for nothing, or `_NO_METHOD` if it cannot be awaited."""
+    """Return the type of the awaited result, None for no result, or `_NO_METHOD` if the function cannot be awaited."""
     returns = read_annotations(function, {}).get("return")
     if not inspect.iscoroutinefunction(function):
         if typing.get_origin(returns) not in (Awaitable, Coroutine):

@@ -1,6 +1,6 @@
-"""What the annotations of constructors and hub methods say: which types, which services, which streams. Room: server.
+"""What the annotations of constructors and hub methods mean: types, and which of them are services. Room: server, injection.
 
-Annotations are read once, when a hub is mapped or a service is made for the first time, never when a message comes.
+Annotations are read once, when a hub is mapped or a service is created for the first time, never when a message arrives.
 """
 
 from __future__ import annotations
@@ -8,41 +8,21 @@ from __future__ import annotations
 import inspect
 import types
 import typing
-from collections.abc import (
-    AsyncGenerator,
-    AsyncIterable,
-    AsyncIterator,
-    Callable,
-    Collection,
-    Hashable,
-    Iterable,
-    Mapping,
-    Sequence,
-)
+from collections.abc import Callable, Collection, Hashable, Iterable, Mapping, Sequence
 from typing import Any, Final, NamedTuple
 
 from signalr_client.server.errors import HubDefinitionError
 
-__all__ = [
-    "FromKeyedServices",
-    "FromServices",
-    "Hint",
-    "element_type",
-    "read_annotations",
-    "read_hint",
-    "stream_item_type",
-]
+__all__ = ["FromKeyedServices", "FromServices", "Hint", "element_type", "read_annotations", "read_hint"]
 
-_STREAMS: Final = (AsyncIterator, AsyncIterable, AsyncGenerator)
 _SEQUENCES: Final = (list, Sequence, Iterable, Collection)
 
 
 class FromServices:
     """Marks a parameter as a service: ``clock: Annotated[Clock, FromServices()]``.
 
-    Without the mark a hub method's parameter is a service when its type is registered, unless
-    `HubOptions.disable_implicit_from_services_parameters` is set. A class of your own that derives from this marks as well.
-    Spec: server-behaviour.md, "A" row 40.
+    Without the mark, a parameter of a hub method is a service if its type is registered, unless
+    `HubOptions.disable_implicit_from_services_parameters` is set. A subclass marks a parameter as well.
     """
 
     def __repr__(self) -> str:
@@ -51,10 +31,7 @@ class FromServices:
 
 
 class FromKeyedServices:
-    """Marks a parameter as the service that is registered under a key: ``cache: Annotated[Cache, FromKeyedServices("big")]``.
-
-    Spec: server-behaviour.md, "A" row 42.
-    """
+    """Marks a parameter as the service registered under a key: ``cache: Annotated[Cache, FromKeyedServices("big")]``."""
 
     def __init__(self, key: Hashable) -> None:
         self.key = key
@@ -65,7 +42,7 @@ class FromKeyedServices:
 
 
 class Hint(NamedTuple):
-    """One annotation: the type without its marks, whether None is a value of it, and the marks."""
+    """One annotation: the type without its marks, whether it allows None, and the marks."""
 
     type: Any
     optional: bool
@@ -74,10 +51,10 @@ class Hint(NamedTuple):
 
 
 def read_hint(annotation: Any, where: str) -> Hint:
-    """Return what one resolved *annotation* says; *where* names the parameter in errors.
+    """Return the meaning of one resolved *annotation*; *where* names the parameter in errors.
 
     Raises:
-        HubDefinitionError: it is marked as a service in both ways.
+        HubDefinitionError: it has both marks.
     """
     metadata: tuple[object, ...] = ()
     if typing.get_origin(annotation) is typing.Annotated:
@@ -93,13 +70,14 @@ def read_hint(annotation: Any, where: str) -> Hint:
 
 
 def read_annotations(function: Callable[..., object], names: Mapping[str, object]) -> dict[str, Any]:
-    """Return the resolved annotations of *function*, a class's constructor included, with their marks.
+    """Return the resolved annotations of a function, or of a class's constructor, with their marks.
 
     Args:
-        names: what a name may stand for that the function's own module does not know: services that are defined in a function.
+        function: a function or a class.
+        names: types by name, for annotations that the function's own module cannot resolve (classes defined in a function).
 
     Raises:
-        HubDefinitionError: a parameter's annotation stands for nothing that is known. For a return annotation that is no error.
+        HubDefinitionError: the annotation of a parameter cannot be resolved. A return annotation that cannot is left out.
     """
     source = function.__init__ if isinstance(function, type) else function  # type: ignore[misc]  # only read, never called
     annotations: dict[str, Any] = getattr(source, "__annotations__", {})
@@ -124,22 +102,13 @@ def read_annotations(function: Callable[..., object], names: Mapping[str, object
 
 
 def element_type(annotation: Any) -> Any:
-    """Return T of ``list[T]`` and of the other types that stand for all services T, or None. Spec: "A" row 38."""
+    """Return T of ``list[T]`` and similar types, which stand for all registrations of T; None for other annotations."""
     arguments = typing.get_args(annotation)
     return arguments[0] if typing.get_origin(annotation) in _SEQUENCES and len(arguments) == 1 else None
 
 
-def stream_item_type(annotation: Any) -> tuple[Any] | None:
-    """Return the item type of a stream's annotation, in a tuple, or None if it is none."""
-    origin = typing.get_origin(annotation) or annotation
-    if origin not in _STREAMS:
-        return None
-    arguments = typing.get_args(annotation)
-    return (arguments[0] if arguments else object,)
-
-
 def _without_none(annotation: Any) -> tuple[Any, bool]:
-    """Return (the one type beside None, True) for an Optional, else (*annotation*, False)."""
+    """Return (the other type, True) for an Optional, else (*annotation*, False)."""
     if typing.get_origin(annotation) in (typing.Union, types.UnionType):
         others = [argument for argument in typing.get_args(annotation) if argument is not type(None)]
         if len(others) == 1 and len(typing.get_args(annotation)) == 2:

@@ -1,6 +1,6 @@
-"""Hub filters: code that runs around every call, around connecting and around disconnecting. Room: server.
+"""Hub filters: code that runs around every call, around connecting and around disconnecting. Room: server, hubs.
 
-Spec: server-behaviour.md, "A" row 55. The first filter is the outermost; those of the server run around those of the hub.
+The first filter is the outermost; those of the server run around those of the hub. See docs/server.md, "Filters".
 """
 
 from __future__ import annotations
@@ -10,8 +10,9 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from signalr_client.server.hub import Hub, HubCallerContext
-    from signalr_client.server.services import ServiceScope
+    from signalr_client.server.hubs.context import HubCallerContext
+    from signalr_client.server.hubs.hub import Hub
+    from signalr_client.server.injection.containers import ServiceScope
 
 __all__ = ["HubFilter", "HubInvocationContext", "HubLifetimeContext"]
 
@@ -22,8 +23,8 @@ class HubLifetimeContext:
 
     Attributes:
         context: the connection.
-        hub: the instance that was made for it.
-        services: where its services come from.
+        hub: the instance created for it.
+        services: the scope its services come from.
     """
 
     context: HubCallerContext
@@ -33,14 +34,14 @@ class HubLifetimeContext:
 
 @dataclass(frozen=True, slots=True)
 class HubInvocationContext:
-    """One call of a hub method; `dataclasses.replace` makes a changed one for ``next``.
+    """One call of a hub method; use `dataclasses.replace` to pass a changed one to ``next``.
 
     Attributes:
         context: the connection that calls.
-        hub: the instance that was made for the call.
-        services: where its services come from.
+        hub: the instance created for the call.
+        services: the scope its services come from.
         hub_method_name: the method, as the server spells it.
-        hub_method_arguments: all arguments as the method gets them, services and uploads included.
+        hub_method_arguments: all arguments as the method gets them, including services and upload streams.
     """
 
     context: HubCallerContext
@@ -56,13 +57,13 @@ DisconnectNext = Callable[[HubLifetimeContext, BaseException | None], Awaitable[
 
 
 class HubFilter:
-    """Override what is wanted and call ``next`` for the rest; what is not overridden passes straight through.
+    """Override the methods you need and call ``next`` to go on; the others pass straight through.
 
-    One given as a class is made anew for each call, with its services; one given as an object serves all calls.
+    A filter given as a class is created anew for each call, with its services; one given as an object serves all calls.
     """
 
     async def invoke_method(self, invocation: HubInvocationContext, next: InvokeNext) -> object:
-        """Run around a hub method; what is returned is the client's result. A streaming method's result is the stream."""
+        """Run around a hub method and return the client's result. The result of a streaming method is the stream."""
         return await next(invocation)
 
     async def on_connected(self, lifetime: HubLifetimeContext, next: LifetimeNext) -> None:

@@ -1,7 +1,7 @@
-"""The door between the hub side of the server and its HTTP side. Room: server.
+"""`ServerConnection`: the door between a hub connection and the HTTP room that carries it. Room: server.
 
-Behind it stands one client's connection over one transport; in front of it `HubEndpoint.serve`. What passes are bytes without
-meaning. A second implementation, of queues, is what the unit tests drive the hub side with.
+On one side is a client's connection over some transport, on the other `HubConnectionHandler.serve`. Bytes pass through it; neither
+side knows what they mean to the other.
 """
 
 from __future__ import annotations
@@ -13,25 +13,25 @@ if TYPE_CHECKING:
 
     from aiohttp import web
 
-    from signalr_client.server.authorization import User
+    from signalr_client.server.security.users import User
     from signalr_client.types import HttpTransportType
 
 __all__ = ["ServerConnection"]
 
 
 class ServerConnection(Protocol):
-    """One client's connection, whatever carries it.
+    """One client's connection, whatever transport carries it.
 
     Attributes:
         connection_id: the public id, as in `HubCallerContext.connection_id`.
-        transport: the one transport that carries it.
-        inherent_keep_alive: the transport notices a dead client by itself (Long Polling): no pings, no client timeout.
+        transport: the transport that carries it.
+        inherent_keep_alive: the transport detects a dead client by itself (Long Polling): no pings, no client timeout.
         text_only: the transport carries text only (Server-Sent Events).
         binary: whether frames are sent as binary ones; set when the handshake has named the hub protocol.
-        user: who it is; `User()` for an anonymous client.
+        user: the user; `User()` for an anonymous client.
         features: what the hub sees as `HubCallerContext.features`.
         request: the HTTP request that opened the connection (Long Polling: the first poll); None outside HTTP.
-        refreshed: set by the hub side as long as it serves the connection; to be called when `user` was renewed.
+        refreshed: set by the hub side while it serves the connection; called after `user` was renewed.
     """
 
     connection_id: str
@@ -50,25 +50,29 @@ class ServerConnection(Protocol):
 
     @property
     def gone(self) -> bool:
-        """Whether the client is known to be gone, though what it sent may not have been received."""
+        """Whether the client is known to be gone, even if not everything it sent has been received."""
 
     async def receive(self) -> bytes | None:
-        """Return what came next, in pieces of any size, or None when the client's side has ended.
+        """Return the next bytes, in pieces of any size, or None when the client's side has ended.
 
         Cancelling loses nothing, but is only used when nothing more will be read.
         """
 
     async def send(self, data: bytes) -> None:
-        """Send *data* as one WebSocket message, one event, or one part of a poll's body; wait while there is no room.
+        """Send *data*, which is one or more whole hub messages; waits while the transport has no room.
 
-        Only one call runs at a time. Cancelling leaves the connection fit only for `close` and `abort`.
+        Only one call runs at a time. After a cancelled call only `close` and `abort` may be used.
 
         Raises:
-            OSError: the connection is gone (`ConnectionError` and its kind).
+            OSError: the connection is gone (`ConnectionError` and subclasses).
         """
 
     async def close(self, *, error: bool = False) -> None:
-        """End the connection after what was sent; with *error* a WebSocket is closed with 1011. Never raises."""
+        """End the connection after everything sent so far, within the close timeout. Never raises.
+
+        Args:
+            error: end it as a failure: a WebSocket is closed with code 1011.
+        """
 
     def abort(self) -> None:
-        """Drop the socket without a word; a `send` that waits ends with OSError, a `receive` that waits returns None."""
+        """Drop the connection at once; a waiting `send` raises OSError, a waiting `receive` returns None."""
