@@ -12,11 +12,25 @@ from typing import Final, Protocol
 
 from signalr_client.errors import ProtocolError
 
-__all__ = ["RECORD_SEPARATOR", "BinaryFramer", "Framer", "TextFramer", "read_varint", "write_varint"]
+__all__ = ["RECORD_SEPARATOR", "BinaryFramer", "Framer", "RecordTooLargeError", "TextFramer", "read_varint", "write_varint"]
 
 RECORD_SEPARATOR: Final = b"\x1e"
 MAX_LENGTH: Final = 0x7FFF_FFFF
 MAX_PREFIX: Final = 5
+
+
+class RecordTooLargeError(ProtocolError):
+    """A record exceeds the limit of ``max_size`` bytes. The text is that of ASP.NET Core, for a server to send."""
+
+    def __init__(self, max_size: int) -> None:
+        super().__init__(max_size)
+        self.max_size = max_size
+
+    def __str__(self) -> str:
+        """Return the official text."""
+        return (
+            f"The maximum message size of {self.max_size}B was exceeded. The message size can be configured in AddHubOptions."
+        )
 
 
 class Framer(Protocol):
@@ -70,11 +84,11 @@ class TextFramer:
     def _check(self, records: list[bytes], max_size: int) -> None:
         for index, record in enumerate(records):
             if len(record) + 1 > max_size:
-                self.error = too_large(max_size)
+                self.error = RecordTooLargeError(max_size)
                 del records[index:]
                 return
         if self._pending > max_size:
-            self.error = too_large(max_size)
+            self.error = RecordTooLargeError(max_size)
 
 
 class BinaryFramer:
@@ -123,7 +137,7 @@ class BinaryFramer:
                 body = start + size
             stop = body + length
             if max_size is not None and stop - start > max_size:
-                self.error = too_large(max_size)
+                self.error = RecordTooLargeError(max_size)
                 return records
             if stop > end:
                 self._needed = stop - start
@@ -162,13 +176,6 @@ def write_varint(length: int) -> bytes:
         length >>= 7
     prefix.append(length)
     return bytes(prefix)
-
-
-def too_large(max_size: int) -> ProtocolError:
-    """Return the error for a record over *max_size* bytes, in the server's words."""
-    return ProtocolError(
-        f"The maximum message size of {max_size}B was exceeded. The message size can be configured in AddHubOptions."
-    )
 
 
 _SMALL: Final = tuple(bytes([length]) for length in range(0x80))

@@ -14,13 +14,13 @@ from signalr_client.core.framing import RECORD_SEPARATOR
 from signalr_client.errors import HandshakeError
 
 __all__ = [
+    "HandshakeBuffer",
     "HandshakeRequest",
     "HandshakeResponse",
     "decode_request",
     "decode_response",
     "encode_request",
     "encode_response",
-    "split_handshake",
 ]
 
 
@@ -38,10 +38,32 @@ class HandshakeResponse(msgspec.Struct, frozen=True, omit_defaults=True):
     type: object = None
 
 
-def split_handshake(data: bytes | bytearray) -> tuple[bytes, bytes] | None:
-    """Return (the handshake text, what belongs to the hub protocol), or None while its end has not come."""
-    end = data.find(RECORD_SEPARATOR)
-    return None if end < 0 else (bytes(data[:end]), bytes(data[end + 1 :]))
+class HandshakeBuffer:
+    """Collects the bytes of a handshake until its separator arrives, in linear time and bounded memory.
+
+    Attributes:
+        limit: bytes that the handshake may have, its separator included.
+        too_large: whether the handshake exceeded the limit; nothing is kept of it then.
+    """
+
+    def __init__(self, limit: int) -> None:
+        self.limit = limit
+        self.too_large = False
+        self._received = bytearray()
+
+    def feed(self, data: bytes) -> tuple[bytes, bytes] | None:
+        """Return (the handshake's text, the bytes after its separator), or None if it is incomplete or too large."""
+        end = data.find(RECORD_SEPARATOR)  # only in what is new: searching all of it each time would be quadratic
+        if len(self._received) + (len(data) if end < 0 else end + 1) > self.limit:
+            self.too_large = True
+            self._received.clear()
+            return None
+        if end < 0:
+            self._received += data
+            return None
+        text = bytes(self._received) + data[:end]
+        self._received.clear()
+        return text, data[end + 1 :]
 
 
 def encode_request(protocol: str, version: int) -> bytes:

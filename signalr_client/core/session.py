@@ -1,37 +1,44 @@
-"""One hub connection without I/O: bytes and the time in, messages out, bytes to send, and when to look again.
+"""One hub connection without I/O: bytes and the time in; messages, bytes to send and the next deadline out.
 
-Room: core, row 2. No socket, no clock, no event loop: client and server drive the same rules with their own.
+Room: core, row 2. No socket, no clock, no event loop. Client and server share these rules and differ in the role.
 
 Theory of operation
 -------------------
-A session is one physical connection and is thrown away with it. It is in one of three phases:
+A session covers one physical connection and is discarded with it. It is in one of three phases:
 
-    HANDSHAKE --the other side's handshake--> OPEN --error, or a Close that came--> ENDED
+    HANDSHAKE --handshake of the peer--> OPEN --error, or Close received--> ENDED
     HANDSHAKE --error--> ENDED
 
-- `receive` takes what came from the transport, splits it, decodes it and returns what the caller has to act on. Ping, Ack and
-  Sequence never leave the session.
-- `send` encodes a message and keeps its bytes until `data_to_send` takes them all at once: messages of one turn of the event
-  loop leave together. `queued` says how many bytes wait, for the caller's write limit.
-- `next_deadline` says when `handle_timeout` wants to be called. Deadlines only ever move back when something is sent or received,
-  so a caller may set one timer and look again when it fires.
-- Nothing raises because of what the peer did. What breaks the connection is kept in `error`; the messages before the break are
-  still returned. A caller looks at `error` after each `receive` and each `handle_timeout`.
+- `receive` splits and decodes what the transport delivered and returns the messages that the caller has to act on. Ping, Ack and
+  Sequence stay inside the session. A message of an unknown type is skipped and counted in `skipped`, for the caller to log.
+- `send` encodes a message and queues its bytes. `data_to_send` returns everything queued, joined, or whole messages up to a
+  limit. `queued` is the number of bytes left.
+- `next_deadline` is the time at which `handle_timeout` must be called. Sending and receiving move a deadline later, so the caller
+  needs a single timer and asks again when it fires. Two events can move it earlier: the end of the handshake, and on a server the
+  first Ping, which arms the client timeout. Both set `deadline_moved`. A caller that finds it set after `receive` asks
+  `next_deadline` again (which clears it) and moves its timer; otherwise the timeout would be enforced late, or never when no
+  timer was running.
+- A silent peer is judged twice. When an event loop was blocked, its timers fire before the bytes that arrived meanwhile are
+  delivered, so a peer that looks silent may be healthy. The first `handle_timeout` past the peer timeout therefore only asks to be
+  called again `SECOND_LOOK` seconds later. The session fails if nothing has been received by then.
+- Nothing that the peer does raises an exception. What breaks the connection is stored in `error`, and the messages before it are
+  still returned. The caller checks `error` after each `receive` and each `handle_timeout`.
 
-The two roles differ in three places: who speaks first, which errors a silent peer makes, and what moves the keep-alive (a client
-pings after a time in which it sent nothing, the server at a fixed rhythm, as ASP.NET Core does).
-Spec: client-behaviour.md, "B8", "E9", "E10"; server-behaviour.md, "C", "E".
+The roles differ in who speaks first, in the errors that they report, and in what moves the keep-alive: a client pings after an
+interval in which it sent nothing, a server at a fixed interval, as ASP.NET Core does.
+Spec: hub protocol specification, "Overview" and 'Ping (aka "Keep Alive")'; docs/protocol.md.
 """
 
 from __future__ import annotations
 
+from collections import deque
 from collections.abc import Sequence
 from dataclasses import dataclass
 from enum import Enum
 from typing import Final
 
 from signalr_client.core import handshake
-from signalr_client.core.framing import Framer
+from signalr_client.core.framing import Framer, RecordTooLargeError
 from signalr_client.core.messages import (
     CancelInvocation,
     Close,
@@ -46,18 +53,21 @@ from signalr_client.core.protocols import HubProtocol
 from signalr_client.errors import ConnectionClosedError, HandshakeError, ProtocolError, ServerTimeoutError, SignalRError
 from signalr_client.types import TransferFormat
 
-__all__ = ["HubSession", "Phase", "Role", "SessionOptions"]
+__all__ = ["SECOND_LOOK", "HubSession", "Phase", "Role", "SessionOptions"]
+
+SECOND_LOOK: Final = 0.1
+"""Seconds between finding the peer silent and giving up on it, so that bytes which have arrived can be read first."""
 
 
 class Role(Enum):
-    """Which side of the connection a session is."""
+    """The side of the connection that a session plays."""
 
     CLIENT = "client"
     SERVER = "server"
 
 
 class Phase(Enum):
-    """Where a session is in its life; see the module's theory of operation."""
+    """The phases of a session; see the module's theory of operation."""
 
     HANDSHAKE = "handshake"
     OPEN = "open"
@@ -69,13 +79,15 @@ class SessionOptions:
     """Times in seconds, sizes in bytes. None switches a timer or a limit off.
 
     Attributes:
-        peer_timeout: how long the other side may be silent.
+        peer_timeout: how long the peer may be silent.
         keep_alive_interval: how often to send a Ping.
-        handshake_timeout: how long the other side's handshake may take.
-        max_message_size: bytes that one received message may have.
-        inherent_keep_alive: the transport notices a dead peer by itself (Long Polling): no pings and no peer timeout.
+        handshake_timeout: how long the peer's handshake may take.
+        max_message_size: the size of the largest message that is received, its framing included. It also limits the handshake,
+            to 64 KiB if it is None.
+        inherent_keep_alive: the transport itself detects a dead peer (Long Polling): no pings and no peer timeout.
         text_only: the transport carries text only (Server-Sent Events); a server refuses a binary protocol on it.
         enable_detailed_errors: a server tells its clients what was wrong with their handshake.
+        measure: keep the sizes of received messages in `HubSession.sizes`.
     """
 
     peer_timeout: float | None = 30.0
@@ -85,65 +97,81 @@ class SessionOptions:
     inherent_keep_alive: bool = False
     text_only: bool = False
     enable_detailed_errors: bool = False
+    measure: bool = False
 
 
-_PASSED: Final = frozenset({Invocation, StreamItem, Completion, StreamInvocation, CancelInvocation})
+_RETURNED: Final = frozenset({Invocation, StreamItem, Completion, StreamInvocation, CancelInvocation})
 _PING: Final = Ping()
+_HANDSHAKE_LIMIT: Final = 65_536
 
 
 class HubSession:
     """The rules of one hub connection; see the module's theory of operation.
 
-    Make one with `HubSession.client` or `HubSession.server`.
+    Create one with `HubSession.client` or `HubSession.server`.
+
+    Attributes:
+        error: what ended the session, or None while it is open and after a Close.
+        protocol: the hub protocol; a server knows it once the handshake has arrived.
+        queued: bytes waiting for `data_to_send`.
+        largest_sent: bytes of the largest message sent so far, which helps to explain why a server closed the connection.
+        sizes: with `SessionOptions.measure`, the size in bytes of each message that the last `receive` returned, without framing.
+        skipped: received messages of an unknown type.
+        deadline_moved: `next_deadline` may be earlier than when it was last asked.
     """
 
     def __init__(self, role: Role, protocols: Sequence[HubProtocol], options: SessionOptions, now: float) -> None:
         self.role = role
-        self._is_client = role is Role.CLIENT
         self.phase = Phase.HANDSHAKE
         self.error: SignalRError | None = None
-        """What ended the session from inside, once something has."""
         self.options = options
         self.protocol = protocols[0]
-        """The hub protocol; on a server it is only known once the handshake has come."""
+        self.queued = 0
         self.largest_sent = 0
-        """Bytes of the largest message sent so far, to explain a connection that ends because of it."""
+        self.sizes: list[int] = []
+        self.skipped = 0
+        self.deadline_moved = False
+        self._is_client = role is Role.CLIENT
         self._protocols = {protocol.name.lower(): protocol for protocol in protocols}
         self._framer: Framer | None = None
-        self._handshake = bytearray()
-        self._output: list[bytes] = []
-        self.queued = 0
-        """Bytes that wait for `data_to_send`."""
+        limit = options.max_message_size
+        self._handshake = handshake.HandshakeBuffer(_HANDSHAKE_LIMIT if limit is None else limit)
+        self._output: deque[bytes] = deque()
         self._started = now
         self._received = now
         self._sent = now
-        self._pings = role is Role.CLIENT and not options.inherent_keep_alive  # whether the peer's silence is watched
+        self._second_look: float | None = None  # when to give up on a peer that was found silent
+        self._watches = role is Role.CLIENT and not options.inherent_keep_alive  # whether the peer timeout is armed
 
     @classmethod
     def client(cls, protocol: HubProtocol, options: SessionOptions, now: float) -> HubSession:
-        """Return the client's side of a new connection; its handshake request is the first of `data_to_send`."""
+        """Return the client's side of a new connection; its handshake request is queued already."""
         session = cls(Role.CLIENT, [protocol], options, now)
         session._queue(handshake.encode_request(protocol.name, 1), now)
         return session
 
     @classmethod
     def server(cls, protocols: Sequence[HubProtocol], options: SessionOptions, now: float) -> HubSession:
-        """Return the server's side of a new connection, which may speak any of *protocols* that its transport carries."""
+        """Return the server's side of a new connection; the client chooses one of *protocols* in its handshake."""
         return cls(Role.SERVER, protocols, options, now)
 
     # in
 
     def receive(self, data: bytes, now: float) -> list[HubMessage]:
-        """Return the messages that *data* completes, for the caller to act on; then look at `error`."""
+        """Return the messages that *data* completes, for the caller to act on. Check `error` afterwards."""
         self._received = now
+        self._second_look = None
+        measure = self.options.measure
+        if measure:
+            self.sizes = []
         if self.phase is not Phase.OPEN:
             rest = self._receive_handshake(data, now) if self.phase is Phase.HANDSHAKE else None
             if not rest:
                 return []
             data = rest
         framer = self._framer
-        assert framer is not None  # made when the handshake ended
-        decode = self.protocol.decode
+        decode = self._decode_measured if measure else self.protocol.decode
+        assert framer is not None  # created at the end of the handshake
         messages: list[HubMessage] = []
         for record in framer.feed(data):
             try:
@@ -152,20 +180,20 @@ class HubSession:
                 self._fail(exc)
                 return messages
             kind = type(message)
-            if kind in _PASSED:
-                messages.append(message)  # type: ignore[arg-type]  # its type was looked at
+            if kind in _RETURNED:
+                messages.append(message)  # type: ignore[arg-type]  # its type was checked
             elif kind is Close:
-                messages.append(message)  # type: ignore[arg-type]  # the same
-                self.phase = Phase.ENDED  # what follows a Close is not ours to read
+                messages.append(message)  # type: ignore[arg-type]  # its type was checked
+                self.phase = Phase.ENDED  # whatever follows a Close is not read
                 return messages
-            else:  # Ping, Ack, Sequence, or None for a type that is not known
+            else:
                 self._keep(message)
         if framer.error is not None:
-            self._fail(framer.error)
+            self._fail(self._framing_error(framer.error))
         return messages
 
     def receive_end(self) -> None:
-        """Note that the transport has ended; a message that was cut off becomes the `error`."""
+        """Note that the transport has ended; a truncated message becomes the `error`."""
         if self.phase is Phase.OPEN and self._framer is not None and self._framer.pending:
             self._fail(ProtocolError("Connection terminated while reading a message."))
         self.phase = Phase.ENDED
@@ -176,7 +204,7 @@ class HubSession:
         """Encode *message* and queue its bytes.
 
         Raises:
-            BindingError: a value of the message cannot be written; nothing was queued.
+            BindingError: a value of the message cannot be encoded; nothing was queued.
         """
         data = self.protocol.encode(message)
         size = len(data)
@@ -188,24 +216,63 @@ class HubSession:
             self._sent = now
 
     def send_encoded(self, data: bytes) -> None:
-        """Queue a message that was encoded already, once for many connections."""
+        """Queue one message that is already encoded (a broadcast is encoded once for many connections)."""
         self._output.append(data)
         self.queued += len(data)
 
-    def data_to_send(self) -> bytes:
-        """Return all that is queued and forget it; empty when there is nothing."""
+    def data_to_send(self, limit: int | None = None) -> bytes:
+        """Take queued messages off the queue and return their bytes, joined; empty if nothing is queued.
+
+        Args:
+            limit: the bytes to return at most. Messages are never split: if the first is larger, it is returned alone. What does
+                not fit stays queued. None returns everything.
+        """
         output = self._output
         if not output:
             return b""
-        data = output[0] if len(output) == 1 else b"".join(output)
-        output.clear()
-        self.queued = 0
-        return data
+        if limit is None or self.queued <= limit:
+            data = output[0] if len(output) == 1 else b"".join(output)
+            output.clear()
+            self.queued = 0
+            return data
+        part = output.popleft()
+        parts, size = [part], len(part)
+        while output and size + len(output[0]) <= limit:
+            part = output.popleft()
+            parts.append(part)
+            size += len(part)
+        self.queued -= size
+        return part if len(parts) == 1 else b"".join(parts)
 
     # time
 
     def next_deadline(self) -> float | None:
-        """Return the time at which `handle_timeout` wants to be called, or None for never."""
+        """Return the time at which `handle_timeout` must be called, or None for never."""
+        self.deadline_moved = False
+        return self._deadline()
+
+    def handle_timeout(self, now: float) -> None:
+        """Do what is due: queue a Ping, or end the session. Check `error` afterwards."""
+        deadline = self._deadline()
+        if deadline is None or now < deadline:
+            return
+        options = self.options
+        if self.phase is Phase.HANDSHAKE:
+            waited = options.handshake_timeout or 0.0
+            self._abandon_handshake(f"The handshake timed out after {waited:g} seconds.", now)
+            return
+        if self._watches and options.peer_timeout is not None:
+            if self._second_look is None:
+                if now >= self._received + options.peer_timeout:
+                    self._second_look = now + SECOND_LOOK
+            elif now >= self._second_look:
+                self._fail(self._silence(options.peer_timeout, now - self._received))
+                return
+        if options.keep_alive_interval is not None and now >= self._sent + options.keep_alive_interval:
+            self.send(_PING, now)
+            self._sent = now
+
+    def _deadline(self) -> float | None:
         options = self.options
         match self.phase:
             case Phase.HANDSHAKE:
@@ -214,49 +281,40 @@ class HubSession:
                 times = []
                 if options.keep_alive_interval is not None:
                     times.append(self._sent + options.keep_alive_interval)
-                if self._pings and options.peer_timeout is not None:
+                if self._second_look is not None:
+                    times.append(self._second_look)
+                elif self._watches and options.peer_timeout is not None:
                     times.append(self._received + options.peer_timeout)
                 return min(times, default=None)
             case _:
                 return None
 
-    def handle_timeout(self, now: float) -> None:
-        """Do what is due: queue a Ping, or end the session; then look at `error`."""
-        deadline = self.next_deadline()
-        if deadline is None or now < deadline:
-            return
-        options = self.options
-        if self.phase is Phase.HANDSHAKE:
-            waited = options.handshake_timeout or 0.0
-            self._give_up_handshake(f"The handshake timed out after {waited:g} seconds.", now)
-            return
-        if self._pings and options.peer_timeout is not None and now - self._received >= options.peer_timeout:
-            self._fail(self._silence(options.peer_timeout, now - self._received))
-            return
-        self.send(_PING, now)
-        self._sent = now
-
-    # inside
-
     def _receive_handshake(self, data: bytes, now: float) -> bytes | None:
-        """Return what follows the handshake, or None while it has not ended, or if it failed."""
-        self._handshake += data
-        parts = handshake.split_handshake(self._handshake)
-        limit = self.options.max_message_size
-        if limit is not None and (len(parts[0]) + 1 if parts else len(self._handshake)) > limit:
-            self._give_up_handshake(f"The server's handshake response is longer than max_message_size, {limit} bytes.", now)
-            return None
+        """Return what follows the handshake; None while it is incomplete or after it failed."""
+        buffer, limit = self._handshake, self.options.max_message_size
+        parts = buffer.feed(data)
         if parts is None:
+            if buffer.too_large:
+                option = "" if limit is None else "max_message_size, "
+                self._abandon_handshake(f"The server's handshake response is longer than {option}{buffer.limit} bytes.", now)
             return None
         text, rest = parts
-        self._handshake.clear()
-        if not (self._check_response(text) if self.role is Role.CLIENT else self._check_request(text, now)):
+        if not (self._check_response(text) if self._is_client else self._check_request(text, now)):
             return None
         self.phase = Phase.OPEN
+        self.deadline_moved = True
         self._framer = self.protocol.framer(limit)
-        if self.role is Role.CLIENT and not self.options.inherent_keep_alive:
+        if self._is_client and not self.options.inherent_keep_alive:
             self.send(_PING, now)  # tells the server that this client pings
         return rest
+
+    def _decode_measured(self, record: bytes) -> HubMessage | None:
+        """Decode *record* and note its size if `receive` will return it."""
+        message = self.protocol.decode(record)
+        kind = type(message)
+        if kind in _RETURNED or kind is Close:
+            self.sizes.append(len(record))
+        return message
 
     def _check_response(self, text: bytes) -> bool:
         try:
@@ -295,8 +353,8 @@ class HubSession:
             return True
         return False
 
-    def _give_up_handshake(self, reason: str, now: float) -> None:
-        """End a handshake that takes too long, or too much: a client says *reason*, a server what ASP.NET Core says for both."""
+    def _abandon_handshake(self, reason: str, now: float) -> None:
+        """End a handshake that takes too long or is too large; ASP.NET Core has one text for both."""
         if self.role is Role.SERVER:
             self._refuse_handshake("Handshake was canceled.", now)
         else:
@@ -307,20 +365,32 @@ class HubSession:
         self._queue(handshake.encode_response(reason), now)
         self._fail(HandshakeError(reason))
 
-    def _keep(self, message: object) -> None:
-        """Act on a message that is the session's own."""
-        if type(message) is Ping:
-            self._pings = not self.options.inherent_keep_alive  # a client that never pings is never timed out
+    def _keep(self, message: HubMessage | None) -> None:
+        """Act on a message that is not for the caller: Ping, Ack, Sequence, or None for an unknown type."""
+        if message is None:
+            self.skipped += 1
+        elif type(message) is Ping and not self._watches and not self.options.inherent_keep_alive:
+            self._watches = True  # a client that never pings is never timed out
+            self.deadline_moved = True
+
+    def _framing_error(self, error: ProtocolError) -> ProtocolError:
+        """Return *error* as this role reports it: the text about a large record names the option of a server."""
+        if not (self._is_client and isinstance(error, RecordTooLargeError)):
+            return error
+        return ProtocolError(
+            f"The server sent a message of more than {error.max_size} bytes. To receive it, raise the max_message_size of"
+            " with_url(), or set it to None for no limit."
+        )
 
     def _silence(self, timeout: float, idle: float) -> SignalRError:
-        if self.role is Role.CLIENT:
+        if self._is_client:
             return ServerTimeoutError(timeout, idle)
         return ConnectionClosedError("Client hasn't sent a message/ping within the configured ClientTimeoutInterval.")
 
     def _queue(self, data: bytes, now: float) -> None:
         self._output.append(data)
         self.queued += len(data)
-        if self.role is Role.CLIENT:
+        if self._is_client:
             self._sent = now
 
     def _fail(self, error: SignalRError) -> None:

@@ -14,13 +14,13 @@ from typing import Final, TypedDict, cast
 import pytest
 
 from signalr_client.core.handshake import (
+    HandshakeBuffer,
     HandshakeRequest,
     HandshakeResponse,
     decode_request,
     decode_response,
     encode_request,
     encode_response,
-    split_handshake,
 )
 from signalr_client.core.messages import (
     Ack,
@@ -260,7 +260,7 @@ def test_length_prefix(length: int) -> None:
 def test_handshake_request() -> None:
     wire = bytes.fromhex(VECTORS["handshake-request"]["hex"])
     assert encode_request("messagepack", 2) == wire
-    assert split_handshake(wire) == (wire[:-1], b"")
+    assert HandshakeBuffer(len(wire)).feed(wire) == (wire[:-1], b"")
     assert decode_request(wire[:-1]) == HandshakeRequest("messagepack", 2)
 
 
@@ -271,11 +271,14 @@ def test_handshake_request() -> None:
 def test_handshake_response(name: str, error: str | None) -> None:
     wire = bytes.fromhex(VECTORS[name]["hex"])
     assert encode_response(error) == wire
-    assert split_handshake(wire) == (wire[:-1], b"")
+    assert HandshakeBuffer(len(wire)).feed(wire) == (wire[:-1], b"")
     assert decode_response(wire[:-1]) == HandshakeResponse(error=error)
 
 
 @pytest.mark.parametrize("name", ["handshake-request", "handshake-response-ok", "handshake-response-error"])
-def test_a_handshake_that_comes_one_byte_at_a_time_ends_with_its_separator(name: str) -> None:
+def test_a_handshake_that_arrives_byte_by_byte_ends_with_its_separator(name: str) -> None:
     wire = bytes.fromhex(VECTORS[name]["hex"])
-    assert [split_handshake(wire[:end]) for end in range(len(wire))] == [None] * len(wire)
+    buffer = HandshakeBuffer(len(wire))
+    *before, last = [buffer.feed(bytes([byte])) for byte in wire]
+    assert before == [None] * (len(wire) - 1)
+    assert last == (wire[:-1], b"")

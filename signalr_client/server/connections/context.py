@@ -159,6 +159,8 @@ class Caller:
         messages = session.receive(data, self._loop.time())
         if not self.shook_hands and session.phase is not Phase.HANDSHAKE:
             self._end_handshake()
+        if session.deadline_moved:  # the first Ping has armed the client timeout
+            self._set_timer()
         if self.shook_hands and session.error is not None:
             self.fail(session.error)
         return messages

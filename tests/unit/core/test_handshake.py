@@ -2,16 +2,18 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import pytest
 
 from signalr_client.core.handshake import (
+    HandshakeBuffer,
     HandshakeRequest,
     HandshakeResponse,
     decode_request,
     decode_response,
     encode_request,
     encode_response,
-    split_handshake,
 )
 from signalr_client.errors import HandshakeError
 
@@ -25,13 +27,51 @@ from signalr_client.errors import HandshakeError
         (b"\x1e", (b"", b"")),
         (b'{}\x1e{"type":6}\x1e', (b"{}", b'{"type":6}\x1e')),
         (b"{}\x1e\x02\x91\x06", (b"{}", b"\x02\x91\x06")),
-        (bytearray(b"{}\x1e\x1e"), (b"{}", b"\x1e")),
+        (b"{}\x1e\x1e", (b"{}", b"\x1e")),
     ],
 )
-def test_what_follows_the_separator_belongs_to_the_hub_protocol(
-    data: bytes | bytearray, parts: tuple[bytes, bytes] | None
-) -> None:
-    assert split_handshake(data) == parts
+def test_what_follows_the_separator_belongs_to_the_hub_protocol(data: bytes, parts: tuple[bytes, bytes] | None) -> None:
+    assert HandshakeBuffer(100).feed(data) == parts
+
+
+@pytest.mark.parametrize("chunks", [[b"{}\x1e"], [b"{", b"}\x1e"], [b"{}", b"\x1e"], [b"{}\x1e" + b"x" * 1000]])
+def test_a_handshake_may_be_as_long_as_the_limit(chunks: list[bytes]) -> None:
+    buffer = HandshakeBuffer(3)
+    *before, parts = [buffer.feed(chunk) for chunk in chunks]
+    assert before == [None] * len(before)
+    assert parts is not None
+    assert parts[0] == b"{}"
+    assert not buffer.too_large
+
+
+@pytest.mark.parametrize(
+    "chunks", [[b"{ }\x1e"], [b"{", b" }\x1e"], [b"{ }", b"\x1e"], [b"{   "], [b"{ }", b" "], [b"x" * 10_000]]
+)
+def test_a_longer_handshake_is_refused_and_not_kept(chunks: list[bytes]) -> None:
+    buffer = HandshakeBuffer(3)
+    assert [buffer.feed(chunk) for chunk in chunks] == [None] * len(chunks)
+    assert buffer.too_large
+    assert len(buffer._received) == 0
+
+
+class CountedBytes(bytes):
+    """Bytes that count how many of them are searched."""
+
+    searched = 0
+
+    def find(self, sub: Any, *bounds: Any) -> int:
+        """Search, and count."""
+        CountedBytes.searched += len(self)
+        return super().find(sub, *bounds)
+
+
+def test_a_handshake_that_arrives_byte_by_byte_is_searched_once() -> None:
+    text = b"x" * 60_000 + b"\x1e"
+    buffer = HandshakeBuffer(65_536)
+    CountedBytes.searched = 0
+    parts = [buffer.feed(CountedBytes([byte])) for byte in text]
+    assert parts[-1] == (text[:-1], b"")
+    assert CountedBytes.searched == len(text)
 
 
 @pytest.mark.parametrize(

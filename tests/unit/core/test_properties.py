@@ -275,10 +275,10 @@ def test_any_handshake_is_one_or_a_handshake_error(text: bytes) -> None:
 @small
 @given(protocol=short_text, version=st.integers(-(2**31), 2**31), error=st.none() | short_text, rest=st.binary(max_size=5))
 def test_a_handshake_is_read_as_it_was_written(protocol: str, version: int, error: str | None, rest: bytes) -> None:
-    parts = handshake.split_handshake(handshake.encode_request(protocol, version) + rest)
+    parts = handshake.HandshakeBuffer(100).feed(handshake.encode_request(protocol, version) + rest)
     assert parts is not None
     assert (handshake.decode_request(parts[0]), parts[1]) == (handshake.HandshakeRequest(protocol, version), rest)
-    parts = handshake.split_handshake(handshake.encode_response(error) + rest)
+    parts = handshake.HandshakeBuffer(100).feed(handshake.encode_response(error) + rest)
     assert parts is not None
     assert (handshake.decode_response(parts[0]).error, parts[1]) == (error, rest)
 

@@ -10,7 +10,7 @@ import pytest
 
 from signalr_client.core.messages import Ack, Close, Completion, HubMessage, Invocation, Ping, Sequence, StreamItem
 from signalr_client.core.protocols import HubProtocol, JsonHubProtocol, MessagePackHubProtocol
-from signalr_client.core.session import HubSession, Phase, Role, SessionOptions
+from signalr_client.core.session import SECOND_LOOK, HubSession, Phase, Role, SessionOptions
 from signalr_client.errors import (
     BindingError,
     ConnectionClosedError,
@@ -58,6 +58,11 @@ def open_session(role: Role, options: SessionOptions = OPTIONS, protocol: HubPro
 def status(session: HubSession) -> tuple[Phase, SignalRError | None]:
     """Return both at once, which also keeps a type checker from taking them for constants."""
     return session.phase, session.error
+
+
+def moved(session: HubSession) -> bool:
+    """Return the flag, which a type checker would otherwise take for a constant."""
+    return session.deadline_moved
 
 
 # the client's handshake
@@ -194,7 +199,7 @@ def test_messages_may_come_with_the_handshake_request_one_byte_at_a_time(protoco
 
 
 REFUSED: Final = "An unexpected error occurred during connection handshake."
-REFUSALS: Final = [  # server-behaviour.md, "C. Handshake": request, short text, what detailed errors add
+REFUSALS: Final = [  # as ASP.NET Core answers: request, short text, what detailed errors add
     (b'{"protocol":"xml","version":1}', "The protocol 'xml' is not supported.", ""),
     (b'{"protocol":"","version":1}', "The protocol '' is not supported.", ""),
     (b'{"protocol":"json","version":3}', "The server does not support version 3 of the 'json' protocol.", ""),
@@ -264,6 +269,28 @@ def test_server_cancels_a_handshake_that_is_too_large(chunks: list[bytes]) -> No
     assert session.phase is Phase.ENDED
 
 
+@both_roles
+def test_a_handshake_is_bounded_without_a_message_limit_too(role: Role) -> None:
+    options = replace(OPTIONS, max_message_size=None)
+    session = HubSession.client(JSON, options, 100.0) if role is Role.CLIENT else HubSession.server([JSON], options, 100.0)
+    session.data_to_send()
+    session.receive(b"x" * 65_536, 100.0)
+    assert session.phase is Phase.HANDSHAKE
+    session.receive(b"x", 100.0)
+    assert isinstance(session.error, HandshakeError)
+    if role is Role.CLIENT:
+        assert str(session.error) == "The server's handshake response is longer than 65536 bytes."
+    else:
+        assert session.data_to_send() == b'{"error":"Handshake was canceled."}\x1e'
+
+
+def test_client_names_its_option_when_the_handshake_exceeds_it() -> None:
+    session = HubSession.client(JSON, replace(OPTIONS, max_message_size=40), 100.0)
+    session.receive(b"x" * 41, 100.0)
+    assert isinstance(session.error, HandshakeError)
+    assert str(session.error) == "The server's handshake response is longer than max_message_size, 40 bytes."
+
+
 def test_server_takes_a_handshake_of_just_the_limit() -> None:
     request = b'{"protocol":"json","version":1}\x1e'
     for chunks in ([request], [request[:-1], request[-1:]]):
@@ -325,6 +352,49 @@ def test_unknown_message_type_is_skipped(role: Role) -> None:
     hello = MESSAGEPACK.encode(HELLO_MESSAGE)
     assert session.receive(hello + b"\x03\x92\x63\x01" + hello, 100.0) == [HELLO_MESSAGE, HELLO_MESSAGE]
     assert session.error is None
+    assert session.skipped == 1
+
+
+MEASURED: Final = replace(OPTIONS, measure=True)
+
+
+@both_roles
+@both_protocols
+def test_sizes_are_those_of_the_returned_messages(role: Role, protocol: HubProtocol) -> None:
+    session = open_session(role, MEASURED, protocol)
+    large = Invocation(target="T", arguments=["x" * 300])
+    wires = [
+        protocol.encode(message)
+        for message in (HELLO_MESSAGE, Ping(), large, Ack(sequence_id=1), Completion(invocation_id="1"))
+    ]
+    stream = b"".join(wires)
+    assert len(session.receive(stream[:-1], 100.0)) == 2
+    framing = {wire: len(wire) - len(protocol.framer().feed(wire)[0]) for wire in wires}
+    assert session.sizes == [len(wire) - framing[wire] for wire in (wires[0], wires[2])]
+    session.receive(stream[-1:] + protocol.encode(Close()), 100.0)
+    assert session.sizes == [len(wires[4]) - framing[wires[4]], len(protocol.encode(Close())) - 1]
+    session.receive(b"", 100.0)
+    assert session.sizes == []
+
+
+@both_roles
+def test_sizes_are_as_many_as_the_messages_before_an_error(role: Role) -> None:
+    session = open_session(role, MEASURED)
+    assert session.receive(HELLO + b"[]\x1e" + HELLO, 100.0) == [HELLO_MESSAGE]
+    assert isinstance(session.error, ProtocolError)
+    assert session.sizes == [len(HELLO) - 1]
+
+
+def test_messages_that_come_with_the_handshake_are_measured() -> None:
+    session = HubSession.server([JSON], MEASURED, 100.0)
+    assert session.receive(b'{"protocol":"json","version":1}\x1e' + HELLO, 100.0) == [HELLO_MESSAGE]
+    assert session.sizes == [len(HELLO) - 1]
+
+
+def test_nothing_is_measured_unless_asked_for() -> None:
+    session = open_server()
+    assert session.receive(HELLO, 100.0) == [HELLO_MESSAGE]
+    assert session.sizes == []
 
 
 @both_roles
@@ -355,6 +425,13 @@ def test_a_broken_length_ends_the_session_after_the_messages_before_it() -> None
     assert str(session.error) == "Messages over 2GB in size are not supported. (length prefix ff ff ff ff ff)"
 
 
+TOO_LARGE: Final = {
+    Role.CLIENT: "The server sent a message of more than 200 bytes. To receive it, raise the max_message_size of with_url(), or set it"
+    " to None for no limit.",
+    Role.SERVER: "The maximum message size of 200B was exceeded. The message size can be configured in AddHubOptions.",
+}
+
+
 @both_roles
 @both_protocols
 def test_a_message_over_the_limit_ends_the_session_after_the_messages_before_it(role: Role, protocol: HubProtocol) -> None:
@@ -363,9 +440,7 @@ def test_a_message_over_the_limit_ends_the_session_after_the_messages_before_it(
     assert session.receive(hello * 10 + large + hello, 100.0) == [HELLO_MESSAGE] * 10
     assert session.phase is Phase.ENDED
     assert isinstance(session.error, ProtocolError)
-    assert str(session.error) == (
-        "The maximum message size of 200B was exceeded. The message size can be configured in AddHubOptions."
-    )
+    assert str(session.error) == TOO_LARGE[role]
 
 
 @both_roles
@@ -428,6 +503,49 @@ def test_messages_of_one_turn_leave_together(role: Role, protocol: HubProtocol) 
     assert (session.queued, session.data_to_send()) == (0, b"")
 
 
+@both_roles
+def test_a_limit_takes_whole_messages_and_leaves_the_rest(role: Role) -> None:
+    session = open_session(role)
+    for data in (b"aaaa", b"bbb", b"cc", b"d"):
+        session.send_encoded(data)
+    assert session.data_to_send(0) == b"aaaa"  # at least one message, whatever its size
+    assert session.queued == 6
+    assert session.data_to_send(5) == b"bbbcc"
+    session.send_encoded(b"eeeee")
+    assert session.queued == 6
+    assert session.data_to_send(5) == b"d"
+    assert session.data_to_send(5) == b"eeeee"
+    assert (session.queued, session.data_to_send(5), session.data_to_send()) == (0, b"", b"")
+
+
+def test_a_limit_that_fits_everything_takes_everything() -> None:
+    session = open_server()
+    session.send_encoded(b"aaaa")
+    session.send_encoded(b"bb")
+    assert session.data_to_send(6) == b"aaaabb"
+    session.send_encoded(b"aaaa")
+    session.send_encoded(b"bb")
+    assert session.data_to_send(5) == b"aaaa"
+    assert session.data_to_send() == b"bb"
+    assert session.queued == 0
+
+
+def test_taking_messages_one_by_one_does_not_copy_the_queue() -> None:
+    """The cost is linear: what stays queued is not touched."""
+    session = open_server()
+    messages = [b"%04d" % number for number in range(1000)]
+    for message in messages:
+        session.send_encoded(message)
+    queue = session._output
+    taken = []
+    while data := session.data_to_send(4):
+        taken.append(data)
+        assert session._output is queue
+        assert session.queued == 4 * len(queue)
+    assert taken == messages
+    assert all(one is other for one, other in zip(taken, messages, strict=True))  # not even copied
+
+
 def test_a_value_that_cannot_be_sent_leaves_the_session_as_it_was() -> None:
     session = open_client()
     session.send(HELLO_MESSAGE, 101.0)
@@ -483,14 +601,59 @@ def test_server_silence_closes_the_session() -> None:
     assert session.data_to_send() == PING * 2
     assert session.next_deadline() == 140.0
     session.handle_timeout(139.9)
-    assert status(session) == (Phase.OPEN, None)
     session.handle_timeout(140.5)
+    assert status(session) == (Phase.OPEN, None)  # bytes may have arrived that nobody has read yet
+    assert session.next_deadline() == 140.5 + SECOND_LOOK
+    session.handle_timeout(140.5)
+    assert status(session) == (Phase.OPEN, None)
+    session.handle_timeout(141.0)
     assert session.phase is Phase.ENDED
     assert isinstance(session.error, ServerTimeoutError)
-    assert (session.error.server_timeout, session.error.idle) == (30.0, 30.5)
+    assert (session.error.server_timeout, session.error.idle) == (30.0, 31.0)
     assert session.error.reason == ("Server timeout (30000.00ms) elapsed without receiving a message from the server.")
     assert session.next_deadline() is None
     assert session.data_to_send() == b""
+
+
+@both_roles
+@pytest.mark.parametrize("data", [PING, HELLO, b""])
+def test_a_peer_whose_bytes_are_read_after_a_blocked_loop_is_not_cut(role: Role, data: bytes) -> None:
+    """The timer of a loop that was blocked fires before the bytes are delivered that arrived meanwhile."""
+    session = open_session(role)
+    session.receive(PING, 100.0)
+    session.handle_timeout(1_000.0)
+    session.receive(data, 1_000.0)
+    assert session.next_deadline() == 1_015.0
+    session.handle_timeout(1_000.0 + SECOND_LOOK)
+    assert status(session) == (Phase.OPEN, None)
+    session.handle_timeout(1_015.0)
+    session.handle_timeout(1_030.0)
+    session.handle_timeout(1_030.0 + SECOND_LOOK)
+    assert session.phase is Phase.ENDED
+
+
+def test_a_ping_that_is_due_leaves_at_the_first_look() -> None:
+    """After a blocked loop the peer has not heard of this side either, and must not have to wait longer."""
+    session = open_client(now=100.0)
+    session.handle_timeout(1_000.0)
+    assert session.data_to_send() == PING
+    assert session.next_deadline() == 1_000.0 + SECOND_LOOK
+    session.handle_timeout(1_000.0 + SECOND_LOOK)
+    assert isinstance(session.error, ServerTimeoutError)
+    assert session.data_to_send() == b""
+
+
+def test_a_ping_that_falls_due_before_the_second_look_is_sent() -> None:
+    session = open_client(replace(OPTIONS, keep_alive_interval=0.06, peer_timeout=0.1), now=100.0)
+    session.handle_timeout(100.1)
+    assert session.data_to_send() == PING
+    assert session.next_deadline() == pytest.approx(100.16)
+    session.handle_timeout(100.17)
+    assert session.data_to_send() == PING
+    assert session.next_deadline() == pytest.approx(100.2)
+    assert status(session) == (Phase.OPEN, None)
+    session.handle_timeout(100.21)
+    assert session.phase is Phase.ENDED
 
 
 @pytest.mark.parametrize("data", [PING, HELLO, b'{"type":99}\x1e', b"{"])
@@ -505,13 +668,6 @@ def test_the_handshake_shows_that_the_server_is_there() -> None:
     session = HubSession.client(JSON, replace(OPTIONS, keep_alive_interval=None), 100.0)
     session.receive(SUCCESS, 112.0)
     assert session.next_deadline() == 142.0
-
-
-def test_a_timeout_that_is_due_comes_before_a_ping_that_is_due() -> None:
-    session = open_client(now=100.0)
-    session.handle_timeout(1_000.0)
-    assert isinstance(session.error, ServerTimeoutError)
-    assert session.data_to_send() == b""
 
 
 @pytest.mark.parametrize(
@@ -569,11 +725,51 @@ def test_the_first_ping_of_a_client_arms_its_timeout() -> None:
     session.receive(HELLO, 120.0)  # any message restarts it
     assert session.next_deadline() == 150.0
     session.handle_timeout(149.9)
-    assert status(session) == (Phase.OPEN, None)
     session.handle_timeout(150.0)
+    assert status(session) == (Phase.OPEN, None)
+    assert session.next_deadline() == 150.0 + SECOND_LOOK
+    session.handle_timeout(150.0 + SECOND_LOOK)
     assert session.phase is Phase.ENDED
     assert type(session.error) is ConnectionClosedError
     assert str(session.error) == "Client hasn't sent a message/ping within the configured ClientTimeoutInterval."
+
+
+@pytest.mark.parametrize(("keep_alive", "before"), [(15.0, 115.0), (None, None)])
+def test_a_server_tells_its_owner_that_the_first_ping_moved_its_deadline(
+    keep_alive: float | None, before: float | None
+) -> None:
+    session = open_server(replace(OPTIONS, keep_alive_interval=keep_alive, peer_timeout=2.0), now=100.0)
+    assert session.next_deadline() == before
+    session.receive(HELLO, 101.0)
+    assert not moved(session)
+    session.receive(PING, 102.0)
+    assert moved(session)
+    assert session.next_deadline() == 104.0
+    assert not moved(session)
+    session.receive(PING, 103.0)  # only moves the deadline later
+    assert not moved(session)
+    assert session.next_deadline() == 105.0
+
+
+@both_roles
+def test_the_end_of_the_handshake_may_move_the_deadline(role: Role) -> None:
+    session = HubSession.client(JSON, OPTIONS, 100.0) if role is Role.CLIENT else HubSession.server([JSON], OPTIONS, 100.0)
+    assert session.next_deadline() == 115.0
+    session.receive(b"{", 101.0)
+    assert not moved(session)
+    session.receive(b"}\x1e" if role is Role.CLIENT else b'"protocol":"json","version":1}\x1e', 101.0)
+    assert moved(session)
+    session.handle_timeout(101.0)
+    assert moved(session)  # until the owner has asked
+    session.next_deadline()
+    assert not moved(session)
+
+
+def test_a_ping_moves_no_deadline_where_the_transport_is_never_silent() -> None:
+    session = open_server(replace(OPTIONS, inherent_keep_alive=True))
+    session.next_deadline()
+    session.receive(PING, 101.0)
+    assert not moved(session)
 
 
 def test_server_neither_pings_nor_times_out_where_the_transport_is_never_silent() -> None:
