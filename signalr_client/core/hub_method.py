@@ -1,7 +1,7 @@
 """The names that methods have on the wire. Room: core, row 0.
 
 A method is called what it is called in Python, character for character, unless `hub_method` says otherwise: on a hub's own
-method, or on a method of a Protocol that describes the other side. Spec: server-behaviour.md, "A" rows 34 to 36.
+method, or on a method of a Protocol that describes the other side.
 """
 
 from __future__ import annotations
@@ -9,35 +9,44 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Final, TypeVar
 
-__all__ = ["hub_method", "wire_name"]
+__all__ = ["hub_method", "is_cancellable", "wire_name"]
 
 T = TypeVar("T", bound=Callable[..., object])
 
 _NAME: Final = "__hub_method_name__"
+_CANCELLABLE: Final = "__hub_method_cancellable__"
 
 
-def hub_method(name: str) -> Callable[[T], T]:
-    """Give a method another name on the wire; the Python name is then not known there.
+def hub_method(name: str | None = None, *, cancellable: bool = False) -> Callable[[T], T]:
+    """Set how a method appears to the other side.
 
     Args:
-        name: the name, which may be anything but empty: "renamed-method" for example.
+        name: its name on the wire, instead of the Python name, which is then unknown there; "renamed-method" for example.
+        cancellable: on a hub's method: a client that cancels a call cancels the task that runs it, so the method sees
+            `asyncio.CancelledError` where it waits. Without it, a plain method runs to its end (a stream is always cancelled).
 
     Raises:
         ValueError: the name is empty.
-
-    Spec: server-behaviour.md, "A" rows 34 and 36.
     """
-    if not name:
+    if name is not None and not name:
         raise ValueError("the name of a hub method must not be empty")
 
-    def rename(function: T) -> T:
-        setattr(function, _NAME, name)
+    def mark(function: T) -> T:
+        if name is not None:
+            setattr(function, _NAME, name)
+        if cancellable:
+            setattr(function, _CANCELLABLE, True)
         return function
 
-    return rename
+    return mark
 
 
 def wire_name(function: object) -> str | None:
     """Return the name that `hub_method` gave *function* itself, or None."""
     name: str | None = getattr(function, _NAME, None)
     return name
+
+
+def is_cancellable(function: object) -> bool:
+    """Return whether `hub_method` made *function* itself cancellable."""
+    return bool(getattr(function, _CANCELLABLE, False))

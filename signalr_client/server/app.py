@@ -1,36 +1,92 @@
-"""Hubs in an aiohttp application, and a server for those who have none. Room: server.
-
-Spec: server-behaviour.md, "A" rows 1 and 9, "B" (app shutdown).
-"""
+"""Hubs in an aiohttp application, and a server for programs that have none: the rooms put together. Room: server."""
 
 from __future__ import annotations
 
+import asyncio
 import dataclasses
 from collections.abc import Mapping
 from types import TracebackType
-from typing import Any, Final, Self
+from typing import TYPE_CHECKING, Any, Final, Self
 
 from aiohttp import web
 
-from signalr_client.server.clients import HubContext
-from signalr_client.server.endpoint import HubEndpoint
+from signalr_client.server.connections.handler import HubConnectionHandler
 from signalr_client.server.errors import HubDefinitionError
-from signalr_client.server.http_endpoint import HttpEndpoint
-from signalr_client.server.hub import Hub
-from signalr_client.server.lifetime import HubLifetime
-from signalr_client.server.mapped_hub import MappedHub
+from signalr_client.server.http.aiohttp_adapter import add_routes
+from signalr_client.server.http.dispatcher import HttpConnectionDispatcher
+from signalr_client.server.hubs.descriptor import HubDescriptor
+from signalr_client.server.hubs.hub import Hub
+from signalr_client.server.hubs.hub_context import HubContext
+from signalr_client.server.injection.containers import ServiceContainer
+from signalr_client.server.injection.services import ServiceCollection, build_container
+from signalr_client.server.lifetime.memory import InMemoryLifetimeManager
+from signalr_client.server.log import get_logger
 from signalr_client.server.options import HubOptions
-from signalr_client.server.services import ServiceCollection, ServiceContainer, build_container
+from signalr_client.user_code import call
+
+if TYPE_CHECKING:
+    import ssl as ssl_module
 
 __all__ = ["HubServer", "map_hub"]
 
-GRACE: Final = 5.0  # seconds that hub methods which still run get when the application ends
+logger = get_logger("app")
 
-_LIFETIMES: Final = web.AppKey("signalr_lifetimes", dict)
-"""The connections of each hub type of an application: shared by all paths that the hub is mapped to."""
+SHUTDOWN_TIMEOUT: Final = 5.0
+"""Seconds that connections and hub methods get to end by themselves when the application stops, as in ASP.NET Core."""
 
-_SERVICES: Final = web.AppKey("signalr_services", ServiceCollection)
-"""The services of hubs that were given none: nothing but the hub contexts of each other."""
+_CLEANUP_TIMEOUT: Final = 1.0  # seconds that hub code gets to clean up after it was cancelled
+
+
+class _Hubs:
+    """The hubs of one application, which stop together."""
+
+    def __init__(self) -> None:
+        self.raw_bodies = False
+        self.services = ServiceCollection()
+        self._managers: dict[type, InMemoryLifetimeManager] = {}
+        self._mapped: list[tuple[HubConnectionHandler, HttpConnectionDispatcher]] = []
+
+    def manager(self, hub: type[Hub[Any]]) -> InMemoryLifetimeManager:
+        """Return the lifetime manager of a hub type, which all paths that the hub is mapped to share."""
+        return self._managers.setdefault(hub, InMemoryLifetimeManager())
+
+    def add(self, handler: HubConnectionHandler, dispatcher: HttpConnectionDispatcher) -> None:
+        """Add a mapped hub."""
+        self._mapped.append((handler, dispatcher))
+
+    async def shut_down(self) -> None:
+        """End every connection of every hub, within one deadline for all, and cancel the hub code that is still running then."""
+        for handler, _dispatcher in self._mapped:
+            handler.shut_down()
+        if await self._wait(SHUTDOWN_TIMEOUT):
+            for handler, _dispatcher in self._mapped:
+                for task in handler.tasks:
+                    task.cancel()
+            await self._wait(_CLEANUP_TIMEOUT)
+        for _handler, dispatcher in self._mapped:
+            dispatcher.connections.drop()
+        abandoned = await self._wait(_CLEANUP_TIMEOUT)
+        if abandoned:
+            logger.error("! %d tasks of hubs ignored their cancellation and were abandoned", len(abandoned))
+
+    async def _wait(self, timeout: float) -> set[asyncio.Task[Any]]:
+        """Wait for everything that runs; return what is still running after *timeout* seconds."""
+        deadline = asyncio.get_running_loop().time() + timeout
+        while running := self._running():
+            left = deadline - asyncio.get_running_loop().time()
+            if left <= 0:
+                return running
+            await asyncio.wait(running, timeout=left)
+        return set()
+
+    def _running(self) -> set[asyncio.Task[Any]]:
+        tasks: set[asyncio.Task[Any]] = set()
+        for handler, dispatcher in self._mapped:
+            tasks |= handler.tasks | dispatcher.connections.serving
+        return tasks
+
+
+_HUBS: Final = web.AppKey("signalr_hubs", _Hubs)
 
 
 def map_hub(
@@ -43,39 +99,52 @@ def map_hub(
 ) -> HubContext[Any, Any]:
     """Serve *hub* at *path* of an aiohttp application.
 
-    When the application shuts down, every client is told so and may come back; hub methods that still run get a few seconds.
+    When the application shuts down, every client is told so and may reconnect; hub methods that are still running get a few seconds.
 
     Args:
         app: an application that has not started.
-        path: "/chathub", for example; clients negotiate at "/chathub/negotiate".
-        hub: the hub class, made anew for each call.
+        path: "/chathub", for example; clients negotiate at "/chathub/negotiate". Matched in any case.
+        hub: the hub class; each call gets a new instance.
         options: of this hub; the defaults are those of ASP.NET Core.
-        services: what constructors and methods of the hub may ask for. Services belong to the caller, who closes them.
+        services: what constructors and methods of the hub may ask for. They belong to the caller, who closes them.
 
     Returns:
         The hub's clients and groups, for code outside of it.
 
     Raises:
-        HubDefinitionError: the hub cannot be mapped; the text says what is wrong with which method.
-
-    Spec: server-behaviour.md, "A" row 1.
+        HubDefinitionError: the hub cannot be mapped; the text says which method, and why.
     """
     if not path.startswith("/"):
         raise HubDefinitionError(f"The path of a hub begins with '/'; {path!r} does not.")
-    lifetimes: dict[type, HubLifetime] = app.setdefault(_LIFETIMES, {})
-    lifetime = lifetimes.setdefault(hub, HubLifetime())
-    if services is None:
-        services = app.setdefault(_SERVICES, ServiceCollection())
-    endpoint = HubEndpoint(MappedHub(hub, options or HubOptions(), build_container(services), lifetime))
-    http = HttpEndpoint(endpoint)
-    http.add_routes(app, path)
+    hubs = _hubs_of(app)
+    options = options or HubOptions()
+    if options.allow_stateful_reconnects:
+        logger.warning("! allow_stateful_reconnects=True has no effect yet: clients of %s reconnect with a new id", hub.__name__)
+    descriptor = HubDescriptor(
+        hub,
+        build_container(hubs.services if services is None else services),
+        hubs.manager(hub),
+        policies=options.authorization_policies,
+        implicit_services=not options.disable_implicit_from_services_parameters,
+    )
+    handler = HubConnectionHandler(descriptor, options)
+    dispatcher = HttpConnectionDispatcher(options, descriptor.requirements, handler.serve)
+    with_refresh = options.enable_authentication_refresh
+    add_routes(app, path, dispatcher, with_refresh=with_refresh, raw_bodies=hubs.raw_bodies)
+    hubs.add(handler, dispatcher)
+    return descriptor.context
 
-    async def shut_down(_app: web.Application) -> None:
-        await http.connections.shut_down()
-        await endpoint.aclose(GRACE)
 
-    app.on_shutdown.append(shut_down)
-    return endpoint.hub.context
+def _hubs_of(app: web.Application) -> _Hubs:
+    hubs = app.get(_HUBS)
+    if hubs is None:
+        hubs = app[_HUBS] = _Hubs()
+
+        async def shut_down(_app: web.Application) -> None:
+            await hubs.shut_down()
+
+        app.on_shutdown.append(shut_down)
+    return hubs
 
 
 class HubServer:
@@ -83,7 +152,7 @@ class HubServer:
 
     Args:
         hubs: hub classes by their paths.
-        options: of all hubs that `map_hub` does not give others.
+        options: of all hubs that `map_hub` gives no others.
         services: what the hubs may ask for; closed when the server stops.
         host, port: where to listen; port 0 takes a free one.
         ssl: an `ssl.SSLContext` to listen with; without it the server speaks plain http.
@@ -97,10 +166,11 @@ class HubServer:
         services: ServiceCollection | ServiceContainer | None = None,
         host: str = "127.0.0.1",
         port: int = 0,
-        ssl: Any = None,
+        ssl: ssl_module.SSLContext | None = None,
     ) -> None:
         self.app = web.Application()
         """The aiohttp application, for routes of your own."""
+        _hubs_of(self.app).raw_bodies = True
         self._options = options or HubOptions()
         self._services = services
         self._host = host
@@ -145,7 +215,7 @@ class HubServer:
         """Return the address of *path* on the running server.
 
         Raises:
-            RuntimeError: it does not run.
+            RuntimeError: the server is not running.
         """
         if self._runner is None:
             raise RuntimeError("The server is not running: start it with 'async with server' or 'await server.start()'.")
@@ -157,7 +227,8 @@ class HubServer:
         """Listen. Cancelling closes what was opened."""
         if self._runner is not None:
             raise RuntimeError("The server is running already.")
-        runner = web.AppRunner(self.app, access_log=None, shutdown_timeout=GRACE)
+        # auto_decompress: a request body is what the client sent, as in ASP.NET Core, and nothing is unpacked past the limits
+        runner = web.AppRunner(self.app, access_log=None, shutdown_timeout=_CLEANUP_TIMEOUT, auto_decompress=False)
         await runner.setup()
         try:
             await web.TCPSite(runner, self._host, self._port, ssl_context=self._ssl).start()
@@ -167,12 +238,12 @@ class HubServer:
         self._runner = runner
 
     async def stop(self) -> None:
-        """Tell every client, end every connection, close the services; idempotent."""
+        """Tell every client, end every connection, close the services; idempotent. Takes a few seconds at most."""
         runner, self._runner = self._runner, None
         if runner is not None:
             await runner.cleanup()
             if isinstance(self._services, ServiceCollection):
-                await self._services.aclose()
+                await call(self._services.aclose)
 
     async def __aenter__(self) -> Self:
         """Start."""

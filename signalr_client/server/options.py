@@ -1,43 +1,31 @@
-"""What can be set on a hub and its endpoint, with ASP.NET Core's defaults. Room: server.
-
-Spec: server-behaviour.md, "E. Timers, limits, Close" and "Buffers and timers" under "B".
-"""
+"""`HubOptions`: the options of a hub and of its transports, with ASP.NET Core's defaults. Room: server."""
 
 from __future__ import annotations
 
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Final
+from typing import Final
 
 from signalr_client.core.protocols import HubProtocol, JsonHubProtocol, MessagePackHubProtocol
-from signalr_client.server.authorization import Policy, User
 from signalr_client.server.errors import HubDefinitionError
+from signalr_client.server.hubs.filters import HubFilter
+from signalr_client.server.security.authentication import Authenticate
+from signalr_client.server.security.authorization import Policy
+from signalr_client.server.security.refresh import AuthenticationRefreshGate
+from signalr_client.server.server_connection import ServerConnection
 from signalr_client.types import HttpTransportType, Seconds, seconds
 
-if TYPE_CHECKING:
-    from aiohttp import web
+__all__ = ["HubOptions", "UserIdProvider"]
 
-    from signalr_client.server.connection import ServerConnection
-    from signalr_client.server.filters import HubFilter
-    from signalr_client.server.refresh import AuthenticationRefreshContext
-
-__all__ = ["Authenticate", "AuthenticationRefreshGate", "HubOptions", "UserIdProvider"]
-
-Authenticate = Callable[["web.Request"], "User | None | Awaitable[User | None]"]
-"""Says who sent a request: a user, or None for an anonymous one; sync or async."""
-
-AuthenticationRefreshGate = Callable[["AuthenticationRefreshContext"], "bool | Awaitable[bool]"]
-"""Says whether a connection may go on with another user's or another token's authentication; sync or async."""
-
-UserIdProvider = Callable[["ServerConnection"], "str | None"]
-"""Says what `Clients.user` finds a connection by, once for each connection."""
+UserIdProvider = Callable[[ServerConnection], str | None | Awaitable[str | None]]
+"""Returns the user identifier that `Clients.user` finds a connection by; called once for each connection, sync or async."""
 
 _PROTOCOLS: Final[dict[str, Callable[[], HubProtocol]]] = {
     "json": JsonHubProtocol,
     "messagepack": MessagePackHubProtocol,
 }
 
-# Which options are times that None switches off, times that must be positive, and sizes that may be zero ("no limit").
+# Times that None switches off, times that must be positive, counts, and sizes that may be zero ("no limit").
 _TIMERS: Final = ("client_timeout_interval", "handshake_timeout", "keep_alive_interval")
 _TIMES: Final = ("close_timeout", "disconnect_timeout", "poll_timeout", "transport_send_timeout")
 _COUNTS: Final = ("maximum_parallel_invocations_per_client", "stateful_reconnect_buffer_size", "stream_buffer_capacity")
@@ -45,7 +33,7 @@ _BUFFERS: Final = ("application_max_buffer_size", "transport_max_buffer_size")
 
 
 def default_user_id(connection: ServerConnection) -> str | None:
-    """Return the identifier of the connection's user. Spec: server-behaviour.md, "A" row 11."""
+    """Return the identifier of the connection's user."""
     return connection.user.identifier
 
 
@@ -53,37 +41,38 @@ def default_user_id(connection: ServerConnection) -> str | None:
 class HubOptions:
     """ASP.NET Core's HubOptions and HttpConnectionDispatcherOptions in one; times are seconds or timedeltas, sizes bytes.
 
-    Options that are given for one hub replace those of the server as a whole; start from them with `dataclasses.replace`.
+    Options given for one hub replace those of the server altogether; use `dataclasses.replace` to start from them.
 
     Attributes:
-        enable_detailed_errors: tell clients the type and the text of every exception, not only of `HubException`.
-        maximum_receive_message_size: bytes that one message of a client may have; None for no limit.
-        maximum_parallel_invocations_per_client: how many calls of one client run at once; further ones wait their turn.
-        stream_buffer_capacity: items of one upload that wait for the hub method before the client is no longer read.
-        client_timeout_interval: how long a client that pings may be silent; None switches it off.
+        enable_detailed_errors: send clients the type and the text of every exception, not only of `HubException`.
+        maximum_receive_message_size: the largest message that a client may send; None for no limit.
+        maximum_parallel_invocations_per_client: how many calls of one client run at once; others wait for a slot.
+        stream_buffer_capacity: items of one upload that may wait for the hub method; above that the client is not read.
+        client_timeout_interval: how long a client that has pinged once may be silent; None switches it off.
         keep_alive_interval: how often the server pings; None switches it off.
-        handshake_timeout: how long a client may take for its handshake; None for ever.
+        handshake_timeout: how long a client may take for its handshake; None for no limit.
         disable_implicit_from_services_parameters: inject only what is marked with `FromServices` or `FromKeyedServices`.
         supported_protocols: hub protocols, by name ("json", "messagepack") or as objects; None for both.
-        stateful_reconnect_buffer_size: bytes of messages kept for a client until it acknowledges them.
-        hub_filters: what runs around every call; the first is the outermost. Those of the server run around those of a hub.
-        user_id_provider: what a connection's user is found by; without it `User.identifier`.
-        authorization_policies: what the names in `authorize` stand for.
+        stateful_reconnect_buffer_size: bytes of messages that are kept until the client acknowledges them.
+        hub_filters: filters around every call, the outermost first. Those of the server run around those of a hub.
+        user_id_provider: returns the identifier that a connection's user is found by; by default `User.identifier`.
+        authorization_policies: the policies that `authorize` names.
         transports: the transports that the endpoint offers.
-        allow_stateful_reconnects: let clients that ask for it continue after a lost socket.
-        application_max_buffer_size: bytes from a client that wait for their turn before it is no longer read; 0 for no limit.
-        transport_max_buffer_size: bytes for a client that wait to be sent before senders wait; 0 for no limit.
-        transport_send_timeout: how long one write to a client may take before the client is cut off.
-        minimum_protocol_version: the lowest negotiate version that is answered.
+        allow_stateful_reconnects: let clients that ask for it resume after a lost socket. Not implemented yet: it has no effect.
+        application_max_buffer_size: bytes from a client that may wait (calls that have not begun, upload items that have not been
+            read); above that the client is not read. 0 for no limit.
+        transport_max_buffer_size: bytes for a client that may wait to be sent; above that senders wait. 0 for no limit.
+        transport_send_timeout: how long a client may accept nothing while messages wait for it, before it is cut off.
+        minimum_protocol_version: the lowest negotiate version that is accepted.
         close_on_authentication_expiration: end a connection when its user's authentication does (`User.expires_at`).
-        enable_authentication_refresh: let clients renew their authentication while they stay connected; negotiate then tells how
-            long it lasts (`User.expires_at`), and `Hub.on_authentication_refreshed` runs when it was renewed.
-        on_authentication_refresh: says whether a renewal is accepted; without it, only the same user may renew.
+        enable_authentication_refresh: let clients renew their authentication while they stay connected; negotiate then says how
+            long it lasts (`User.expires_at`), and `Hub.on_authentication_refreshed` runs after a renewal.
+        on_authentication_refresh: decides whether a renewal is accepted; without it, only the same user may renew.
         poll_timeout: how long a poll of Long Polling waits for data.
         close_timeout: how long a WebSocket waits for the client's close frame.
-        disconnect_timeout: how long a connection may have no request before it is given up.
-        sub_protocol_selector: picks one of the WebSocket sub-protocols that the client offers.
-        authenticate: says who sent a request; without it every client is anonymous.
+        disconnect_timeout: how long a connection may be without a request before it is disposed of.
+        sub_protocol_selector: chooses one of the WebSocket sub-protocols that the client offers.
+        authenticate: returns the user who sent a request; without it every client is anonymous.
         cors_origins: origins of web pages that may use the endpoint, "*" for any; none by default.
     """
 
@@ -118,14 +107,14 @@ class HubOptions:
     cors_origins: Sequence[str] = ()
 
     def __post_init__(self) -> None:
-        """Refuse what cannot work.
+        """Check the values.
 
         Raises:
             HubDefinitionError: a value is out of its range, or a protocol is not known.
         """
         for name in (*_TIMERS, *_TIMES):
             value = getattr(self, name)
-            if value is not None and not seconds(value) > 0:
+            if value is not None and not seconds(value) > 0:  # also refuses NaN
                 raise HubDefinitionError(f"{name} is {value}; it must be more than 0 seconds.")
         for name in _COUNTS:
             if getattr(self, name) < 1:
@@ -139,7 +128,7 @@ class HubOptions:
         self.protocols()
 
     def protocols(self) -> tuple[HubProtocol, ...]:
-        """Return the hub protocols, made new where they are given by name.
+        """Return the hub protocols, created anew where they are given by name.
 
         Raises:
             HubDefinitionError: there are none, or a name is not known.

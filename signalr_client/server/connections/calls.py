@@ -1,9 +1,8 @@
-"""The calls of one client: which run, which wait their turn, which can still be cancelled. Room: server.
+"""The calls of one client: which are running, which wait for a slot, which can be cancelled. Room: server, connections.
 
-Calls begin in the order in which they came. A plain call takes one of the client's slots; streams and calls with uploads need none
-but do not overtake. While calls wait the connection is still read - answers, stream items, cancellations and pings must get through -
-until so many wait that it would only fill the memory.
-Spec: server-behaviour.md, "D" (concurrency per connection).
+Calls begin in the order they arrived. A plain call takes one of the client's slots; streams and calls with uploads need none, but do
+not overtake. While calls wait, the connection is still read, because results, stream items, cancellations and pings must get through;
+what the waiting calls hold in memory is counted by the connection's incoming gate.
 """
 
 from __future__ import annotations
@@ -11,72 +10,101 @@ from __future__ import annotations
 import asyncio
 from collections import deque
 from collections.abc import Callable, Sequence
-from typing import Any, Final
 
 from signalr_client.core.messages import Invocation, StreamInvocation
-from signalr_client.server.methods import HubMethod
-from signalr_client.server.uploads import UploadStream
+from signalr_client.gate import Gate
+from signalr_client.server.connections.uploads import UploadStream
+from signalr_client.server.hubs.cancellation import CancellationToken
+from signalr_client.server.hubs.methods import HubMethodDescriptor
 
 __all__ = ["Call", "CallQueue"]
 
-MAX_WAITING: Final = 256
-
 
 class Call:
-    """One call of a hub method, from its arrival to its end."""
+    """One call of a hub method, from its arrival to its completion.
+
+    Attributes:
+        size: bytes of its message, for the incoming gate.
+        answered: whether its Completion was sent.
+        cancelled: whether its task was cancelled on behalf of the client.
+        token: the cancellation token of a method that takes one.
+    """
 
     __slots__ = (
+        "_task",
         "answered",
         "arguments",
-        "begun",
         "cancelled",
         "invocation_id",
         "message",
         "method",
         "needs_slot",
+        "size",
         "stream_ids",
         "streaming",
-        "task",
+        "token",
         "uploads",
     )
 
-    def __init__(self, message: Invocation | StreamInvocation, method: HubMethod, arguments: Sequence[object]) -> None:
+    def __init__(
+        self, message: Invocation | StreamInvocation, method: HubMethodDescriptor, arguments: Sequence[object], size: int
+    ) -> None:
         self.message = message
         self.method = method
         self.arguments = arguments
+        self.size = size
         self.invocation_id = message.invocation_id or None
         self.streaming = type(message) is StreamInvocation
         self.stream_ids: Sequence[str] = message.stream_ids or ()
         self.uploads: list[UploadStream] = []
         self.needs_slot = not (self.streaming or method.streaming or self.stream_ids or method.stream_types)
-        self.task: asyncio.Task[Any] | None = None
-        self.begun = False
+        self.token = CancellationToken() if method.takes_token else None
         self.answered = False
         self.cancelled = False
+        self._task: asyncio.Task[object] | None = None
+
+    @property
+    def cancellable(self) -> bool:
+        """Whether cancelling the call has an effect: a plain method runs to its end unless it asks to be cancelled."""
+        return self.streaming or self.method.cancellable or self.token is not None
+
+    def begin(self) -> None:
+        """Note that the current task runs the call.
+
+        A call that was cancelled before begins all the same, as in ASP.NET Core: it sees the cancellation where it first waits.
+        """
+        self._task = asyncio.current_task()
+        if self.cancelled and self._task is not None:
+            asyncio.get_running_loop().call_soon(self._task.cancel)
 
     def cancel(self) -> None:
-        """Cancel the call: its method sees CancelledError where it waits. One that has not begun does not begin."""
-        self.cancelled = True
-        # a task that is cancelled before its first step never takes it, and its call would never be answered
-        if self.task is not None and self.begun:
-            self.task.cancel()
+        """Cancel the call for its client; idempotent, so that a second request does not interrupt the method's cleanup."""
+        if self.token is not None:
+            self.token.set()
+        if (self.streaming or self.method.cancellable) and not self.cancelled:
+            self.cancelled = True
+            if self._task is not None:
+                self._task.cancel()
 
 
 class CallQueue:
-    """Starts calls in their order, as slots become free.
+    """Starts calls in order, as slots become free.
 
     Args:
-        slots: plain calls that may run at once.
-        start: begins a call.
+        slots: the number of plain calls that may run at once.
+        waiting: counts the bytes of the calls that have not begun.
+        start: starts a call.
     """
 
-    def __init__(self, slots: int, start: Callable[[Call], None]) -> None:
+    def __init__(self, slots: int, waiting: Gate, start: Callable[[Call], None]) -> None:
         self._free = slots
+        self._gate = waiting
         self._start = start
         self._waiting: deque[Call] = deque()
         self._holding: set[Call] = set()
         self._opened = False
-        self._room = asyncio.Event()
+        self._all_begun = asyncio.Event()
+        self._all_begun.set()
 
     def open(self) -> None:
         """Let calls begin: the hub has accepted the connection."""
@@ -84,49 +112,41 @@ class CallQueue:
         self._pump()
 
     def close(self) -> list[Call]:
-        """Let no further call begin; return those that never will."""
+        """Let no more calls begin, and return those that never will."""
         self._opened = False
-        waiting = list(self._waiting)
+        dropped = list(self._waiting)
         self._waiting.clear()
-        self._room.set()
-        return waiting
+        for call in dropped:
+            self._gate.remove(call.size)
+        self._all_begun.set()
+        return dropped
 
     def put(self, call: Call) -> None:
-        """Take a call; it begins now if nothing is before it."""
+        """Add a call; it begins now if no other is waiting and a slot is free."""
         self._waiting.append(call)
+        self._gate.add(call.size)
+        self._all_begun.clear()
         self._pump()
 
     def release(self, call: Call) -> None:
-        """Give back the slot of *call*, if it has one: it has ended, or waits for the client."""
+        """Return the slot of *call*, if it has one: it has ended, or waits for the client's own result."""
         if call in self._holding:
             self._holding.discard(call)
             self._free += 1
             self._pump()
 
-    @property
-    def full(self) -> bool:
-        """Whether the client has to wait before more of its calls are read."""
-        return len(self._waiting) >= MAX_WAITING
-
-    async def wait_room(self) -> None:
-        """Return when the client may go on."""
-        await self._wait_shorter_than(MAX_WAITING)
-
     async def wait_begun(self) -> None:
-        """Return when every call has begun."""
-        await self._wait_shorter_than(1)
-
-    async def _wait_shorter_than(self, length: int) -> None:
-        while len(self._waiting) >= length:
-            self._room.clear()
-            await self._room.wait()
+        """Return when every call has begun, or none will any more."""
+        await self._all_begun.wait()
 
     def _pump(self) -> None:
         waiting = self._waiting
         while self._opened and waiting and (self._free or not waiting[0].needs_slot):
             call = waiting.popleft()
+            self._gate.remove(call.size)
             if call.needs_slot:
                 self._free -= 1
                 self._holding.add(call)
             self._start(call)
-        self._room.set()
+        if not waiting:
+            self._all_begun.set()

@@ -1,75 +1,85 @@
-"""One connected client as the hub side sees it: its session, its writer, its clock, and what it has running. Room: server.
+"""`HubConnectionContext`: one client's hub connection: its state, its session, its gates, its writer and its timers.
 
-It knows no hub method: what a message means is the dispatcher's, who is connected is the lifetime's.
-Spec: server-behaviour.md, "E. Timers, limits, Close", "H".
+Room: server, connections. It knows no hub method: what a message means is the dispatcher's business, and who is connected the
+lifetime manager's. What ends the connection is reported at once (`end`); cleaning up follows (`finish`), within a bounded time.
 """
 
 from __future__ import annotations
 
 import asyncio
-import logging
+import contextlib
 import time
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Final
+from typing import Final
 
 from signalr_client.core.messages import Close, HubMessage
 from signalr_client.core.protocols import HubProtocol
 from signalr_client.core.session import HubSession, Phase, SessionOptions
 from signalr_client.errors import BindingError, ConnectionClosedError, HandshakeError
+from signalr_client.gate import Gate
+from signalr_client.server.connections.state import State, Trigger, advance
 from signalr_client.server.errors import ClientTimeoutError, describe
+from signalr_client.server.log import get_logger
+from signalr_client.server.options import HubOptions
+from signalr_client.server.server_connection import ServerConnection
 from signalr_client.types import Seconds, TransferFormat, seconds
 
-if TYPE_CHECKING:
-    from signalr_client.server.connection import ServerConnection
-    from signalr_client.server.options import HubOptions
+__all__ = ["Ending", "HubConnectionContext"]
 
-__all__ = ["Caller", "Ending"]
+logger = get_logger("connections")
 
-logger = logging.getLogger("signalr_client.server.caller")
+FRAME_SIZE: Final = 65_536
+"""Bytes that are sent in one go, unless one message is larger."""
 
-_TICK: Final = 1.0  # seconds between two looks at whether a client that is not read is still there
+_TICK: Final = 1.0  # seconds between two checks whether a client that is not being read is still there
+_FAREWELL: Final = 1.0  # seconds that a last message gets to leave when the program is about to exit
 _CLOSED: Final = "Connection closed with an error."
 
 
 @dataclass(frozen=True, slots=True)
 class Ending:
-    """How a connection ends: what the client is told, and what `Hub.on_disconnected` gets."""
+    """How a connection ends: the Close that the client gets, if any, and the exception for `Hub.on_disconnected`."""
 
     close: Close | None
     exception: BaseException | None = None
 
 
-class Caller:
-    """One client's connection.
+class HubConnectionContext:
+    """One client's hub connection; a `LifetimeConnection` for the lifetime manager.
 
     Attributes:
         connection_id, user_identifier: what hubs find it by.
+        state: see state.py.
         aborted: set when the connection has ended.
-        accepted: whether `Hub.on_connected` let the client in, once it has returned.
-        shook_hands: whether the handshake is over and went well.
-        ended: whether nothing is written to it any more.
+        outgoing: counts the bytes that are queued or being sent; senders wait while it is full.
+        incoming: counts the bytes of calls that have not begun and upload items that have not been read; while it is full, the
+            client is not read.
     """
 
-    def __init__(self, connection: ServerConnection, protocols: Sequence[HubProtocol], options: HubOptions) -> None:
+    def __init__(
+        self,
+        connection: ServerConnection,
+        user_identifier: str | None,
+        protocols: Sequence[HubProtocol],
+        options: HubOptions,
+    ) -> None:
         self.connection = connection
         self.connection_id = connection.connection_id
-        self.user_identifier = options.user_id_provider(connection)
+        self.user_identifier = user_identifier
+        self.state = State.HANDSHAKE
         self.aborted = asyncio.Event()
-        self.accepted: asyncio.Future[bool] = asyncio.get_running_loop().create_future()
-        self.ended = False
-        self.shook_hands = False
+        self.outgoing = Gate(options.transport_max_buffer_size or None)
+        self.incoming = Gate(options.application_max_buffer_size or None)
         self._options = options
         self._loop = asyncio.get_running_loop()
-        self._limit = options.transport_max_buffer_size or None
         self._ending: asyncio.Future[Ending] = self._loop.create_future()
         self._wake = asyncio.Event()
-        self._written = asyncio.Event()
-        self._written.set()
+        self._sending = 0  # bytes that the transport is sending
         self._writer: asyncio.Task[None] | None = None
         self._timer: asyncio.TimerHandle | None = None
         self._expiry: asyncio.TimerHandle | None = None
-        self._paused: asyncio.TimerHandle | None = None
+        self._held_up: asyncio.TimerHandle | None = None  # set while the reader waits for a gate instead of the client
         session_options = SessionOptions(
             peer_timeout=_optional(options.client_timeout_interval),
             keep_alive_interval=_optional(options.keep_alive_interval),
@@ -78,24 +88,94 @@ class Caller:
             inherent_keep_alive=connection.inherent_keep_alive,
             text_only=connection.text_only,
             enable_detailed_errors=options.enable_detailed_errors,
+            measure=True,
         )
         self._session = HubSession.server(protocols, session_options, self._loop.time())
 
     @property
     def protocol(self) -> HubProtocol:
-        """The hub protocol that the client asked for in its handshake."""
+        """The hub protocol that the client named in its handshake."""
         return self._session.protocol
+
+    @property
+    def sizes(self) -> list[int]:
+        """The sizes in bytes of the messages that `receive` returned last."""
+        return self._session.sizes
+
+    @property
+    def writable(self) -> bool:
+        """Whether messages are still accepted; after the end they are dropped."""
+        return self.state is State.OPEN or self.state is State.CONNECTING
 
     # life
 
     def start(self) -> None:
-        """Begin to write, and to look at the clock."""
+        """Start the writer and the timers."""
         self._writer = asyncio.create_task(self._write(), name=f"signalr writer {self.connection_id}")
         self._set_timer()
         self.expect_expiry()
 
+    def accept(self) -> bool:
+        """Note that `Hub.on_connected` has returned; return whether the connection is open, so that calls may begin."""
+        if self.state is State.CONNECTING:
+            self._advance(Trigger.ACCEPTED)
+        return self.state is State.OPEN
+
+    async def wait_ending(self) -> Ending:
+        """Return how the connection ends, once that is known."""
+        return await asyncio.shield(self._ending)
+
+    def end(self, ending: Ending) -> None:
+        """End the connection; only the first reason counts. Nothing can be sent after its Close."""
+        if self.state in (State.ENDING, State.ENDED):
+            return
+        if ending.close is not None and self.writable:
+            self._session.send_encoded(self.protocol.encode(ending.close))
+        self._advance(Trigger.END)
+        logger.debug("= %s ends: %s", self.connection_id, ending.exception or "in good order")
+        self._ending.set_result(ending)
+        self.aborted.set()
+        self.outgoing.close()
+        self.incoming.close()
+        self._wake.set()
+
+    def fail(self, error: BaseException) -> None:
+        """End the connection because of *error*; the client is told what, if it may know, and that it may reconnect."""
+        text = describe(_CLOSED, error, detailed=self._options.enable_detailed_errors)
+        self.end(Ending(Close(error=text, allow_reconnect=True), error))
+
+    def refuse(self, error: BaseException) -> None:
+        """End the connection because `Hub.on_connected` raised *error*; the client should not reconnect."""
+        text = describe(_CLOSED, error, detailed=self._options.enable_detailed_errors)
+        self.end(Ending(Close(error=text), error))
+
+    async def finish(self, *, error: bool) -> None:
+        """Let everything queued leave, close the transport, and release what the connection holds."""
+        self.end(Ending(None))
+        for timer in (self._timer, self._expiry):
+            if timer is not None:
+                timer.cancel()
+        try:
+            await self.flush(seconds(self._options.transport_send_timeout))
+        finally:
+            if self._writer is not None and not self._writer.done():
+                self.connection.abort()
+                self._writer.cancel()
+                await asyncio.wait({self._writer})
+            await self.connection.close(error=error)
+            self._advance(Trigger.ENDED)
+
+    async def flush(self, timeout: float = _FAREWELL) -> None:
+        """Wait, at most *timeout* seconds, until everything queued has been sent; once the connection ends, the writer ends too."""
+        if self._writer is not None and self.state is State.ENDING:
+            await asyncio.wait({self._writer}, timeout=timeout)
+        else:
+            with contextlib.suppress(TimeoutError):
+                async with asyncio.timeout(timeout):
+                    await self.outgoing.wait_empty()
+
     def expect_expiry(self) -> None:
-        """End the connection when its user's authentication does, where the options say so."""
+        """End the connection when its user's authentication expires, if the options say so."""
         if self._expiry is not None:
             self._expiry.cancel()
             self._expiry = None
@@ -104,97 +184,51 @@ class Caller:
             left = expires_at - time.time()
             self._expiry = self._loop.call_later(max(left, 0.0), self.end, Ending(Close(allow_reconnect=True)))
 
-    async def wait_ending(self) -> Ending:
-        """Return how the connection ends, once that is known."""
-        return await asyncio.shield(self._ending)
-
-    def end(self, ending: Ending) -> None:
-        """Say how the connection ends; only the first counts."""
-        if not self._ending.done():
-            self._ending.set_result(ending)
-
-    def fail(self, error: BaseException) -> None:
-        """End the connection because of *error*, which the client is told if it may know."""
-        text = describe(_CLOSED, error, detailed=self._options.enable_detailed_errors)
-        self.end(Ending(Close(error=text, allow_reconnect=True), error))
-
-    def refuse(self, error: BaseException) -> None:
-        """End the connection because `Hub.on_connected` raised *error*."""
-        self.end(Ending(Close(error=describe(_CLOSED, error, detailed=self._options.enable_detailed_errors)), error))
-
-    def refuse_unless_accepted(self, _connecting: object = None) -> None:
-        """Settle `accepted` when `Hub.on_connected` is over, however it ended."""
-        if not self.accepted.done():
-            self.accepted.set_result(False)
-
-    def say_goodbye(self, close: Close | None) -> None:
-        """Queue the last message; nothing can be written behind it."""
-        if not self.ended:
-            if close is not None:
-                self.send(close)
-            self.ended = True
-            if not self._written.is_set():
-                self._written.set()  # whoever waits for room need not wait any longer ...
-                self._written.clear()  # ... but `finish` still does
-        self.aborted.set()
-
-    async def finish(self, *, error: bool) -> None:
-        """Let what is queued leave, then close the transport."""
-        for timer in (self._timer, self._expiry):
-            if timer is not None:
-                timer.cancel()
-        writer = self._writer
-        if writer is not None:
-            if not writer.done():
-                await self._written.wait()  # the transport gives up by itself on a client that takes nothing
-            writer.cancel()
-            await asyncio.wait({writer})
-        await self.connection.close(error=error)
-
     # in
 
     def receive(self, data: bytes) -> list[HubMessage]:
-        """Return the messages that *data* completes; what breaks the connection is told to `fail`."""
+        """Return the messages that *data* completes; the caller acts on them and then calls `fail_if_broken`."""
         session = self._session
         messages = session.receive(data, self._loop.time())
-        if not self.shook_hands and session.phase is not Phase.HANDSHAKE:
+        if self.state is State.HANDSHAKE and session.phase is not Phase.HANDSHAKE:
             self._end_handshake()
-        if session.deadline_moved:  # the first Ping has armed the client timeout
+        if session.deadline_moved:
             self._set_timer()
-        if self.shook_hands and session.error is not None:
-            self.fail(session.error)
         return messages
+
+    def fail_if_broken(self) -> None:
+        """End the connection if what the client sent last breaks the protocol."""
+        if self._session.error is not None:
+            self.fail(self._session.error)
 
     def receive_end(self) -> None:
         """Note that the client's side has ended."""
         self._session.receive_end()
-        if self._session.error is not None and self.shook_hands:
-            self.fail(self._session.error)
-        self.end(Ending(Close(allow_reconnect=True) if self.shook_hands else None, self.connection.close_error))
+        self.fail_if_broken()
+        self.end(Ending(Close(allow_reconnect=True), self.connection.close_error))
 
-    def pause_reading(self) -> None:
-        """Note that the client is not read, because its calls have to wait: its silence is not its own, but it may be gone."""
-        self._paused = self._loop.call_later(_TICK, self._look_whether_gone)
+    async def hold_up_reader(self, gate: Gate) -> None:
+        """Wait for room in *gate* instead of reading the client; meanwhile its silence is ours, but it may be gone."""
+        self._watch_held_up()
+        try:
+            await gate.wait_room()
+        finally:
+            if self._held_up is not None:
+                self._held_up.cancel()
+                self._held_up = None
 
-    def resume_reading(self) -> None:
-        """Note that the client is read again."""
-        if self._paused is not None:
-            self._paused.cancel()
-            self._paused = None
-
-    def _look_whether_gone(self) -> None:
+    def _watch_held_up(self) -> None:
         if self.connection.gone:
             self.end(Ending(Close(allow_reconnect=True), self.connection.close_error))
-        else:
-            self.pause_reading()
+        self._held_up = self._loop.call_later(_TICK, self._watch_held_up)
 
     def _end_handshake(self) -> None:
         session = self._session
-        self._wake_writer()  # the client is told how it went
+        self._wake_writer()  # the response is queued
         if isinstance(session.error, HandshakeError):
             self.end(Ending(None, session.error))
             return
-        self.shook_hands = True
+        self._advance(Trigger.HANDSHAKE_DONE)
         transfer_format = session.protocol.transfer_format
         self.connection.binary = transfer_format is TransferFormat.BINARY
         self.connection.features[TransferFormat] = transfer_format
@@ -204,60 +238,50 @@ class Caller:
     # out
 
     def send(self, message: HubMessage) -> None:
-        """Queue *message*; one that cannot be written ends the connection. Nothing happens after the end."""
-        if self.ended:
+        """Queue *message*; one that cannot be encoded ends the connection. Does nothing after the end."""
+        if not self.writable:
             return
         try:
             data = self.protocol.encode(message)
         except BindingError as exc:
             logger.error(
-                "! a %s for %s cannot be sent, and its connection ends: %s", type(message).__name__, self.connection_id, exc
-            )  # the caller's value, no defect
+                "! a %s for %s cannot be encoded, so its connection ends: %s", type(message).__name__, self.connection_id, exc
+            )  # a value of user code, not a defect: no traceback
             self.fail(exc)
             return
         self.queue(data)
 
     def queue(self, data: bytes) -> None:
-        """Queue a message that is encoded; it leaves with everything else of this turn of the event loop."""
-        if not self.ended:
+        """Queue an encoded message; it is sent together with everything else of this turn of the event loop."""
+        if self.writable:
             self._session.send_encoded(data)
-            if not self._wake.is_set():
-                self._wake_writer()
-
-    @property
-    def full(self) -> bool:
-        """Whether so much is queued that whoever sends has to wait."""
-        return self._limit is not None and self._session.queued > self._limit and not self.ended
-
-    async def drain(self) -> None:
-        """Return when there is room again, or when the connection has ended."""
-        while self.full:
-            await self._written.wait()
-
-    async def wait_written(self) -> None:
-        """Return when what is queued now has left, or when the connection has ended."""
-        await self._written.wait()
+            self.outgoing.add(len(data), 0)
+            self._wake.set()
 
     def _wake_writer(self) -> None:
+        """Count what the session has queued by itself (a ping, the handshake response), and let the writer send it."""
+        self.outgoing.add(self._session.queued + self._sending - self.outgoing.size, 0)
         self._wake.set()
-        self._written.clear()
 
     async def _write(self) -> None:
-        session, connection = self._session, self.connection
+        """Send what is queued until the connection ends and nothing is left."""
+        session, connection, gate = self._session, self.connection, self.outgoing
         while True:
             await self._wake.wait()
             self._wake.clear()
             try:
-                while data := session.data_to_send():
+                while data := session.data_to_send(FRAME_SIZE):
+                    self._sending = size = len(data)
                     await connection.send(data)
+                    self._sending = 0
+                    gate.remove(size, 0)
             except OSError as exc:
-                # a client that is cut off is the network's affair: on_disconnected is told nothing, as in ASP.NET Core
+                # The network's failure, not the hub's: on_disconnected gets None, as in ASP.NET Core.
                 logger.debug("! cannot write to %s: %s", self.connection_id, exc)
-                self.ended = True  # before those who wait for room look again: there will be none
                 self.end(Ending(None))
-                self._written.set()
                 return
-            self._written.set()
+            if self.state is State.ENDING:
+                return
 
     # time
 
@@ -265,27 +289,28 @@ class Caller:
         if self._timer is not None:
             self._timer.cancel()
         deadline = self._session.next_deadline()
-        self._timer = None if deadline is None else self._loop.call_at(deadline, self._look_at_clock)
+        self._timer = None if deadline is None else self._loop.call_at(deadline, self._handle_timeout)
 
-    def _look_at_clock(self) -> None:
-        if self.ended:
+    def _handle_timeout(self) -> None:
+        if self.state in (State.ENDING, State.ENDED):
             return
         session = self._session
-        if self._paused is not None:
+        if self._held_up is not None:
             session.receive(b"", self._loop.time())  # counts as a sign of life
-        shaking_hands = session.phase is Phase.HANDSHAKE
         session.handle_timeout(self._loop.time())
-        if shaking_hands and session.error is not None:
-            self._end_handshake()
-        elif session.error is not None:
-            error = session.error
-            if isinstance(error, ConnectionClosedError):
-                error = ClientTimeoutError(error.reason)
-            self.fail(error)
-        else:
+        if session.error is None:
             if session.queued:
                 self._wake_writer()
             self._set_timer()
+        elif self.state is State.HANDSHAKE:
+            self._end_handshake()
+        elif isinstance(session.error, ConnectionClosedError):
+            self.fail(ClientTimeoutError(session.error.reason))
+        else:
+            self.fail(session.error)
+
+    def _advance(self, trigger: Trigger) -> None:
+        self.state = advance(self.state, trigger)
 
 
 def _optional(value: Seconds | None) -> float | None:

@@ -1,17 +1,15 @@
-"""From a client's message to a hub method, and its answer back. Room: server.
+"""`HubDispatcher`: from a client's message to a hub method, and its answer back. Room: server, connections.
 
-A message is looked at as soon as it comes: the method is found and the arguments are bound, so what is wrong with a call is answered
-at once. The call itself runs in a task of its own, with a scope of services and a hub instance made for it.
-Spec: server-behaviour.md, "D. Dispatch".
+A message is checked as soon as it arrives: the method is looked up and the arguments are bound, so an invalid call is answered at once.
+The call itself runs in a task of its own, with a service scope and a hub instance created for it.
 """
 
 from __future__ import annotations
 
 import asyncio
-import contextlib
 import logging
 from collections.abc import AsyncIterable, Callable, Coroutine
-from typing import TYPE_CHECKING, Any, Final
+from typing import Any, Final
 
 from signalr_client.core.messages import (
     UNSET,
@@ -23,181 +21,171 @@ from signalr_client.core.messages import (
     StreamItem,
 )
 from signalr_client.errors import BindingError, HubException
-from signalr_client.server.authorization import is_authorized
-from signalr_client.server.caller import Caller
-from signalr_client.server.calls import Call, CallQueue
+from signalr_client.gate import Gate
+from signalr_client.server.connections.calls import Call, CallQueue
+from signalr_client.server.connections.context import HubConnectionContext
+from signalr_client.server.connections.invoker import HubInvoker
+from signalr_client.server.connections.uploads import UploadStream
 from signalr_client.server.errors import describe
-from signalr_client.server.uploads import UploadStream
+from signalr_client.server.hubs.context import HubCallerContext
+from signalr_client.server.hubs.descriptor import HubDescriptor
+from signalr_client.server.injection.containers import ServiceScope
+from signalr_client.server.log import OccasionalLog, get_logger
+from signalr_client.server.options import HubOptions
+from signalr_client.server.security.authorization import is_authorized
+from signalr_client.user_code import call as call_user_code
+from signalr_client.user_code import failure
 
-if TYPE_CHECKING:
-    from signalr_client.server.hub import HubCallerContext
-    from signalr_client.server.mapped_hub import MappedHub
-    from signalr_client.server.services import ServiceScope
+__all__ = ["HubDispatcher"]
 
-__all__ = ["Dispatcher"]
-
-logger = logging.getLogger("signalr_client.server.dispatcher")
+logger = get_logger("dispatcher")
 
 _NO_METHOD: Final = "HubException: Method does not exist."
+_TURN: Final = 256  # items of a stream after which other tasks get a turn, should the stream itself never wait
 
 
-class Dispatcher:
+class HubDispatcher:
     """The calls of one connection.
 
     Args:
-        hub: what is called.
-        caller: who calls.
-        context: the same, as the hub methods see it that begin from now on.
-        spawn: starts a task that its owner will wait for, also when the connection is long gone.
+        hub: the hub that is called.
+        invoker: runs its methods.
+        connection: the client.
+        context: the client as hub methods see it; replaced when its authentication is renewed.
+        spawn: starts a task that outlives the connection if it has to; its owner waits for it.
     """
 
     def __init__(
         self,
-        hub: MappedHub,
-        caller: Caller,
+        hub: HubDescriptor,
+        invoker: HubInvoker,
+        options: HubOptions,
+        connection: HubConnectionContext,
         context: HubCallerContext,
         spawn: Callable[[Coroutine[Any, Any, None]], asyncio.Task[None]],
     ) -> None:
-        self._hub = hub
-        self._caller = caller
         self.context = context
+        self._hub = hub
+        self._invoker = invoker
+        self._options = options
+        self._connection = connection
         self._spawn = spawn
-        self._detailed = hub.options.enable_detailed_errors
-        self._queue = CallQueue(hub.options.maximum_parallel_invocations_per_client, self._start)
-        self._active: dict[str, Call] = {}
+        self._detailed = options.enable_detailed_errors
+        self._count_first = connection.protocol.name == "messagepack"
+        self._queue = CallQueue(options.maximum_parallel_invocations_per_client, connection.incoming, self._start)
+        self._by_id: dict[str, Call] = {}
+        self._running: set[Call] = set()
         self._uploads: dict[str, UploadStream] = {}
-        self._waits_for: UploadStream | CallQueue | None = None
+        self._mistakes = OccasionalLog(logger)
 
     def open(self) -> None:
         """Let calls begin."""
+        self._count_first = self._connection.protocol.name == "messagepack"
         self._queue.open()
 
     def close(self) -> None:
-        """Let no further call begin, and end the streams to the client. Methods that run go on: only they know what they do."""
+        """Let no more calls begin, and cancel streams and other cancellable calls; the others run to their end."""
         for call in self._queue.close():
             self._forget(call)
-        for call in list(self._active.values()):
-            if call.method.streaming:
-                call.cancel()
+        for call in list(self._running):
+            call.cancel()
 
     def close_uploads(self) -> None:
         """Tell the methods that still read an upload that the connection has ended."""
         for upload in list(self._uploads.values()):
             upload.close()
 
+    async def wait_begun(self) -> None:
+        """Return when every call that has arrived has begun."""
+        await self._queue.wait_begun()
+
     # in
 
-    def receive(self, message: HubMessage) -> None:
-        """Act on a message; look at `must_wait` before the next."""
+    def receive(self, message: HubMessage, size: int) -> Gate | None:
+        """Act on a message of *size* bytes; return a full gate that the reader has to wait for before the next one, if any."""
         match message:
             case Invocation() | StreamInvocation():
-                self._receive_call(message)
+                self._receive_call(message, size)
             case StreamItem():
                 upload = self._uploads.get(message.invocation_id)
                 if upload is None:
-                    logger.debug("! dropped StreamItem id=%s: no such stream", message.invocation_id)
-                    return
-                upload.feed(message.item)
-                if not upload.has_room:
-                    self._waits_for = upload
+                    logger.debug("! dropped StreamItem id=%r: no such stream", message.invocation_id)
+                    return None
+                upload.feed(message.item, size)
+                if upload.gate.full:
+                    return upload.gate
             case Completion():
                 self._receive_completion(message)
             case CancelInvocation():
-                call = self._active.get(message.invocation_id)
+                call = self._by_id.get(message.invocation_id)
                 if call is not None:
                     call.cancel()
-            case _:  # Close is the endpoint's; Ping, Ack and Sequence never leave the session
+            case _:  # Close is the handler's; Ping, Ack and Sequence never leave the session
                 logger.debug("! ignored a %s", type(message).__name__)
-
-    @property
-    def must_wait(self) -> bool:
-        """Whether the client may not be read any further for now."""
-        return self._waits_for is not None
-
-    async def wait_room(self) -> None:
-        """Return when the client may be read again."""
-        waits_for, self._waits_for = self._waits_for, None
-        if waits_for is not None:
-            await waits_for.wait_room()
-
-    async def wait_begun(self) -> None:
-        """Return when every call that came has begun."""
-        await self._queue.wait_begun()
+        return self._connection.incoming if self._connection.incoming.full else None
 
     def _receive_completion(self, completion: Completion) -> None:
-        if self._hub.lifetime.take_answer(self._caller, completion):
+        if self._hub.manager.set_connection_result(self._connection, completion):
             return
         upload = self._uploads.pop(completion.invocation_id, None)
         if upload is None:
-            logger.debug("! dropped Completion id=%s: nobody waits for it", completion.invocation_id)
+            logger.debug("! dropped Completion id=%r: nothing waits for it", completion.invocation_id)
         else:
             upload.end(HubException(completion.error) if completion.error else None)
 
-    def _receive_call(self, message: Invocation | StreamInvocation) -> None:
+    def _receive_call(self, message: Invocation | StreamInvocation, size: int) -> None:
+        now = asyncio.get_running_loop().time()
         method = self._hub.methods.find(message.target)
         if method is None:
-            logger.info("! unknown hub method '%s' called", message.target)
+            self._mistakes.warning(now, "! %s called the unknown method %r", self._connection.connection_id, message.target)
             self._answer(message, f"Failed to invoke '{message.target}' due to an error on the server. {_NO_METHOD}")
             return
         try:
-            arguments = method.bind(message.arguments, count_first=self._caller.protocol.name == "messagepack")
+            arguments = method.bind(message.arguments, count_first=self._count_first)
         except BindingError as exc:
-            logger.info("! a call of '%s' does not fit: %s", method.name, exc)
+            reason = exc if exc.__cause__ is None else exc.__cause__
+            self._mistakes.warning(now, "! a call of '%s' from %s failed: %s", method.name, self._connection.connection_id, reason)
             text = describe(f"Failed to invoke '{method.name}' due to an error on the server.", exc, detailed=self._detailed)
             self._answer(message, text)
             return
-        call = Call(message, method, arguments)
+        call = Call(message, method, arguments, size)
         if call.invocation_id is not None:
-            if call.streaming and call.invocation_id in self._active:
+            if call.cancellable and call.invocation_id in self._by_id:
                 self._answer(message, f"Invocation ID '{call.invocation_id}' is already in use.")
                 return
-            self._active.setdefault(call.invocation_id, call)
+            self._by_id.setdefault(call.invocation_id, call)
         # Registered now, not when the call begins: the first items may be in the same frame.
-        options = self._hub.options
+        capacity, waiting = self._options.stream_buffer_capacity, self._connection.incoming
         for stream_id, item_type in zip(call.stream_ids, method.stream_types, strict=False):
-            upload = UploadStream(item_type, options.stream_buffer_capacity, detailed_errors=self._detailed)
+            upload = UploadStream(item_type, capacity, waiting, detailed_errors=self._detailed)
             self._uploads[stream_id] = upload
             call.uploads.append(upload)
         self._queue.put(call)
-        if self._queue.full:
-            self._waits_for = self._queue
 
     # one call
 
     def _start(self, call: Call) -> None:
-        call.task = self._spawn(self._run(call))
+        self._running.add(call)
+        self._spawn(self._run(call))
 
     async def _run(self, call: Call) -> None:
-        call.begun = True
-        name = call.method.name
+        call.begin()
         try:
-            if call.cancelled:  # before it could begin
-                raise asyncio.CancelledError
-            async with contextlib.aclosing(self._hub.container.create_scope()) as scope:
+            async with self._invoker.create_scope() as scope:
                 await self._invoke(call, scope)
-        except asyncio.CancelledError:
-            if not call.cancelled:
-                raise  # the server ends, and everything with it
-            if not call.answered:
-                error = None if call.streaming else f"An unexpected error occurred invoking '{name}' on the server."
-                self._complete(call, error)
-        except Exception as exc:  # code of the hub, its filters and its services: the connection goes on
-            logger.log(logging.INFO if isinstance(exc, HubException) else logging.ERROR, "! '%s' failed", name, exc_info=exc)
-            if not call.answered:
-                text = f"An unexpected error occurred invoking '{name}' on the server."
-                self._complete(call, describe(text, exc, detailed=self._detailed))
+        except BaseException as exc:  # code of the hub, its filters and its services: the connection goes on
+            await self._report(call, exc)
         finally:
             self._forget(call)
             try:
-                if self._caller.full:  # the next call may begin when the answer to this one has left
-                    await self._caller.wait_written()
+                await self._connection.outgoing.wait_room()  # the next call begins when there is room for its answer
             finally:
                 self._queue.release(call)
 
     async def _invoke(self, call: Call, scope: ServiceScope) -> None:
-        """Make the hub, look whether the call may and can be, run it and answer."""
+        """Create the hub, check that the call is allowed and possible, run it and answer."""
         method, context = call.method, self.context
-        async with self._hub.instance(context, scope, lambda: self._queue.release(call)) as hub:
+        async with self._invoker.instance(context, scope, lambda: self._queue.release(call)) as hub:
             if method.requirements and not await is_authorized(context.user, method.requirements):
                 self._complete(call, f"Failed to invoke '{method.name}' because user is unauthorized")
                 return
@@ -207,8 +195,8 @@ class Dispatcher:
             sent, wanted = len(call.stream_ids), len(method.stream_types)
             if sent != wanted:
                 raise HubException(f"Client sent {sent} stream(s), Hub method expects {wanted}.")
-            values = method.place(call.arguments, call.uploads, scope)
-            result = await self._hub.run_method(method, hub, context, scope, values)
+            values = method.place(call.arguments, call.uploads, call.token, scope)
+            result = await self._invoker.run_method(method, hub, context, scope, values)
             if not method.streaming:
                 self._complete(call, result=result)
             elif isinstance(result, AsyncIterable):
@@ -218,49 +206,75 @@ class Dispatcher:
                 self._complete(call, text)
 
     async def _send_stream(self, call: Call, items: AsyncIterable[object]) -> None:
-        """Send the items of a stream and its end."""
-        caller = self._caller
-        invocation_id = call.invocation_id or ""
+        """Send the items of a stream, then its end."""
+        connection, invocation_id = self._connection, call.invocation_id or ""
         error: str | None = None
+        sent = 0
         try:
             async for item in items:
-                caller.send(StreamItem(invocation_id=invocation_id, item=item))
-                if caller.full:
-                    await caller.drain()
-                if caller.ended:
+                if call.cancelled or not connection.writable:
                     break
-        except Exception as exc:  # code of the hub
-            logger.log(
-                logging.INFO if isinstance(exc, HubException) else logging.ERROR,
-                "! '%s' failed",
-                call.method.name,
-                exc_info=exc,
-            )
-            error = describe("An error occurred on the server while streaming results.", exc, detailed=self._detailed)
+                connection.send(StreamItem(invocation_id=invocation_id, item=item))
+                sent += 1
+                if connection.outgoing.full:
+                    await connection.outgoing.wait_room()
+                elif sent % _TURN == 0:
+                    await asyncio.sleep(0)
+        except BaseException as exc:  # code of the hub
+            reported = failure(exc)
+            _log_failure(call, reported)
+            error = describe("An error occurred on the server while streaming results.", reported, detailed=self._detailed)
         finally:
             close = getattr(items, "aclose", None)
             if close is not None:
-                await close()
+                await call_user_code(close)
         self._complete(call, error)
 
+    async def _report(self, call: Call, exc: BaseException) -> None:
+        """Log what a call raised, and answer it.
+
+        Raises:
+            CancelledError: the server stops.
+            KeyboardInterrupt, SystemExit: the program ends; the client was answered first.
+        """
+        text = f"An unexpected error occurred invoking '{call.method.name}' on the server."
+        if call.cancelled and isinstance(exc, asyncio.CancelledError):
+            self._complete(call, None if call.streaming else text)
+            return
+        if isinstance(exc, KeyboardInterrupt | SystemExit):
+            self._complete(call, text)
+            await self._connection.flush()
+            raise exc
+        reported = failure(exc)
+        _log_failure(call, reported)
+        self._complete(call, describe(text, reported, detailed=self._detailed))
+
     def _complete(self, call: Call, error: str | None = None, result: object = UNSET) -> None:
-        call.answered = True
-        self._answer(call.message, error, result)
+        """Answer a call, unless that was done."""
+        if not call.answered:
+            call.answered = True
+            self._answer(call.message, error, result)
 
     def _answer(self, message: Invocation | StreamInvocation, error: str | None = None, result: object = UNSET) -> None:
-        """Send the Completion of a call, if its client wants one."""
+        """Send the Completion of a call, if the client wants one."""
         if message.invocation_id:
             answer = Completion(invocation_id=message.invocation_id, error=UNSET if error is None else error, result=result)
-            self._caller.send(answer)
+            self._connection.send(answer)
 
     def _forget(self, call: Call) -> None:
-        """Take a call that has ended, or never begins, off the tables."""
-        if call.invocation_id is not None and self._active.get(call.invocation_id) is call:
-            del self._active[call.invocation_id]
+        """Remove a call that has ended, or will never begin."""
+        self._running.discard(call)
+        if call.invocation_id is not None and self._by_id.get(call.invocation_id) is call:
+            del self._by_id[call.invocation_id]
         for stream_id, upload in zip(call.stream_ids, call.uploads, strict=False):
             upload.release()
             if self._uploads.get(stream_id) is upload:
                 del self._uploads[stream_id]
+
+
+def _log_failure(call: Call, error: Exception) -> None:
+    level = logging.INFO if isinstance(error, HubException) else logging.ERROR
+    logger.log(level, "! '%s' failed", call.method.name, exc_info=error)
 
 
 def _wrong_mode(call: Call) -> str:

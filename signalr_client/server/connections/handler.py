@@ -1,198 +1,214 @@
-"""One mapped path of a hub: serves connections, whatever carries them, from the handshake to the end. Room: server.
+"""`HubConnectionHandler`: serves the connections of one mapped hub, from the handshake to the end. Room: server, connections.
 
-    handshake -> join -> on_connected -> calls ... -> Close -> connection_aborted -> on_disconnected -> leave -> transport closed
+    handshake -> lifetime manager -> on_connected -> calls ... -> Close -> connection_aborted -> on_disconnected
+              -> lifetime manager -> transport closed
 
-Spec: server-behaviour.md, "C. Handshake", "E. Timers, limits, Close" (the table of ends), "H".
+Code of the hub runs in tasks of its own, so the task that serves a connection never has to be cancelled to get rid of a hub method, and
+`on_disconnected` runs exactly once for each `on_connected` that has returned.
 """
 
 from __future__ import annotations
 
 import asyncio
 import contextlib
-import logging
 from collections.abc import Coroutine
-from typing import TYPE_CHECKING, Any
+from typing import Any, Final
 
-from signalr_client.core.messages import Close, HubMessage, Invocation, StreamInvocation
+from signalr_client.core.messages import Close, Invocation, StreamInvocation
 from signalr_client.errors import HubException
-from signalr_client.server.caller import Caller, Ending
-from signalr_client.server.dispatcher import Dispatcher
-from signalr_client.server.hub import HubCallerContext
+from signalr_client.server.connections.context import Ending, HubConnectionContext
+from signalr_client.server.connections.dispatcher import HubDispatcher
+from signalr_client.server.connections.invoker import HubInvoker
+from signalr_client.server.connections.state import State
+from signalr_client.server.hubs.context import HubCallerContext
+from signalr_client.server.hubs.descriptor import HubDescriptor
+from signalr_client.server.log import get_logger
+from signalr_client.server.options import HubOptions
+from signalr_client.server.server_connection import ServerConnection
 from signalr_client.types import seconds
+from signalr_client.user_code import call, failure
 
-if TYPE_CHECKING:
-    from signalr_client.server.authorization import AuthorizeRequirement
-    from signalr_client.server.connection import ServerConnection
-    from signalr_client.server.mapped_hub import MappedHub
-    from signalr_client.server.options import HubOptions
+__all__ = ["HubConnectionHandler"]
 
-__all__ = ["HubEndpoint"]
+logger = get_logger("handler")
 
-logger = logging.getLogger("signalr_client.server.endpoint")
+_TURN: Final = 64  # messages after which other tasks get a turn: a client may send thousands in one frame
 
 
-class HubEndpoint:
+class HubConnectionHandler:
     """Serves the connections of one hub at one path, with its options."""
 
-    def __init__(self, hub: MappedHub) -> None:
+    def __init__(self, hub: HubDescriptor, options: HubOptions) -> None:
         self.hub = hub
-        self._protocols = hub.options.protocols()
-        self._callers: set[Caller] = set()
-        self._tasks: set[asyncio.Task[None]] = set()
-
-    @property
-    def options(self) -> HubOptions:
-        """The options of the hub and of its transports."""
-        return self.hub.options
-
-    @property
-    def requirements(self) -> tuple[AuthorizeRequirement, ...]:
-        """What `authorize` asks of every HTTP request to the hub."""
-        return self.hub.requirements
+        self.options = options
+        self.invoker = HubInvoker(hub, options.hub_filters)
+        self.protocols = options.protocols()
+        self.tasks: set[asyncio.Task[Any]] = set()
+        """The tasks that run code of the hub."""
+        self._connections: set[HubConnectionContext] = set()
 
     async def serve(self, connection: ServerConnection) -> None:
         """Serve one connection to its end; it is closed when this returns.
 
         Raises:
-            Exception: what `Hub.on_disconnected` raised; the transport was closed as after a fault.
+            Exception: what `Hub.on_disconnected` raised; the transport was closed as after a failure.
         """
-        caller = Caller(connection, self._protocols, self.options)
-        context = HubCallerContext(
-            connection.connection_id,
-            user=connection.user,
-            user_identifier=caller.user_identifier,
-            features=connection.features,
-            connection_aborted=caller.aborted,
-            request=lambda: connection.request,
-            abort=lambda: caller.end(Ending(Close())),
-        )
-        dispatcher = Dispatcher(self.hub, caller, context, self._spawn)
-        connection.refreshed = lambda: self._refreshed(caller, dispatcher)
-        self._callers.add(caller)
-        caller.start()
-        error = True
-        reader = asyncio.create_task(self._read(caller, dispatcher), name=f"signalr reader {caller.connection_id}")
-        reader.add_done_callback(lambda task: _report(task, caller))
+        user_identifier = await call(self.options.user_id_provider, connection)
+        context = HubConnectionContext(connection, user_identifier, self.protocols, self.options)
+        self._connections.add(context)
         try:
-            ending = await caller.wait_ending()
-            logger.debug("= %s ends: %s", caller.connection_id, ending)
-            await self._end(caller, dispatcher, ending, reader)
-            error = False
+            await _Service(self, context).run()
         finally:
-            connection.refreshed = None
-            if not reader.done():
-                reader.cancel()
-                await asyncio.wait({reader})
-            self._callers.discard(caller)
-            caller.say_goodbye(None)
-            await caller.finish(error=error)
+            self._connections.discard(context)
 
     def shut_down(self) -> None:
-        """Tell every client that the server ends, and that it may come back."""
-        for caller in self._callers:
-            caller.end(Ending(Close(allow_reconnect=True) if caller.shook_hands else None))
+        """Tell every client that the server stops, and that it may reconnect."""
+        for context in list(self._connections):
+            context.end(Ending(Close(allow_reconnect=True)))
 
-    async def aclose(self, grace: float) -> None:
-        """Give hub methods that still run *grace* seconds, then cancel them."""
-        if self._tasks:
-            await asyncio.wait(self._tasks, timeout=grace)
-        for task in list(self._tasks):
-            task.cancel()
-        if self._tasks:
-            await asyncio.wait(self._tasks)
-
-    # the parts of a connection's life
-
-    async def _read(self, caller: Caller, dispatcher: Dispatcher) -> None:
-        """Take what the client sends; never waits for a hub method, but where that is the client's own back-pressure."""
-        connection = caller.connection
-        shook_hands = False
-        while (data := await connection.receive()) is not None:
-            messages = caller.receive(data)
-            if not shook_hands and caller.shook_hands:
-                shook_hands = True
-                self.hub.lifetime.join(caller)
-                connecting = self._spawn(self._connect(caller, dispatcher))
-                connecting.add_done_callback(caller.refuse_unless_accepted)
-            for message in messages:
-                if isinstance(message, Close):
-                    # what the client sent before its goodbye still counts; one call that never ends does not hold it for ever
-                    with contextlib.suppress(TimeoutError):
-                        async with asyncio.timeout(seconds(self.options.disconnect_timeout)):
-                            await dispatcher.wait_begun()
-                    caller.end(Ending(Close(), HubException(message.error) if message.error else None))
-                    return
-                await self._handle(caller, dispatcher, message)
-        caller.receive_end()
-
-    async def _handle(self, caller: Caller, dispatcher: Dispatcher, message: HubMessage) -> None:
-        dispatcher.receive(message)
-        # Who asks without taking the answers is not read on. Once is enough for each question, and what asks for nothing does not
-        # wait: a stream that fills the buffer all the time must still be heard when it is cancelled.
-        unheard = caller.full and isinstance(message, Invocation | StreamInvocation)
-        if dispatcher.must_wait or unheard:
-            caller.pause_reading()
-            try:
-                await dispatcher.wait_room()
-                if unheard:
-                    await caller.wait_written()
-            finally:
-                caller.resume_reading()
-
-    async def _connect(self, caller: Caller, dispatcher: Dispatcher) -> None:
-        """Run `Hub.on_connected`; calls begin when it has returned."""
-        try:
-            await self.hub.run_connected(dispatcher.context)
-        except Exception as exc:  # code of the hub
-            logger.exception("! on_connected of %s failed", self.hub.hub_type.__name__)
-            caller.refuse(exc)
-        else:
-            caller.accepted.set_result(True)
-            dispatcher.open()
-
-    async def _refreshed(self, caller: Caller, dispatcher: Dispatcher) -> None:
-        """Go on with the user that the connection has now."""
-        connection = caller.connection
-        user_identifier = self.options.user_id_provider(connection)
-        if user_identifier != caller.user_identifier:
-            self.hub.lifetime.rename(caller, user_identifier)
-        dispatcher.context = dispatcher.context.for_user(connection.user, user_identifier)
-        caller.expect_expiry()
-        if caller.accepted.done() and caller.accepted.result():
-            try:
-                await self.hub.run_authentication_refreshed(dispatcher.context)
-            except Exception:  # code of the hub; the renewal stands
-                logger.exception("! on_authentication_refreshed of %s failed", self.hub.hub_type.__name__)
-
-    async def _end(self, caller: Caller, dispatcher: Dispatcher, ending: Ending, reader: asyncio.Task[None]) -> None:
-        joined = caller.shook_hands
-        caller.say_goodbye(ending.close)
-        dispatcher.close()
-        self.hub.lifetime.give_up_answers(caller.connection_id)
-        if not reader.done():
-            reader.cancel()
-            await asyncio.wait({reader})
-        if not joined:
-            return
-        try:
-            if await caller.accepted:
-                await self.hub.run_disconnected(dispatcher.context, ending.exception)
-        finally:
-            dispatcher.close_uploads()
-            self.hub.lifetime.leave(caller)
-
-    def _spawn(self, work: Coroutine[Any, Any, None]) -> asyncio.Task[None]:
+    def spawn(self, work: Coroutine[Any, Any, Any]) -> asyncio.Task[Any]:
+        """Run code of the hub in a task of its own."""
         task = asyncio.create_task(work)
-        self._tasks.add(task)
-        task.add_done_callback(self._tasks.discard)
+        self.tasks.add(task)
+        task.add_done_callback(self.tasks.discard)
         return task
 
 
-def _report(reader: asyncio.Task[None], caller: Caller) -> None:
-    """End a connection whose reader ended by a defect, so that nobody waits for it for ever."""
-    if reader.cancelled():
-        return
-    error = reader.exception()
-    if error is not None:
-        logger.error("! reading from %s failed", caller.connection_id, exc_info=error)
-        caller.fail(error)
+class _Service:
+    """The service of one connection."""
+
+    def __init__(self, handler: HubConnectionHandler, context: HubConnectionContext) -> None:
+        connection = context.connection
+        self._handler = handler
+        self._context = context
+        self._manager = handler.hub.manager
+        self._invoker = handler.invoker
+        caller = HubCallerContext(
+            connection.connection_id,
+            user=connection.user,
+            user_identifier=context.user_identifier,
+            features=connection.features,
+            connection_aborted=context.aborted,
+            request=lambda: connection.request,
+            abort=lambda: context.end(Ending(Close())),
+        )
+        self._dispatcher = HubDispatcher(handler.hub, handler.invoker, handler.options, context, caller, handler.spawn)
+        self._connecting: asyncio.Task[bool] | None = None
+
+    async def run(self) -> None:
+        """Serve the connection to its end."""
+        context, connection = self._context, self._context.connection
+        connection.refreshed = self._refreshed
+        context.start()
+        reader = asyncio.create_task(self._read(), name=f"signalr reader {context.connection_id}")
+        reader.add_done_callback(self._check_reader)
+        error = True
+        try:
+            ending = await context.wait_ending()
+            reader.cancel()
+            await self._disconnect(ending)
+            error = False
+        finally:
+            connection.refreshed = None
+            reader.cancel()
+            await asyncio.wait({reader})
+            await context.finish(error=error)
+
+    # the parts of a connection's life
+
+    async def _read(self) -> None:
+        """Receive what the client sends. Never waits for a hub method, except as back-pressure on this client."""
+        context, dispatcher = self._context, self._dispatcher
+        while (data := await context.connection.receive()) is not None:
+            messages = context.receive(data)
+            if self._connecting is None and context.state is State.CONNECTING:
+                self._connecting = self._handler.spawn(self._connect())
+            for number, (message, size) in enumerate(zip(messages, context.sizes, strict=True), 1):
+                if isinstance(message, Close):
+                    await self._client_closed(message)
+                    return
+                gate = dispatcher.receive(message, size)
+                if gate is not None:
+                    await context.hold_up_reader(gate)
+                # A client that calls without reading the answers is not read either. Only calls have to wait: a stream that fills
+                # the buffer must still be cancellable.
+                if context.outgoing.full and isinstance(message, Invocation | StreamInvocation):
+                    await context.hold_up_reader(context.outgoing)
+                if number % _TURN == 0:
+                    await asyncio.sleep(0)
+                if not context.writable:
+                    return
+            context.fail_if_broken()
+        context.receive_end()
+
+    async def _connect(self) -> bool:
+        """Run `Hub.on_connected` and let calls begin; return whether it accepted the connection."""
+        context = self._context
+        try:
+            await self._manager.on_connected(context)
+            await self._invoker.run_connected(self._dispatcher.context)
+        except (KeyboardInterrupt, SystemExit) as exc:
+            context.refuse(exc)
+            await context.flush()
+            raise
+        except BaseException as exc:  # code of the hub
+            reported = failure(exc)
+            logger.error("! on_connected of %s failed", self._handler.hub.hub_type.__name__, exc_info=reported)
+            context.refuse(reported)
+            return False
+        if context.accept():
+            self._dispatcher.open()
+        return True
+
+    async def _client_closed(self, close: Close) -> None:
+        """End the connection for the client; the calls that it made before still begin, if they can within a time."""
+        with contextlib.suppress(TimeoutError):
+            async with asyncio.timeout(seconds(self._handler.options.disconnect_timeout)):
+                await self._dispatcher.wait_begun()
+        self._context.end(Ending(Close(), HubException(close.error) if close.error else None))
+
+    async def _disconnect(self, ending: Ending) -> None:
+        """Stop dispatching, run `Hub.on_disconnected` if the hub had accepted the connection, and remove it.
+
+        Raises:
+            Exception: what `Hub.on_disconnected` raised.
+        """
+        self._dispatcher.close()
+        self._manager.cancel_results(self._context.connection_id)
+        connecting = self._connecting
+        if connecting is None:
+            return
+        try:
+            await asyncio.wait({connecting})
+            if not connecting.cancelled() and connecting.exception() is None and connecting.result():
+                run = self._invoker.run_disconnected
+                disconnecting = self._handler.spawn(call(run, self._dispatcher.context, ending.exception))
+                await asyncio.wait({disconnecting})
+                if not disconnecting.cancelled():
+                    disconnecting.result()
+        finally:
+            self._dispatcher.close_uploads()
+            await self._manager.on_disconnected(self._context)
+
+    async def _refreshed(self) -> None:
+        """Continue with the user that the connection has now."""
+        context, dispatcher = self._context, self._dispatcher
+        user_identifier = await call(self._handler.options.user_id_provider, context.connection)
+        if user_identifier != context.user_identifier:
+            await self._manager.change_user(context, user_identifier)
+        dispatcher.context = dispatcher.context.for_user(context.connection.user, user_identifier)
+        context.expect_expiry()
+        if context.state is State.OPEN:
+            try:
+                await call(self._invoker.run_authentication_refreshed, dispatcher.context)
+            except Exception:  # code of the hub; the renewal stands
+                logger.exception("! on_authentication_refreshed of %s failed", self._handler.hub.hub_type.__name__)
+
+    def _check_reader(self, reader: asyncio.Task[None]) -> None:
+        """End a connection whose reader failed by a defect, so that it does not stay open unread."""
+        if reader.cancelled():
+            return
+        error = reader.exception()
+        if error is not None:
+            logger.error("! reading from %s failed", self._context.connection_id, exc_info=error)
+            self._context.fail(error)

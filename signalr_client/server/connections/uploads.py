@@ -1,4 +1,4 @@
-"""Streams from a client to a hub method. Room: server. Spec: server-behaviour.md, "D" (uploads)."""
+"""Streams from a client to a hub method. Room: server, connections."""
 
 from __future__ import annotations
 
@@ -8,82 +8,83 @@ from collections.abc import AsyncIterator
 from typing import Any, Final
 
 from signalr_client.core.binding import bind
+from signalr_client.core.portable import find_unportable
 from signalr_client.errors import BindingError, ConnectionClosedError, HubException
+from signalr_client.gate import Gate
 from signalr_client.server.errors import describe
 
 __all__ = ["UploadStream"]
 
 _CLOSED: Final = "The underlying connection was closed."
+_UNBOUND: Final = "Failed to bind Stream message."
 
 
 class UploadStream(AsyncIterator[Any]):
-    """What a hub method reads: the items in their order, then the end, or the error that ended it.
+    """What a hub method reads: the items in order, then the end, or the error that ended it.
 
-    It ends with HubException if the client said so or if an item did not fit, and with ConnectionClosedError when the connection was
-    lost.
+    It raises HubException if the client ended it with an error or an item does not fit its type, and ConnectionClosedError when the
+    connection is lost.
+
+    Attributes:
+        gate: full while more than *capacity* items have not been read; the connection is then not read either.
 
     Args:
-        item_type: what each item has to be; object for anything.
-        capacity: items that may wait before `has_room` is False and the connection is no longer read.
+        item_type: the type of each item; object for anything.
+        capacity: items that may wait.
+        waiting: the connection's incoming gate, which counts the bytes of the items that have not been read.
+        detailed_errors: whether errors that end the stream name their cause.
     """
 
-    def __init__(self, item_type: Any, capacity: int, *, detailed_errors: bool = False) -> None:
+    def __init__(self, item_type: Any, capacity: int, waiting: Gate, *, detailed_errors: bool = False) -> None:
+        self.gate = Gate(None, capacity)
         self._item_type = item_type
-        self._capacity = capacity
+        self._waiting = waiting
         self._detailed = detailed_errors
-        self._items: deque[Any] = deque()
+        self._items: deque[tuple[Any, int]] = deque()
         self._changed = asyncio.Event()
-        self._room = asyncio.Event()
         self._ended = False
         self._error: BaseException | None = None
 
-    # the side of the client
+    # for the client's messages
 
-    def feed(self, item: object) -> None:
-        """Take the next item; one that does not fit ends the stream with an error."""
+    def feed(self, item: object, size: int) -> None:
+        """Add the next item, of *size* bytes; one that does not fit ends the stream with an error."""
         if self._ended:
             return
-        if self._item_type is not object:
-            try:
+        try:
+            if (reason := find_unportable(item)) is not None:
+                raise BindingError(reason)
+            if self._item_type is not object:
                 item = bind(item, self._item_type)
-            except BindingError as exc:
-                self.end(HubException(describe("Failed to bind Stream message.", exc, detailed=self._detailed)))
-                return
-        self._items.append(item)
+        except BindingError as exc:
+            self.end(HubException(describe(_UNBOUND, exc, detailed=self._detailed)))
+            return
+        self._items.append((item, size))
+        self._waiting.add(size)
+        self.gate.add(size)
         self._changed.set()
 
     def end(self, error: BaseException | None = None) -> None:
-        """Take the end; only the first counts. Items that came before it are still read."""
-        if self._ended:
-            return
-        self._ended, self._error = True, error
-        self._changed.set()
-        self._room.set()
+        """End the stream; only the first end counts. Items that came before it are still read."""
+        if not self._ended:
+            self._ended, self._error = True, error
+            self._changed.set()
+            self.gate.close()
 
     def close(self) -> None:
-        """End it because the connection has ended."""
+        """End the stream because the connection has ended."""
         self.end(ConnectionClosedError(_CLOSED))
 
     def release(self) -> None:
-        """End it because its method has ended: what waits is dropped, what still comes is passed over."""
+        """End the stream because its method has ended; unread and later items are dropped."""
         self.end()
-        self._items.clear()
+        while self._items:
+            self._take()
 
-    @property
-    def has_room(self) -> bool:
-        """Whether the client may go on."""
-        return self._ended or len(self._items) < self._capacity
-
-    async def wait_room(self) -> None:
-        """Return when the client may go on."""
-        while not self.has_room:
-            self._room.clear()
-            await self._room.wait()
-
-    # the side of the hub method
+    # for the hub method
 
     def __aiter__(self) -> UploadStream:
-        """Return the stream itself: it can be read once."""
+        """Return the stream itself; it can be read once."""
         return self
 
     async def __anext__(self) -> Any:
@@ -94,6 +95,10 @@ class UploadStream(AsyncIterator[Any]):
                 raise error or StopAsyncIteration
             self._changed.clear()
             await self._changed.wait()
-        item = self._items.popleft()
-        self._room.set()
+        return self._take()
+
+    def _take(self) -> Any:
+        item, size = self._items.popleft()
+        self._waiting.remove(size)
+        self.gate.remove(size)
         return item

@@ -1,15 +1,12 @@
-"""What a browser has to hear before it lets a page of another origin talk to a hub. Room: server.
-
-Spec: server-behaviour.md, "CORS for the browser client" under "B".
-"""
+"""Cross-origin requests: which web pages of other origins may use a hub. Room: server, http. See docs/server.md, "Options"."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 from typing import Final
+from urllib.parse import urlsplit
 
-from aiohttp import hdrs, web
-from yarl import URL
+from signalr_client.server.http.door import HttpRequest, HttpResponse
 
 __all__ = ["CrossOrigin"]
 
@@ -18,42 +15,47 @@ _HEADERS: Final = "authorization, content-type, x-requested-with, x-signalr-user
 
 
 class CrossOrigin:
-    """The rule for pages of other origins; with no origins given there is none, and browsers keep to their own."""
+    """The policy for pages of other origins; without origins there is none, and browsers apply the same-origin policy."""
 
     def __init__(self, origins: Sequence[str]) -> None:
         self._origins = frozenset([origins] if isinstance(origins, str) else origins)
 
-    def headers(self, request: web.Request) -> dict[str, str]:
-        """Return the headers of every answer to *request*. The origin is named, never ``*``: the client sends credentials."""
-        origin = request.headers.get(hdrs.ORIGIN)
+    def headers(self, request: HttpRequest) -> dict[str, str]:
+        """Return the headers of every response to *request*. The origin is named, never ``*``: the client sends credentials."""
+        origin = request.header("Origin")
         if origin is None or not self._allows(origin):
             return {}
         return {
-            hdrs.ACCESS_CONTROL_ALLOW_ORIGIN: origin,
-            hdrs.ACCESS_CONTROL_ALLOW_CREDENTIALS: "true",
-            hdrs.VARY: hdrs.ORIGIN,
+            "Access-Control-Allow-Origin": origin,
+            "Access-Control-Allow-Credentials": "true",
+            "Vary": "Origin",
         }
 
-    def is_preflight(self, request: web.Request) -> bool:
-        """Return whether a browser asks what it may; it does so without credentials."""
-        asks = request.method == hdrs.METH_OPTIONS and hdrs.ACCESS_CONTROL_REQUEST_METHOD in request.headers
+    def is_preflight(self, request: HttpRequest) -> bool:
+        """Return whether a browser asks what is allowed; it does so without credentials."""
+        asks = request.method == "OPTIONS" and request.header("Access-Control-Request-Method") is not None
         return asks and bool(self._origins)
 
-    def preflight(self, request: web.Request) -> web.Response:
-        """Return the answer to a browser that asks what it may."""
+    def preflight(self, request: HttpRequest) -> HttpResponse:
+        """Return the response to a preflight request."""
         headers = self.headers(request)
         if headers:
-            headers[hdrs.ACCESS_CONTROL_ALLOW_METHODS] = _METHODS
-            wanted = request.headers.get(hdrs.ACCESS_CONTROL_REQUEST_HEADERS)
-            headers[hdrs.ACCESS_CONTROL_ALLOW_HEADERS] = wanted or _HEADERS
-        return web.Response(status=204, headers=headers)
+            headers["Access-Control-Allow-Methods"] = _METHODS
+            headers["Access-Control-Allow-Headers"] = request.header("Access-Control-Request-Headers") or _HEADERS
+        return HttpResponse(204, headers=headers)
 
-    def allows_socket(self, request: web.Request) -> bool:
-        """Return whether a WebSocket of this origin is let in: browsers do not ask before they open one."""
-        origin = request.headers.get(hdrs.ORIGIN)
+    def allows_websocket(self, request: HttpRequest) -> bool:
+        """Return whether the origin may open a WebSocket: browsers send no preflight request for one.
+
+        Without origins, any may, as in ASP.NET Core.
+        """
+        origin = request.header("Origin")
         if origin is None or not self._origins or self._allows(origin):
             return True
-        return URL(origin).authority == request.host
+        try:
+            return urlsplit(origin).netloc == request.host
+        except ValueError:  # not a URL, so not this server's origin
+            return False
 
     def _allows(self, origin: str) -> bool:
         return "*" in self._origins or origin in self._origins

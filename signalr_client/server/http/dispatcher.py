@@ -1,119 +1,128 @@
-"""The HTTP requests of one mapped hub: negotiate, connect, poll, send, end. Room: server.
+"""`HttpConnectionDispatcher`: answers the HTTP requests of one mapped hub. Room: server, http.
 
-Spec: server-behaviour.md, "B. HTTP endpoint behaviour"; the texts and the status codes are its table's.
+Status codes and texts are those of ASP.NET Core; see docs/transports.md and the hub transport protocols specification.
 """
 
 from __future__ import annotations
 
 import asyncio
-import logging
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Sequence
 from typing import Final
 
-from aiohttp import ClientError, hdrs, web
-
-from signalr_client.server.authentication import authenticate, refuse
-from signalr_client.server.authorization import User
-from signalr_client.server.connections import Connections, HttpConnection
-from signalr_client.server.cors import CrossOrigin
-from signalr_client.server.endpoint import HubEndpoint
-from signalr_client.server.long_polling import NO_CACHE, LongPollingCarrier, empty_poll
-from signalr_client.server.negotiate import (
+from signalr_client.server.http.context import HttpConnectionContext, Serve
+from signalr_client.server.http.cors import CrossOrigin
+from signalr_client.server.http.door import HttpRequest, HttpResponse, UnsupportedBodyError
+from signalr_client.server.http.long_polling import NO_CACHE, LongPollingTransport
+from signalr_client.server.http.manager import HttpConnectionManager
+from signalr_client.server.http.negotiate import (
     NegotiateRefusedError,
-    encode_answer,
-    encode_refresh_answer,
+    encode_refresh_response,
     encode_refusal,
+    encode_response,
     negotiate_version,
 )
-from signalr_client.server.refresh import AuthenticationRefreshContext, may_refresh, token_lifetime
-from signalr_client.server.server_sent_events import EventStreamCarrier
-from signalr_client.server.websockets import WebSocketCarrier
+from signalr_client.server.http.server_sent_events import ServerSentEventsTransport
+from signalr_client.server.http.state import State
+from signalr_client.server.http.websockets import WebSocketTransport, open_websocket
+from signalr_client.server.log import get_logger
+from signalr_client.server.options import HubOptions
+from signalr_client.server.security.authentication import authenticate
+from signalr_client.server.security.authorization import AuthorizeRequirement, is_authorized
+from signalr_client.server.security.refresh import AuthenticationRefreshContext, may_refresh, token_lifetime
+from signalr_client.server.security.users import User
 from signalr_client.types import HttpTransportType
 
-__all__ = ["HttpEndpoint"]
+__all__ = ["HttpConnectionDispatcher"]
 
-logger = logging.getLogger("signalr_client.server.http")
+logger = get_logger("http")
 
-_TICK: Final = 1.0  # seconds between two looks at whether the reader of an event stream is still there
+_TICK: Final = 1.0  # seconds between two checks whether the reader of an event stream is still there
+
+_Answer = Callable[[HttpRequest, User], Awaitable[HttpResponse | None]]
+"""Answers a request; None if it has been answered by an event stream or a WebSocket."""
 
 
-class HttpEndpoint:
-    """Answers the requests to one hub's path."""
+class HttpConnectionDispatcher:
+    """Answers the requests to one hub's path.
 
-    def __init__(self, endpoint: HubEndpoint) -> None:
-        self.connections = Connections(endpoint)
-        self._endpoint = endpoint
-        self._options = endpoint.options
-        self._cors = CrossOrigin(self._options.cors_origins)
-        self._methods: dict[str, Callable[[web.Request, User], Awaitable[web.StreamResponse]]] = {
-            hdrs.METH_GET: self._get,
-            hdrs.METH_CONNECT: self._get,
-            hdrs.METH_POST: self._post,
-            hdrs.METH_DELETE: self._delete,
+    Args:
+        options: of the hub.
+        requirements: what `authorize` requires for every request.
+        serve: serves a connection: the hub side.
+    """
+
+    def __init__(self, options: HubOptions, requirements: Sequence[AuthorizeRequirement], serve: Serve) -> None:
+        self.connections = HttpConnectionManager(options)
+        self._options = options
+        self._requirements = requirements
+        self._serve = serve
+        self._cors = CrossOrigin(options.cors_origins)
+        self._methods: dict[str, _Answer] = {
+            "GET": self._get,
+            "CONNECT": self._get,
+            "POST": self._post,
+            "DELETE": self._delete,
         }
 
-    def add_routes(self, app: web.Application, path: str) -> None:
-        """Answer at *path* and at the addresses below it."""
-        app.router.add_route("*", path, self.handle)
-        below = path.rstrip("/")
-        app.router.add_route("*", f"{below}/negotiate", self.handle_negotiate)
-        if self._options.enable_authentication_refresh:
-            app.router.add_route("*", f"{below}/refresh", self.handle_refresh)
-
-    async def handle(self, request: web.Request) -> web.StreamResponse:
+    async def handle(self, request: HttpRequest) -> HttpResponse | None:
         """Answer a request to the hub's path."""
         return await self._answer(request, self._methods.get(request.method))
 
-    async def handle_negotiate(self, request: web.Request) -> web.StreamResponse:
+    async def handle_negotiate(self, request: HttpRequest) -> HttpResponse | None:
         """Answer a request to the negotiate address."""
-        return await self._answer(request, self._negotiate if request.method == hdrs.METH_POST else None)
+        return await self._answer(request, self._negotiate if request.method == "POST" else None)
 
-    async def handle_refresh(self, request: web.Request) -> web.StreamResponse:
+    async def handle_refresh(self, request: HttpRequest) -> HttpResponse | None:
         """Answer a request to the address where authentications are renewed."""
-        return await self._answer(request, self._refresh if request.method == hdrs.METH_POST else None)
+        return await self._answer(request, self._refresh if request.method == "POST" else None)
 
-    async def _answer(
-        self, request: web.Request, method: Callable[[web.Request, User], Awaitable[web.StreamResponse]] | None
-    ) -> web.StreamResponse:
-        """Look who asks, let the method answer, and say what a browser has to hear."""
+    async def _answer(self, request: HttpRequest, answer: _Answer | None) -> HttpResponse | None:
+        """Authenticate and authorize a request, answer it, and add the headers that a browser needs."""
         if self._cors.is_preflight(request):
             return self._cors.preflight(request)
-        if method is None:
-            response: web.StreamResponse = _plain(405)
+        if answer is None:
+            response: HttpResponse | None = HttpResponse.plain(405)
         else:
-            user = await authenticate(request, self._options)
-            response = await refuse(user, self._endpoint.requirements) or await method(request, user)
-        if not response.prepared:
+            user = await authenticate(self._options.authenticate, request.native)
+            response = await self._refuse(user) or await answer(request, user)
+        if response is not None:
             response.headers.update(self._cors.headers(request))
         return response
 
+    async def _refuse(self, user: User) -> HttpResponse | None:
+        """Return the response for a user who may not use the hub, or None for one who may."""
+        if await is_authorized(user, self._requirements):
+            return None
+        return HttpResponse(403) if user.is_authenticated else HttpResponse(401, headers={"WWW-Authenticate": "Bearer"})
+
     # the methods
 
-    async def _negotiate(self, request: web.Request, user: User) -> web.Response:
+    async def _negotiate(self, request: HttpRequest, user: User) -> HttpResponse:
         try:
             version = negotiate_version(_query(request, "negotiateVersion"), self._options.minimum_protocol_version)
         except NegotiateRefusedError as exc:
-            return web.Response(body=encode_refusal(str(exc)), content_type="application/json")
-        connection = self.connections.add(version)
-        lifetime = token_lifetime(user, self._options)
-        body = encode_answer(version, connection.connection_id, connection.token, self._options.transports, lifetime)
-        return web.Response(body=body, content_type="application/json")
+            return HttpResponse.json(encode_refusal(str(exc)))
+        connection = self.connections.create(version)
+        lifetime = token_lifetime(user) if self._options.enable_authentication_refresh else None
+        return HttpResponse.json(
+            encode_response(version, connection.connection_id, connection.token, self._options.transports, lifetime)
+        )
 
-    async def _refresh(self, request: web.Request, user: User) -> web.Response:
+    async def _refresh(self, request: HttpRequest, user: User) -> HttpResponse:
         found = self._find(request, None)
-        if isinstance(found, web.Response):
+        if isinstance(found, HttpResponse):
             return found
-        if found.refreshed is None:  # nobody has connected yet
-            return _plain(404, "No Connection with that ID")
-        context = AuthenticationRefreshContext(request, found.connection_id, found.user, user)
-        if not await may_refresh(context, self._options):
-            return _plain(403)
+        if found.refreshed is None:  # nothing serves it yet
+            return HttpResponse.plain(404, "No Connection with that ID")
+        context = AuthenticationRefreshContext(request.native, found.connection_id, found.user, user)
+        if not await may_refresh(context, self._options.on_authentication_refresh):
+            return HttpResponse.plain(403)
         found.user = user
         if found.refreshed is not None:  # it may have ended while the application decided
             await found.refreshed()
-        return web.Response(body=encode_refresh_answer(token_lifetime(user, self._options)), content_type="application/json")
+        return HttpResponse.json(encode_refresh_response(token_lifetime(user)))
 
-    async def _get(self, request: web.Request, user: User) -> web.StreamResponse:
+    async def _get(self, request: HttpRequest, user: User) -> HttpResponse | None:
         transport = _transport_of(request)
         if transport is not HttpTransportType.LONG_POLLING:
             return await self._connect(request, user, transport)
@@ -121,129 +130,131 @@ class HttpEndpoint:
         response.headers.update(NO_CACHE)
         return response
 
-    async def _connect(self, request: web.Request, user: User, transport: HttpTransportType) -> web.StreamResponse:
+    async def _connect(self, request: HttpRequest, user: User, transport: HttpTransportType) -> HttpResponse | None:
         """Answer a request that lasts as long as its connection: an event stream or a WebSocket."""
-        if transport is HttpTransportType.WEB_SOCKETS and not self._cors.allows_socket(request):
-            return _plain(403)
-        if not _token(request) and transport is HttpTransportType.WEB_SOCKETS and transport in self._options.transports:
-            connection = self.connections.add(0)  # negotiation was skipped
+        is_websocket = transport is HttpTransportType.WEB_SOCKETS
+        if is_websocket and not self._cors.allows_websocket(request):
+            return HttpResponse.plain(403)
+        if is_websocket and not _token(request) and transport in self._options.transports:
+            connection = self.connections.create(0)  # negotiation was skipped
         else:
             found = self._find(request, transport)
-            if isinstance(found, web.Response):
+            if isinstance(found, HttpResponse):
                 return found
             connection = found
-        if connection.task is not None:
-            return _plain(409)
-        if transport is HttpTransportType.WEB_SOCKETS:
-            carrier: WebSocketCarrier | EventStreamCarrier = WebSocketCarrier(request, self._options)
-        else:
-            carrier = EventStreamCarrier(request, self._options, connection.inbound)
-        connection.carry(carrier, transport, request, user)
-        self.connections.hold(connection)
+        refusal = connection.attach()  # before anything is awaited: only one request may carry the connection
+        if refusal is not None:
+            return HttpResponse.plain(refusal)
         try:
-            await carrier.prepare(self._cors.headers(request))
-        except (OSError, ClientError):  # gone before it began
-            self.connections.remove(connection)
-            return carrier.response
-        except web.HTTPException:
-            self.connections.remove(connection)
+            if is_websocket:
+                carrier: WebSocketTransport | ServerSentEventsTransport = await open_websocket(request, self._options)
+            else:
+                carrier = ServerSentEventsTransport(request, self._options, connection.inbound)
+            connection.carry(carrier, transport, request, user)
+            await carrier.open(self._cors.headers(request))
+        except OSError:  # the client is gone
+            connection.dispose()
+            return None
+        except BaseException:
+            connection.dispose()
             raise
-        task = self.connections.begin(connection)
+        await self._stay(request, connection)
+        return None
+
+    async def _stay(self, request: HttpRequest, connection: HttpConnectionContext) -> None:
+        """Serve a connection that this request carries, to its end."""
+        application = connection.start(self._serve)
+        self.connections.watch(application)
+        tick = None if connection.transport is HttpTransportType.WEB_SOCKETS else _TICK
         try:
-            while not task.done():
-                await asyncio.wait({task}, timeout=None if transport is HttpTransportType.WEB_SOCKETS else _TICK)
-                if request.transport is None:
+            while not application.done():
+                await asyncio.wait({application}, timeout=tick)
+                if request.gone:
                     connection.inbound.end()
         finally:
-            if not task.done():  # the application stops, and this request with it
+            if not application.done():  # the request was cancelled: the client is gone, or the web application stops
                 connection.abort()
-        return carrier.response
 
-    async def _poll(self, request: web.Request, user: User) -> web.Response:
+    async def _poll(self, request: HttpRequest, user: User) -> HttpResponse:
         found = self._find(request, HttpTransportType.LONG_POLLING)
-        if isinstance(found, web.Response):
+        if isinstance(found, HttpResponse):
             return found
         connection = found
-        if connection.task is None:
-            carrier = LongPollingCarrier(self._options, connection.inbound)
-            connection.carry(carrier, HttpTransportType.LONG_POLLING, request, user)
-            serving = self.connections.begin(connection)
-            assert not serving.done()
-            self.connections.expect_request(connection)
-            return empty_poll()
-        assert isinstance(connection.carrier, LongPollingCarrier)
-        carrier = connection.carrier
-        if user.identifier != connection.user.identifier:
-            logger.warning("! the user of %s changed between polls; the hub keeps the first", connection.connection_id)
-        self.connections.hold(connection)
-        try:
-            response = await carrier.poll(request)
-        finally:
-            if not carrier.polled:
-                self.connections.expect_request(connection)
-        if carrier.over and response.status == 204:
-            self.connections.remove(connection)
-        return response
+        if isinstance(connection.carrier, LongPollingTransport):
+            if user.identifier != connection.user.identifier:
+                logger.warning("! the user of %s changed between polls; the hub keeps the first", connection.connection_id)
+            return await connection.carrier.poll(request)
+        refusal = connection.attach()
+        if refusal is not None:
+            return HttpResponse.plain(refusal)
+        carrier = LongPollingTransport(
+            self._options,
+            connection.inbound,
+            attach=connection.attach,
+            release=connection.release,
+            finished=connection.dispose,
+        )
+        connection.carry(carrier, HttpTransportType.LONG_POLLING, request, user)
+        self.connections.watch(connection.start(self._serve))
+        connection.release()  # the first poll only begins the connection
+        return HttpResponse(200, b"", "application/octet-stream")
 
-    async def _post(self, request: web.Request, _user: User) -> web.Response:
+    async def _post(self, request: HttpRequest, _user: User) -> HttpResponse:
         found = self._find(request, None)
-        if isinstance(found, web.Response):
+        if isinstance(found, HttpResponse):
             return found
         if found.transport is HttpTransportType.WEB_SOCKETS:
-            return _plain(405, "POST requests are not allowed for WebSocket connections.")
+            return HttpResponse.plain(405, "POST requests are not allowed for WebSocket connections.")
         async with found.posting:
             try:
-                async for chunk in request.content.iter_any():
+                async for chunk in request.body():
                     await found.inbound.write(chunk)
-            except (OSError, ClientError, web.RequestPayloadError):
-                return _plain(400)
-        return _plain(404 if found.disposed else 200)
+            except UnsupportedBodyError as exc:
+                return HttpResponse.plain(415, str(exc))
+            except OSError:
+                return HttpResponse.plain(400)
+        return HttpResponse.plain(404 if found.state is State.DISPOSED else 200)
 
-    async def _delete(self, request: web.Request, _user: User) -> web.Response:
+    async def _delete(self, request: HttpRequest, _user: User) -> HttpResponse:
         found = self._find(request, None)
-        if isinstance(found, web.Response):
+        if isinstance(found, HttpResponse):
             return found
-        if found.transport is not HttpTransportType.LONG_POLLING:
-            return _plain(400, "Cannot terminate this connection using the DELETE endpoint.")
-        self.connections.dispose(found)
-        return _plain(202)
+        if not isinstance(found.carrier, LongPollingTransport):
+            return HttpResponse.plain(400, "Cannot terminate this connection using the DELETE endpoint.")
+        found.carrier.delete()
+        found.dispose()
+        return HttpResponse.plain(202)
 
-    def _find(self, request: web.Request, transport: HttpTransportType | None) -> HttpConnection | web.Response:
-        """Return the connection that a request belongs to, or the answer that says why there is none."""
+    def _find(self, request: HttpRequest, transport: HttpTransportType | None) -> HttpConnectionContext | HttpResponse:
+        """Return the connection that a request belongs to, or the response that says why there is none."""
         if transport is not None and transport not in self._options.transports:
-            return _plain(404, f"{transport.wire_name} transport not supported by this end point type")
+            return HttpResponse.plain(404, f"{transport.wire_name} transport not supported by this end point type")
         token = _token(request)
         if not token:
-            return _plain(400, "Connection ID required")
+            return HttpResponse.plain(400, "Connection ID required")
         connection = self.connections.get(token)
         if connection is None:
-            return _plain(404, "No Connection with that ID")
-        if connection.disposed:
-            return _plain(404)
+            return HttpResponse.plain(404, "No Connection with that ID")
         if transport is not None and connection.transport not in (HttpTransportType.NONE, transport):
-            return _plain(400, "Cannot change transports mid-connection")
+            return HttpResponse.plain(400, "Cannot change transports mid-connection")
         return connection
 
 
-def _transport_of(request: web.Request) -> HttpTransportType:
+def _transport_of(request: HttpRequest) -> HttpTransportType:
     """Return the transport that a GET asks for."""
-    accepted = [entry.strip() for value in request.headers.getall(hdrs.ACCEPT, ()) for entry in value.split(",")]
+    accepted = [entry.strip() for value in request.header_values("Accept") for entry in value.split(",")]
     if "text/event-stream" in accepted:
         return HttpTransportType.SERVER_SENT_EVENTS
-    if request.headers.get(hdrs.UPGRADE, "").lower() == "websocket":
+    if (request.header("Upgrade") or "").lower() == "websocket":
         return HttpTransportType.WEB_SOCKETS
     return HttpTransportType.LONG_POLLING
 
 
-def _token(request: web.Request) -> str:
-    """Return the connection token that a request names; several are one that nobody has."""
+def _token(request: HttpRequest) -> str:
+    """Return the connection token that a request names; several make one that does not exist."""
     return ",".join(_query(request, "id"))
 
 
-def _query(request: web.Request, name: str) -> list[str]:
-    """Return the values of a query key, whose case does not matter."""
-    return [value for key, value in request.query.items() if key.lower() == name.lower()]
-
-
-def _plain(status: int, text: str = "") -> web.Response:
-    return web.Response(status=status, text=text, content_type="text/plain")
+def _query(request: HttpRequest, name: str) -> list[str]:
+    """Return the values of a query key; keys are not case-sensitive."""
+    return [value for key, value in request.query if key.lower() == name.lower()]

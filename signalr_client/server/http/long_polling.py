@@ -1,88 +1,138 @@
-"""A client over Long Polling: what it sends comes in POSTs, what it gets is the answer to its next poll. Room: server.
+"""A client over Long Polling: it sends in POSTs, and receives in the responses to its polls. Room: server, http.
 
-Spec: server-behaviour.md, "Long polling" under "B".
+One poll at a time is active. A newer poll replaces the active one, which is answered with 204; of several that wait for the same poll to
+finish, the first takes its place and the others get 409, as in ASP.NET Core.
+Spec: hub transport protocols specification, "Long Polling (Server-to-Client only)".
 """
 
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Callable
+from enum import Enum
 from typing import Final
 
-from aiohttp import web
-
+from signalr_client.server.http.door import HttpRequest, HttpResponse
+from signalr_client.server.http.pipes import BytePipe
 from signalr_client.server.options import HubOptions
-from signalr_client.server.pipes import BytePipe
 from signalr_client.types import seconds
 
-__all__ = ["NO_CACHE", "LongPollingCarrier", "empty_poll"]
+__all__ = ["NO_CACHE", "LongPollingTransport"]
 
 NO_CACHE: Final = {
     "Cache-Control": "no-cache, no-store",
     "Pragma": "no-cache",
     "Expires": "Thu, 01 Jan 1970 00:00:00 GMT",
 }
-_TICK: Final = 1.0  # seconds between two looks at whether the client still waits for its poll, as in ASP.NET Core's heartbeat
+_TICK: Final = 1.0  # seconds between two checks whether the client still waits for its poll, as ASP.NET Core's heartbeat
 
 
-class LongPollingCarrier:
-    """The two directions of one connection, and its polls, of which one at a time waits."""
+class _Outcome(Enum):
+    """Why a poll has to be answered."""
 
-    binary: bool = False
+    DATA = "data"
+    REPLACED = "replaced"
+    TIMEOUT = "timeout"
+    CLIENT_GONE = "client gone"
 
-    def __init__(self, options: HubOptions, inbound: BytePipe) -> None:
+
+class LongPollingTransport:
+    """Both directions of one connection, its active poll, and its end.
+
+    Args:
+        options: of the hub.
+        inbound: what was POSTed.
+        attach: lets a request carry the connection; returns the status that refuses it, or None.
+        release: called when a poll was answered.
+        finished: called when the client has been told that the connection is over.
+    """
+
+    close_error: BaseException | None = None
+
+    def __init__(
+        self,
+        options: HubOptions,
+        inbound: BytePipe,
+        *,
+        attach: Callable[[], int | None],
+        release: Callable[[], None],
+        finished: Callable[[], None],
+    ) -> None:
         self._inbound = inbound
-        self._outbound = BytePipe(options.transport_max_buffer_size)
+        self._outbound = BytePipe(options.transport_max_buffer_size or None)
         self._poll_timeout = seconds(options.poll_timeout)
-        self._replaced: asyncio.Future[None] | None = None  # of the poll that waits
-        self._slot = asyncio.Lock()
-        self._polls = 0
-        self.close_error: BaseException | None = None
+        self._attach = attach
+        self._release = release
+        self._finished = finished
+        self._replaced: asyncio.Future[None] | None = None  # of the active poll
+        self._idle = asyncio.Event()  # set while no poll is active
+        self._idle.set()
 
-    @property
-    def polled(self) -> bool:
-        """Whether a poll waits now."""
-        return self._replaced is not None
+    # polls
 
-    @property
-    def over(self) -> bool:
-        """Whether the hub has ended and the client has got everything."""
-        return self._outbound.ended and not len(self._outbound)
-
-    async def poll(self, request: web.Request) -> web.Response:
-        """Answer a poll: with data, with nothing after the poll timeout, or with 204 when it is replaced or all is over."""
+    async def poll(self, request: HttpRequest) -> HttpResponse:
+        """Return the response to a poll; cancelling makes room for the next poll."""
         if self._replaced is not None and not self._replaced.done():
-            self._replaced.set_result(None)  # the newer poll takes over, and waits until the older is answered
-        self._polls += 1
-        number = self._polls
-        async with self._slot:
-            if number != self._polls:  # a still newer one came while this one waited
-                return web.Response(status=204, content_type="text/plain")
-            replaced = self._replaced = asyncio.get_running_loop().create_future()
-            try:
-                return await self._answer(request, replaced)
-            finally:
-                self._replaced = None
+            self._replaced.set_result(None)
+        while not self._idle.is_set():
+            await self._idle.wait()
+            if not self._idle.is_set():  # another poll was faster
+                return HttpResponse.plain(409)
+        refusal = self._attach()
+        if refusal is not None:
+            return HttpResponse.plain(refusal)
+        self._idle.clear()
+        replaced = self._replaced = asyncio.get_running_loop().create_future()
+        over = False
+        try:
+            outcome = await self._wait(request, replaced)
+            response = self._respond(outcome)
+            over = outcome is _Outcome.DATA and response.status == 204
+            return response
+        finally:
+            self._replaced = None
+            self._idle.set()
+            if over:
+                self._finished()
+            else:
+                self._release()
 
-    async def _answer(self, request: web.Request, replaced: asyncio.Future[None]) -> web.Response:
+    async def _wait(self, request: HttpRequest, replaced: asyncio.Future[None]) -> _Outcome:
+        """Wait until the poll has to be answered."""
+        loop = asyncio.get_running_loop()
+        deadline = loop.time() + self._poll_timeout
         filled = asyncio.ensure_future(self._outbound.wait())
-        deadline = asyncio.get_running_loop().time() + self._poll_timeout
         try:
             while True:
-                left = deadline - asyncio.get_running_loop().time()
-                await asyncio.wait({filled, replaced}, timeout=min(_TICK, left), return_when=asyncio.FIRST_COMPLETED)
-                if replaced.done():
-                    return web.Response(status=204, content_type="text/plain")
-                if request.transport is None:  # the client has given up this poll; what waits is for the next one
-                    return web.Response(status=204)
+                timeout = min(_TICK, deadline - loop.time())
+                await asyncio.wait({filled, replaced}, timeout=timeout, return_when=asyncio.FIRST_COMPLETED)
+                if request.gone:
+                    return _Outcome.CLIENT_GONE
                 if filled.done():
-                    break
-                if deadline - asyncio.get_running_loop().time() <= 0:
-                    return web.Response(body=b"", content_type="text/plain")
+                    return _Outcome.DATA
+                if replaced.done():
+                    return _Outcome.REPLACED
+                if loop.time() >= deadline:
+                    return _Outcome.TIMEOUT
         finally:
             filled.cancel()
-        if self.over:
-            return web.Response(status=204, content_type="text/plain")
-        return web.Response(body=self._outbound.take(), content_type="application/octet-stream")
+
+    def _respond(self, outcome: _Outcome) -> HttpResponse:
+        match outcome:
+            case _Outcome.DATA if len(self._outbound):
+                return HttpResponse(200, self._outbound.take(), "application/octet-stream")
+            case _Outcome.TIMEOUT:
+                return HttpResponse.plain(200)
+            case _:  # replaced, or all is over; a client that is gone sees nothing of it, and the data waits for its next poll
+                return HttpResponse.plain(204)
+
+    def delete(self) -> None:
+        """End the client's side. An active poll still delivers the hub's Close; without one, nobody would fetch it."""
+        self._inbound.end()
+        if self._replaced is None:
+            self.abort()
+
+    # for the hub connection
 
     @property
     def gone(self) -> bool:
@@ -93,14 +143,18 @@ class LongPollingCarrier:
         """Return what was POSTed, or None when the client is gone."""
         return await self._inbound.read()
 
-    async def send(self, data: bytes) -> None:
-        """Keep *data* for the next poll; wait while too much is kept."""
+    async def send(self, data: bytes, *, binary: bool) -> None:  # noqa: ARG002  # a body is bytes either way
+        """Keep *data* for the next poll; waits while too much is kept.
+
+        Raises:
+            ConnectionAbortedError: nobody will fetch it.
+        """
         if self._outbound.ended:
             raise ConnectionAbortedError("The connection has ended.")
         await self._outbound.write(data)
 
-    async def close(self, *, error: bool) -> None:  # noqa: ARG002  # a poll has one kind of end
-        """Let the client fetch what is left; then its polls are answered with 204."""
+    async def close(self, *, error: bool) -> None:  # noqa: ARG002  # there is only one kind of end
+        """Let the client fetch what is left; its polls are then answered with 204."""
         self._inbound.end()
         self._outbound.end()
 
@@ -109,8 +163,3 @@ class LongPollingCarrier:
         self._inbound.end()
         self._outbound.take()
         self._outbound.end()
-
-
-def empty_poll() -> web.Response:
-    """Return the answer to the first poll, which only begins the connection."""
-    return web.Response(body=b"", content_type="application/octet-stream")

@@ -1,4 +1,7 @@
-"""The answer to a negotiate request. Room: server; no I/O. Spec: server-behaviour.md, "Negotiate" under "B"."""
+"""The response to a negotiate request. Room: server, http; no I/O.
+
+Spec: hub transport protocols specification, "`POST [endpoint-base]/negotiate` request".
+"""
 
 from __future__ import annotations
 
@@ -11,9 +14,13 @@ import msgspec
 
 from signalr_client.types import HttpTransportType
 
-__all__ = ["NegotiateRefusedError", "encode_answer", "encode_refresh_answer", "encode_refusal", "negotiate_version", "new_id"]
+__all__ = ["NegotiateRefusedError", "encode_response", "encode_refresh_response", "encode_refusal", "negotiate_version", "new_id"]
 
 HIGHEST_VERSION: Final = 1
+
+_INTEGER: Final = re.compile(r"\s*([+-]?)0*(\d{1,10})\s*", re.ASCII)  # bounded: int() refuses thousands of digits
+_INT32_MIN: Final = -(2**31)
+_INT32_MAX: Final = 2**31 - 1
 
 _FORMATS: Final = {
     HttpTransportType.WEB_SOCKETS: ("Text", "Binary"),
@@ -24,28 +31,28 @@ _encode: Final = msgspec.json.Encoder().encode
 
 
 class NegotiateRefusedError(Exception):
-    """The client asked for a version that cannot be spoken; the text is the answer. Never leaves the room."""
+    """The client asked for a version that is not supported; the text is the response. Never leaves the room."""
 
 
 def new_id() -> str:
-    """Return an id or a token that nobody can guess: 128 random bits in 22 characters."""
+    """Return an unguessable id or token: 128 random bits in 22 characters."""
     return secrets.token_urlsafe(16)
 
 
 def negotiate_version(values: Sequence[str], minimum: int) -> int:
-    """Return the version to answer with.
+    """Return the version of the response.
 
     Args:
-        values: what the query's ``negotiateVersion`` says, once for each time it is there.
+        values: the values of ``negotiateVersion`` in the query.
         minimum: `HubOptions.minimum_protocol_version`.
 
     Raises:
-        NegotiateRefusedError: it is no number, or too low a one.
+        NegotiateRefusedError: it is not a 32-bit integer, or below the minimum.
     """
     if not values:
         asked = 0
-    elif len(values) == 1 and re.fullmatch(r"\s*[+-]?\d+\s*", values[0], re.ASCII):
-        asked = int(values[0])
+    elif len(values) == 1 and (match := _INTEGER.fullmatch(values[0])) and _INT32_MIN <= int(match[1] + match[2]) <= _INT32_MAX:
+        asked = int(match[1] + match[2])
     else:
         raise NegotiateRefusedError("The client requested a non-integer protocol version.")
     if asked < minimum:
@@ -53,28 +60,28 @@ def negotiate_version(values: Sequence[str], minimum: int) -> int:
     return min(asked, HIGHEST_VERSION)
 
 
-def encode_answer(
+def encode_response(
     version: int, connection_id: str, token: str, transports: HttpTransportType, token_lifetime: int | None = None
 ) -> bytes:
-    """Return the answer: the members in the order in which ASP.NET Core writes them."""
-    answer: dict[str, object] = {"negotiateVersion": version, "connectionId": connection_id}
+    """Return the response, with its members in the order in which ASP.NET Core writes them."""
+    response: dict[str, object] = {"negotiateVersion": version, "connectionId": connection_id}
     if version > 0:
-        answer["connectionToken"] = token
+        response["connectionToken"] = token
     if token_lifetime is not None:
-        answer["tokenLifetimeSeconds"] = token_lifetime
-    answer["availableTransports"] = [
+        response["tokenLifetimeSeconds"] = token_lifetime
+    response["availableTransports"] = [
         {"transport": transport.wire_name, "transferFormats": formats}
         for transport, formats in _FORMATS.items()
         if transport in transports
     ]
-    return _encode(answer)
+    return _encode(response)
 
 
-def encode_refresh_answer(token_lifetime: int | None) -> bytes:
-    """Return the answer to an authentication refresh that was accepted."""
+def encode_refresh_response(token_lifetime: int | None) -> bytes:
+    """Return the response to an accepted authentication refresh."""
     return _encode({} if token_lifetime is None else {"tokenLifetimeSeconds": token_lifetime})
 
 
 def encode_refusal(error: str) -> bytes:
-    """Return the answer that says why there is no connection."""
+    """Return the response that refuses a connection."""
     return _encode({"error": error})

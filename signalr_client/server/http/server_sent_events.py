@@ -1,86 +1,74 @@
-"""A client over Server-Sent Events: events to it, POSTs from it. Room: server.
+"""A client over Server-Sent Events: events to it, POSTs from it. Room: server, http.
 
-Spec: server-behaviour.md, "SSE" under "B".
+Spec: hub transport protocols specification, "Server-Sent Events (Server-to-Client only)".
 """
 
 from __future__ import annotations
 
-import asyncio
+from collections.abc import Mapping
 from typing import Final
 
-from aiohttp import web
-
+from signalr_client.server.http.door import HttpRequest
+from signalr_client.server.http.pipes import BytePipe
+from signalr_client.server.http.sending import SendWatch
 from signalr_client.server.options import HubOptions
-from signalr_client.server.pipes import BytePipe
 from signalr_client.types import seconds
 
-__all__ = ["EventStreamCarrier", "write_event"]
+__all__ = ["ServerSentEventsTransport", "format_event"]
 
 _HEADERS: Final = {
     "Content-Type": "text/event-stream",
     "Cache-Control": "no-cache,no-store",
     "Pragma": "no-cache",
     "Content-Encoding": "identity",
-    "X-Accel-Buffering": "no",  # a proxy that holds the stream back would hold back every message
+    "X-Accel-Buffering": "no",  # nginx would hold back every message
 }
-_PREAMBLE: Final = b":\r\n"  # gives the client something at once, so that it sees that the stream has begun
+_PREAMBLE: Final = b":\r\n"  # a comment, so that the client sees at once that the stream has begun
 
 
-class EventStreamCarrier:
-    """One event stream; what the client sends comes through *inbound*."""
+class ServerSentEventsTransport:
+    """One event stream; what the client sends arrives through *inbound*."""
 
-    binary: bool = False
+    close_error: BaseException | None = None
 
-    def __init__(self, request: web.Request, options: HubOptions, inbound: BytePipe) -> None:
+    def __init__(self, request: HttpRequest, options: HubOptions, inbound: BytePipe) -> None:
         self._request = request
-        self._send_timeout = seconds(options.transport_send_timeout)
         self._inbound = inbound
-        self._response = web.StreamResponse(headers=_HEADERS)
-        self._response.enable_chunked_encoding()
-        self.close_error: BaseException | None = None
+        self._stream = request.event_stream()
+        self._watch = SendWatch(
+            seconds(options.transport_send_timeout), lambda: self._stream.unsent, lambda: self._stream.abort()
+        )
 
-    @property
-    def response(self) -> web.StreamResponse:
-        """The response that never ends by itself."""
-        return self._response
-
-    async def prepare(self, headers: dict[str, str]) -> None:
-        """Begin the answer."""
-        self._response.headers.update(headers)
-        await self._response.prepare(self._request)
-        await self._response.write(_PREAMBLE)
+    async def open(self, headers: Mapping[str, str]) -> None:
+        """Start the response."""
+        await self._stream.open(_HEADERS | dict(headers))
+        await self._stream.write(_PREAMBLE)
 
     @property
     def gone(self) -> bool:
         """Whether the client is known to be gone."""
-        return self._request.transport is None
+        return self._request.gone
 
     async def receive(self) -> bytes | None:
         """Return what was POSTed, or None when the client is gone."""
         return await self._inbound.read()
 
-    async def send(self, data: bytes) -> None:
+    async def send(self, data: bytes, *, binary: bool) -> None:  # noqa: ARG002  # the transport carries text only
         """Send *data* as one event; a client that takes nothing for the send timeout is cut off."""
-        try:
-            async with asyncio.timeout(self._send_timeout):
-                await self._response.write(write_event(data))
-        except TimeoutError as exc:
-            self.abort()
-            raise ConnectionAbortedError(f"The client took nothing for {self._send_timeout:g} s.") from exc
+        await self._watch.run(self._stream.write(format_event(data)))
 
-    async def close(self, *, error: bool) -> None:  # noqa: ARG002  # an event stream has one kind of end
-        """End the answer."""
+    async def close(self, *, error: bool) -> None:  # noqa: ARG002  # an event stream has only one kind of end
+        """End the response."""
         self._inbound.end()
-        await self._response.write_eof()
+        await self._watch.run(self._stream.close())
 
     def abort(self) -> None:
-        """Drop the socket."""
+        """Drop the connection."""
         self._inbound.end()
-        if self._request.transport is not None:
-            self._request.transport.abort()
+        self._stream.abort()
 
 
-def write_event(data: bytes) -> bytes:
+def format_event(data: bytes) -> bytes:
     """Return *data* as one event: a ``data:`` line for each of its lines."""
     lines = b"".join(b"data: " + line.removesuffix(b"\r") + b"\r\n" for line in data.split(b"\n"))
     return lines + b"\r\n"

@@ -1,102 +1,78 @@
-"""A client over a WebSocket. Room: server. Spec: server-behaviour.md, "WebSockets" under "B"."""
+"""A client over a WebSocket. Room: server, http."""
 
 from __future__ import annotations
 
-import asyncio
+from collections.abc import Mapping
 from typing import Final
 
-from aiohttp import WSCloseCode, WSMsgType, web
-
+from signalr_client.server.http.door import HttpRequest, WebSocketClosedError
+from signalr_client.server.http.sending import SendWatch
 from signalr_client.server.options import HubOptions
 from signalr_client.types import seconds
+from signalr_client.user_code import call
 
-__all__ = ["WebSocketCarrier"]
+__all__ = ["WebSocketTransport", "open_websocket"]
 
-# 1005 stands for a close frame without a code, as the TypeScript client sends it.
-_NORMAL: Final = frozenset({0, 1000, 1001, 1005, None})
+_OK: Final = 1000
+_INTERNAL_ERROR: Final = 1011
 
-# A frame may hold many messages, so it may be larger than the limit of one; but it is put together before it is looked at.
-_LEAST_FRAME_LIMIT: Final = 16 * 1024 * 1024
+# 1005 stands for a close frame without a code, which the TypeScript client sends.
+_NORMAL: Final = frozenset({0, _OK, 1001, 1005})
 
 
-class WebSocketCarrier:
-    """One WebSocket; frames have no meaning, only their bytes."""
+class WebSocketTransport:
+    """One WebSocket. Frames have no meaning, only their bytes."""
 
-    def __init__(self, request: web.Request, options: HubOptions) -> None:
-        limit = options.maximum_receive_message_size
+    def __init__(self, request: HttpRequest, options: HubOptions, sub_protocol: str | None) -> None:
         self._request = request
-        self._send_timeout = seconds(options.transport_send_timeout)
-        self._socket = web.WebSocketResponse(
-            timeout=seconds(options.close_timeout),
-            autoclose=False,  # the close frame is answered when the hub has done what it does on a disconnect
-            protocols=_sub_protocols(request, options),
-            compress=False,
-            max_msg_size=0 if limit is None else max(_LEAST_FRAME_LIMIT, 4 * limit),
-            writer_limit=options.transport_max_buffer_size or 2**31,
-            decode_text=False,
+        self._socket = request.websocket(
+            sub_protocol=sub_protocol,
+            close_timeout=seconds(options.close_timeout),
+            buffer_size=options.transport_max_buffer_size or None,
         )
-        self.binary = False
+        self._watch = SendWatch(
+            seconds(options.transport_send_timeout), lambda: self._socket.unsent, lambda: self._socket.abort()
+        )
         self.close_error: BaseException | None = None
 
-    @property
-    def response(self) -> web.WebSocketResponse[bool]:
-        """The response to the request that was upgraded."""
-        return self._socket
-
-    async def prepare(self, headers: dict[str, str]) -> None:
-        """Upgrade the request."""
-        self._socket.headers.update(headers)
-        await self._socket.prepare(self._request)
+    async def open(self, headers: Mapping[str, str]) -> None:
+        """Accept the upgrade."""
+        await self._socket.open(headers)
 
     @property
     def gone(self) -> bool:
         """Whether the client is known to be gone."""
-        return self._request.transport is None
+        return self._request.gone
 
     async def receive(self) -> bytes | None:
-        """Return the next frame, or None when the client has closed or is gone; then `close_error` says why."""
-        message = await self._socket.receive()
-        match message.type:
-            case WSMsgType.TEXT | WSMsgType.BINARY:
-                data: bytes = message.data
-                return data
-            case WSMsgType.CLOSE if message.data in _NORMAL:
-                return None
-            case WSMsgType.CLOSE:
-                self.close_error = ConnectionError(f"The client closed the WebSocket with code {message.data}.")
-            case WSMsgType.CLOSING:  # our own close
-                return None
-            case WSMsgType.ERROR:
-                self.close_error = ConnectionError(f"The WebSocket broke: {message.data}")
-            case _:
-                self.close_error = ConnectionResetError(
-                    "The remote party closed the WebSocket connection without completing the close handshake."
-                )
-        return None
-
-    async def send(self, data: bytes) -> None:
-        """Send *data* as one frame; a client that takes nothing for the send timeout is cut off."""
+        """Return the next bytes, or None when the client has closed or is gone; then `close_error` says why."""
         try:
-            async with asyncio.timeout(self._send_timeout):
-                await self._socket.send_frame(data, WSMsgType.BINARY if self.binary else WSMsgType.TEXT)
-        except TimeoutError as exc:
-            self.abort()
-            raise ConnectionAbortedError(f"The client took nothing for {self._send_timeout:g} s.") from exc
+            return await self._socket.receive()
+        except WebSocketClosedError as exc:
+            if exc.code is None:
+                text = "The remote party closed the WebSocket connection without completing the close handshake."
+                self.close_error = ConnectionResetError(exc.reason or text)
+            elif exc.code not in _NORMAL:
+                self.close_error = ConnectionError(f"The client closed the WebSocket with code {exc.code}.")
+            return None
+
+    async def send(self, data: bytes, *, binary: bool) -> None:
+        """Send *data* as one frame; a client that takes nothing for the send timeout is cut off."""
+        await self._watch.run(self._socket.send(data, binary=binary))
 
     async def close(self, *, error: bool) -> None:
         """Send the close frame and wait for the client's, up to the close timeout."""
-        await self._socket.close(code=WSCloseCode.INTERNAL_ERROR if error else WSCloseCode.OK)
+        await self._socket.close(_INTERNAL_ERROR if error else _OK)
 
     def abort(self) -> None:
         """Drop the socket."""
-        if self._request.transport is not None:
-            self._request.transport.abort()
+        self._socket.abort()
 
 
-def _sub_protocols(request: web.Request, options: HubOptions) -> tuple[str, ...]:
-    """Return the sub-protocol that the application picks out of those that the client offers."""
-    if options.sub_protocol_selector is None:
-        return ()
-    offered = [name.strip() for name in request.headers.get("Sec-WebSocket-Protocol", "").split(",") if name.strip()]
-    chosen = options.sub_protocol_selector(offered)
-    return () if chosen is None else (chosen,)
+async def open_websocket(request: HttpRequest, options: HubOptions) -> WebSocketTransport:
+    """Return a WebSocket that has not been opened, with the sub-protocol that the application chooses, if any."""
+    chosen: str | None = None
+    if options.sub_protocol_selector is not None:
+        offered = [name.strip() for name in (request.header("Sec-WebSocket-Protocol") or "").split(",") if name.strip()]
+        chosen = await call(options.sub_protocol_selector, offered)
+    return WebSocketTransport(request, options, chosen)

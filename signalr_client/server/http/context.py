@@ -1,0 +1,165 @@
+"""`HttpConnectionContext`: one connection, from its negotiate request to its end, whatever requests carry it. Room: server, http."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Awaitable, Callable
+from typing import Any
+
+from signalr_client.server.http.door import HttpRequest
+from signalr_client.server.http.negotiate import new_id
+from signalr_client.server.http.pipes import BytePipe
+from signalr_client.server.http.state import State, Trigger, advance
+from signalr_client.server.http.transport import HttpTransport
+from signalr_client.server.log import get_logger
+from signalr_client.server.options import HubOptions
+from signalr_client.server.security.users import User
+from signalr_client.server.server_connection import ServerConnection
+from signalr_client.types import HttpTransportType, seconds
+
+__all__ = ["HttpConnectionContext"]
+
+logger = get_logger("http")
+
+Serve = Callable[[ServerConnection], Awaitable[None]]
+"""Serves a connection to its end: the hub side."""
+
+
+class HttpConnectionContext:
+    """One connection; a `ServerConnection` once a transport carries it.
+
+    Its state is in ``state``, and only here does it change. Whenever no request carries the connection, a timer runs that disposes of it.
+
+    Attributes:
+        token: the secret that later requests name it by.
+        inbound: what was POSTed and not received yet.
+        posting: held by the request whose body is being received.
+        carrier: the transport's side of it, once a request has brought one.
+        application: the task that serves the connection.
+    """
+
+    def __init__(self, options: HubOptions, version: int, on_disposed: Callable[[HttpConnectionContext], None]) -> None:
+        self.connection_id = new_id()
+        self.token = new_id() if version > 0 else self.connection_id
+        self.state = State.NEGOTIATED
+        self.transport = HttpTransportType.NONE
+        self.inherent_keep_alive = False
+        self.text_only = False
+        self.binary = False
+        self.user = User()
+        self.features: dict[object, Any] = {}
+        self.request: Any = None
+        self.refreshed: Callable[[], Awaitable[None]] | None = None
+        self.inbound = BytePipe(options.application_max_buffer_size or None)
+        self.posting = asyncio.Lock()
+        self.application: asyncio.Task[None] | None = None
+        self.carrier: HttpTransport | None = None
+        self._on_disposed = on_disposed
+        self._timeout = seconds(options.disconnect_timeout)
+        self._timer: asyncio.TimerHandle | None = None
+        self._arm_timer()
+
+    # life
+
+    def attach(self) -> int | None:
+        """Let a request carry the connection; return the status to refuse it with, or None. Nothing is awaited in between."""
+        if self.state is State.ACTIVE:
+            return 409
+        if self.state is State.DISPOSED:
+            return 404
+        self._advance(Trigger.ATTACH)
+        return None
+
+    def carry(self, carrier: HttpTransport, transport: HttpTransportType, request: HttpRequest, user: User) -> None:
+        """Set the transport that carries the connection from now on."""
+        self.carrier = carrier
+        self.transport = transport
+        self.inherent_keep_alive = transport is HttpTransportType.LONG_POLLING
+        self.text_only = transport is HttpTransportType.SERVER_SENT_EVENTS
+        self.request = request.native
+        self.user = user
+        self.features[HttpTransportType] = transport
+
+    def start(self, serve: Serve) -> asyncio.Task[None]:
+        """Serve the connection in a task of its own, and return the task."""
+        self.application = asyncio.create_task(self._run(serve), name=f"signalr server {self.connection_id}")
+        return self.application
+
+    def release(self) -> None:
+        """Note that the request that carried the connection has been answered."""
+        if self.state is State.ACTIVE:
+            self._advance(Trigger.RELEASE)
+        else:  # disposed of meanwhile: nothing that is left will be fetched
+            self.abort()
+
+    def dispose(self) -> None:
+        """End the connection: the hub is told that its client is gone. Idempotent."""
+        if self.state is not State.DISPOSED:
+            self._advance(Trigger.DISPOSE)
+            self.inbound.end()
+            self._on_disposed(self)
+
+    def expire(self) -> None:
+        """Dispose of a connection whose client will not come back, and drop what is left for it."""
+        self.dispose()
+        self.abort()
+
+    # for the hub side
+
+    @property
+    def close_error(self) -> BaseException | None:
+        """What broke the connection, or None."""
+        return None if self.carrier is None else self.carrier.close_error
+
+    @property
+    def gone(self) -> bool:
+        """Whether the client is known to be gone, even if not everything it sent has been received."""
+        return self.inbound.ended or self.carrier is None or self.carrier.gone
+
+    async def receive(self) -> bytes | None:
+        """Return the next bytes, or None when the client's side has ended."""
+        return await self._carried().receive()
+
+    async def send(self, data: bytes) -> None:
+        """Send *data*; raises OSError if the connection is gone."""
+        await self._carried().send(data, binary=self.binary)
+
+    async def close(self, *, error: bool = False) -> None:
+        """End the connection after everything sent so far; never raises."""
+        try:
+            await self._carried().close(error=error)
+        except OSError as exc:  # already closed; ignore
+            logger.debug("! closing %s: %s", self.connection_id, exc)
+
+    def abort(self) -> None:
+        """Drop the connection at once."""
+        if self.carrier is not None:
+            self.carrier.abort()
+
+    # inside
+
+    async def _run(self, serve: Serve) -> None:
+        try:
+            await serve(self)
+        except Exception:  # code of the hub; the transport was told that something is wrong
+            logger.exception("! serving %s failed", self.connection_id)
+        finally:
+            if self.transport is HttpTransportType.LONG_POLLING:
+                self.inbound.end()  # polls still fetch what is left, until one is answered with 204
+            else:
+                self.dispose()
+
+    def _advance(self, trigger: Trigger) -> None:
+        self.state = advance(self.state, trigger)
+        if self._timer is not None:
+            self._timer.cancel()
+            self._timer = None
+        if self.state is State.INACTIVE:
+            self._arm_timer()
+
+    def _arm_timer(self) -> None:
+        self._timer = asyncio.get_running_loop().call_later(self._timeout, self.expire)
+
+    def _carried(self) -> HttpTransport:
+        assert self.carrier is not None  # the connection is served only once a transport carries it
+        return self.carrier
