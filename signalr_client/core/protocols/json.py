@@ -14,6 +14,7 @@ import msgspec
 
 from signalr_client.core.framing import RECORD_SEPARATOR, TextFramer
 from signalr_client.core.messages import UNSET, CancelInvocation, Completion, HubMessage, StreamInvocation
+from signalr_client.core.protocols.nesting import MAX_DEPTH, SHORTEST_JSON, exceeds_depth, json_may_exceed_depth, payload
 from signalr_client.core.protocols.timestamps import PreciseDatetime
 from signalr_client.errors import BindingError, ProtocolError
 from signalr_client.types import TransferFormat
@@ -77,6 +78,8 @@ class JsonHubProtocol:
                 msgspec.json.decode(data)
         except (TypeError, ValueError, RecursionError) as exc:
             raise BindingError(f"Cannot send {type(message).__name__} as JSON: {exc}") from exc
+        if len(data) >= SHORTEST_JSON and json_may_exceed_depth(data) and self._exceeds_depth(message, data):
+            raise BindingError(f"Cannot send {type(message).__name__} as JSON: it is nested more than {MAX_DEPTH} levels deep.")
         return data + RECORD_SEPARATOR
 
     def decode(self, record: bytes) -> HubMessage | None:
@@ -92,7 +95,14 @@ class JsonHubProtocol:
             return None
         if type(message) in _CHECKED:
             _check(message)
+        if len(record) >= SHORTEST_JSON and json_may_exceed_depth(record) and exceeds_depth(payload(message)):
+            raise ProtocolError(f"Error reading JSON. The maximum configured depth of {MAX_DEPTH} has been exceeded.")
         return message
+
+    def _exceeds_depth(self, message: HubMessage, data: bytes) -> bool:
+        """Return whether *message*, encoded as *data*, is nested too deeply for its recipients."""
+        exceeds = exceeds_depth(payload(message))
+        return bool(exceeds_depth(payload(self._decode(data))) if exceeds is None else exceeds)
 
 
 def _check(message: HubMessage) -> None:

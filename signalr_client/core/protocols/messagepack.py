@@ -25,6 +25,13 @@ from signalr_client.core.messages import (
     StreamItem,
 )
 from signalr_client.core.messages import Sequence as SequenceMessage
+from signalr_client.core.protocols.nesting import (
+    MAX_DEPTH,
+    SHORTEST_MESSAGEPACK,
+    exceeds_depth,
+    messagepack_may_exceed_depth,
+    payload,
+)
 from signalr_client.core.protocols.timestamps import PreciseDatetime, decode_precise, may_be_precise, timestamp_extension
 from signalr_client.errors import BindingError, ProtocolError
 from signalr_client.types import Headers, TransferFormat
@@ -35,10 +42,10 @@ _ERROR: Final = 1
 _VOID: Final = 2
 _RESULT: Final = 3
 
-# TypeError: a map whose key cannot be hashed; ValueError: a timestamp out of range
 _NO_HEADERS: Final[dict[str, str]] = {}
 _NO_STREAMS: Final[list[str]] = []
 
+# TypeError: a map key that cannot be hashed; ValueError: a timestamp out of range
 _UNREADABLE: Final = (msgspec.MsgspecError, UnicodeDecodeError, RecursionError, ValueError, TypeError)
 
 T = TypeVar("T")
@@ -79,6 +86,10 @@ class MessagePackHubProtocol:
         except (TypeError, ValueError, OverflowError, RecursionError) as exc:
             raise BindingError(f"Cannot send {type(message).__name__} as MessagePack: {exc}") from exc
         size = len(body)
+        if size >= SHORTEST_MESSAGEPACK and messagepack_may_exceed_depth(body) and self._exceeds_depth(message, body):
+            raise BindingError(
+                f"Cannot send {type(message).__name__} as MessagePack: it is nested more than {MAX_DEPTH} levels deep."
+            )
         if size > MAX_LENGTH:
             raise BindingError("Messages over 2GB in size are not supported.")
         return (_PREFIXES[size] if size < len(_PREFIXES) else write_varint(size)) + body
@@ -89,9 +100,9 @@ class MessagePackHubProtocol:
         Raises:
             ProtocolError: the record is not MessagePack, or an item is missing or of the wrong type.
         """
-        # What comes by the hundred thousand, with nothing special about it, is read here; whatever does not fit, carefully.
-        # 0xff is in every time finer than a microsecond and in few other records.
-        if 0xFF not in record:
+        # The fast path for ordinary messages; whatever does not fit takes the careful one. The byte 0xff is part of every timestamp
+        # finer than a microsecond and of few other records.
+        if 0xFF not in record and (len(record) < SHORTEST_MESSAGEPACK or not messagepack_may_exceed_depth(record)):
             try:
                 items = self._decode(record)
                 kind = items[0]
@@ -124,9 +135,17 @@ class MessagePackHubProtocol:
         if read is None:
             return None
         try:
-            return read(items)
+            message = read(items)
         except IndexError as exc:
             raise ProtocolError(f"A message of type {kind} with {len(items)} items is too short.") from exc
+        if len(record) >= SHORTEST_MESSAGEPACK and messagepack_may_exceed_depth(record) and exceeds_depth(items):
+            raise ProtocolError(f"Invalid MessagePack message: it is nested more than {MAX_DEPTH} levels deep.")
+        return message
+
+    def _exceeds_depth(self, message: HubMessage, body: bytes) -> bool:
+        """Return whether *message*, encoded as *body*, is nested too deeply for its recipients."""
+        exceeds = exceeds_depth(payload(message))
+        return bool(exceeds_depth(self._decode(body)) if exceeds is None else exceeds)
 
 
 def _decode_times(record: bytes) -> list[Any] | None:

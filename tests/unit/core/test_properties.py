@@ -33,6 +33,7 @@ from signalr_client.core.messages import (
     StreamInvocation,
     StreamItem,
 )
+from signalr_client.core.portable import find_unportable
 from signalr_client.core.protocols import HubProtocol, JsonHubProtocol, MessagePackHubProtocol
 from signalr_client.core.session import HubSession, Phase, Role, SessionOptions
 from signalr_client.errors import BindingError, HandshakeError, NegotiationError, ProtocolError
@@ -339,6 +340,60 @@ def test_any_value_is_written_so_that_it_can_be_read_or_is_a_binding_error(proto
         return
     [record] = protocol.framer().feed(wire)
     assert isinstance(protocol.decode(record), StreamItem)
+
+
+def deep(value: bytes, levels: int, protocol: HubProtocol) -> bytes:
+    """Return *value* inside this many arrays."""
+    return b"[" * levels + value + b"]" * levels if protocol is JSON else b"\x91" * levels + value
+
+
+# What a peer may send: any value in its protocol, also those that an encoder of ours would refuse.
+received_json: Final = st.recursive(
+    st.builds(msgspec.json.encode, json_values | st.integers() | st.integers(2**63 - 2, 2**64 + 1) | st.floats())
+    | st.sampled_from([b"1e308", b"-0", b"123456789012345678901.5", b'"\\u0000"', b'"\\ud83c\\udf89"', b'"\\ud800"', b"NaN"]),
+    lambda inner: st.one_of(
+        st.lists(inner, max_size=2).map(lambda items: b"[" + b",".join(items) + b"]"),
+        st.tuples(short_text, inner).map(lambda pair: b"{" + msgspec.json.encode(pair[0]) + b":" + pair[1] + b"}"),
+    ),
+    max_leaves=3,
+)
+RECEIVED: Final = {JSON: received_json, MESSAGEPACK: st.builds(msgspec.msgpack.encode, messagepack_values) | parts}
+
+
+def received(protocol: HubProtocol, value: bytes) -> Invocation | None:
+    """Return the call that a client sends with one argument, or None if it is refused."""
+    wire = b'{"type":1,"target":"T","arguments":[%s]}' % value if protocol is JSON else b"\x95\x01\x80\xc0\xa1T\x91" + value
+    try:
+        message = protocol.decode(wire)
+    except ProtocolError:
+        return None
+    assert isinstance(message, Invocation)
+    return message
+
+
+@both_protocols
+@large
+@given(data=st.data())
+def test_whatever_is_received_and_portable_can_be_sent_on_in_every_protocol(protocol: HubProtocol, data: st.DataObject) -> None:
+    """The promise of `find_unportable`: relaying it never disconnects a recipient."""
+    levels = data.draw(st.integers(0, 3) | st.integers(55, 64))
+    call = received(protocol, deep(data.draw(RECEIVED[protocol]), levels, protocol))
+    if call is None or find_unportable(call.arguments[0]) is not None:
+        return
+    [value] = call.arguments
+    relayed: list[HubMessage] = [
+        Invocation(target="T", arguments=[value]),
+        StreamItem(invocation_id="1", item=value),
+        Completion(invocation_id="1", result=value),
+    ]
+    for recipient in (JSON, MESSAGEPACK):
+        for message in relayed:
+            [record] = recipient.framer().feed(recipient.encode(message))
+            assert type(recipient.decode(record)) is type(message)
+    [record] = protocol.framer().feed(protocol.encode(call))
+    again = protocol.decode(record)
+    assert isinstance(again, Invocation)
+    assert repr(again.arguments) == repr(call.arguments)  # as text, in which NaN equals NaN
 
 
 @large
