@@ -69,9 +69,9 @@ class _Hubs:
         if abandoned:
             logger.error("! %d tasks of hubs ignored their cancellation and were abandoned", len(abandoned))
 
-    async def _wait(self, timeout: float) -> set[asyncio.Task[Any]]:
-        """Wait for everything that runs; return what is still running after *timeout* seconds."""
-        deadline = asyncio.get_running_loop().time() + timeout
+    async def _wait(self, patience: float) -> set[asyncio.Task[Any]]:
+        """Wait for everything that runs; return what is still running after *patience* seconds."""
+        deadline = asyncio.get_running_loop().time() + patience
         while running := self._running():
             left = deadline - asyncio.get_running_loop().time()
             if left <= 0:
@@ -119,7 +119,9 @@ def map_hub(
     hubs = _hubs_of(app)
     options = options or HubOptions()
     if options.allow_stateful_reconnects:
-        logger.warning("! allow_stateful_reconnects=True has no effect yet: clients of %s reconnect with a new id", hub.__name__)
+        logger.warning(
+            "! allow_stateful_reconnects=True has no effect yet: clients of %s reconnect with a new id", hub.__name__
+        )
     descriptor = HubDescriptor(
         hub,
         build_container(hubs.services if services is None else services),

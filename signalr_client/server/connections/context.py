@@ -165,13 +165,13 @@ class HubConnectionContext:
             await self.connection.close(error=error)
             self._advance(Trigger.ENDED)
 
-    async def flush(self, timeout: float = _FAREWELL) -> None:
-        """Wait, at most *timeout* seconds, until everything queued has been sent; once the connection ends, the writer ends too."""
+    async def flush(self, patience: float = _FAREWELL) -> None:
+        """Wait, at most *patience* seconds, until everything queued has been sent; once the connection ends, the writer ends too."""
         if self._writer is not None and self.state is State.ENDING:
-            await asyncio.wait({self._writer}, timeout=timeout)
+            await asyncio.wait({self._writer}, timeout=patience)
         else:
             with contextlib.suppress(TimeoutError):
-                async with asyncio.timeout(timeout):
+                async with asyncio.timeout(patience):
                     await self.outgoing.wait_empty()
 
     def expect_expiry(self) -> None:

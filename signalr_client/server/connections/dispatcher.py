@@ -62,7 +62,7 @@ class HubDispatcher:
         options: HubOptions,
         connection: HubConnectionContext,
         context: HubCallerContext,
-        spawn: Callable[[Coroutine[Any, Any, None]], asyncio.Task[None]],
+        spawn: Callable[[Coroutine[Any, Any, None]], object],
     ) -> None:
         self.context = context
         self._hub = hub
@@ -144,7 +144,9 @@ class HubDispatcher:
             arguments = method.bind(message.arguments, count_first=self._count_first)
         except BindingError as exc:
             reason = exc if exc.__cause__ is None else exc.__cause__
-            self._mistakes.warning(now, "! a call of '%s' from %s failed: %s", method.name, self._connection.connection_id, reason)
+            self._mistakes.warning(
+                now, "! a call of '%s' from %s failed: %s", method.name, self._connection.connection_id, reason
+            )
             text = describe(f"Failed to invoke '{method.name}' due to an error on the server.", exc, detailed=self._detailed)
             self._answer(message, text)
             return

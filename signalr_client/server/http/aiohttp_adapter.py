@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import re
-from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
 from typing import Any, Final
 from urllib.parse import quote
 
@@ -54,9 +54,11 @@ def _any_spelling(path: str) -> str:
     parts = _PLACEHOLDER.split(path.removeprefix("/").rstrip("/"))
     # split() puts what matched the group at the odd places
     spelled = [part if odd else _any_case(part) for number, part in enumerate(parts) if (odd := number % 2) or part]
-    return "/" + "".join(
-        part if part.startswith("{") else f"{{_signalr_{number}:{part}}}" for number, part in enumerate(spelled)
-    ) + "{_signalr_slash:/?}"
+    return (
+        "/"
+        + "".join(part if part.startswith("{") else f"{{_signalr_{number}:{part}}}" for number, part in enumerate(spelled))
+        + "{_signalr_slash:/?}"
+    )
 
 
 def _any_case(text: str) -> str:
@@ -90,7 +92,7 @@ class AiohttpRequest:
         self.native = request
         self.method = request.method
         self.host = request.host
-        self.query = list(request.query.items())
+        self.query: Sequence[tuple[str, str]] = list(request.query.items())
         self.response: web.StreamResponse | None = None
         self._raw_bodies = raw_bodies
 
@@ -173,9 +175,7 @@ class AiohttpEventStream(_Connection):
 class AiohttpWebSocket(_Connection):
     """A WebSocket whose payload is delivered as it arrives."""
 
-    def __init__(
-        self, request: web.Request, sub_protocol: str | None, close_timeout: float, buffer_size: int | None
-    ) -> None:
+    def __init__(self, request: web.Request, sub_protocol: str | None, close_timeout: float, buffer_size: int | None) -> None:
         super().__init__(request)
         self.response = _SocketResponse(
             timeout=close_timeout,
@@ -231,7 +231,7 @@ class _SocketResponse(web.WebSocketResponse[bool]):
         self._writer = writer
         self._reader = WebSocketDataQueue(request.protocol, _READ_AHEAD, loop=asyncio.get_running_loop())
         request.protocol.set_parser(_Parser(self._reader))  # type: ignore[arg-type]  # has what the protocol calls
-        request.protocol.keep_alive(False)
+        request.protocol.keep_alive(False)  # noqa: FBT003  # aiohttp's own signature
 
 
 class _Parser:

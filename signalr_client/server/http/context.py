@@ -28,7 +28,8 @@ Serve = Callable[[ServerConnection], Awaitable[None]]
 class HttpConnectionContext:
     """One connection; a `ServerConnection` once a transport carries it.
 
-    Its state is in ``state``, and only here does it change. Whenever no request carries the connection, a timer runs that disposes of it.
+    Its state is in ``state``, and only here does it change. While no request carries the connection, a timer runs that disposes of
+    it.
 
     Attributes:
         token: the secret that later requests name it by.

@@ -1,8 +1,8 @@
 """WebSocket frames from a client, decoded as they arrive. Room: server, http; no I/O. Spec: RFC 6455, section 5.
 
-aiohttp puts a whole message together before it delivers it, so every client could make the server hold as much as the largest message it
-allows. The hub protocol is a byte stream in which frames mean nothing, so here the payload is delivered in the pieces in which it
-arrives, as ASP.NET Core does: what a client can pile up is then bounded by the hub protocol's own limits.
+aiohttp assembles a whole message before it delivers it, so every client could make the server hold as much as the largest message
+allowed. The hub protocol is a byte stream in which frames mean nothing, so here the payload is delivered in pieces, as it arrives and
+as ASP.NET Core does it: what a client can pile up is then bounded by the hub protocol's own limits.
 """
 
 from __future__ import annotations

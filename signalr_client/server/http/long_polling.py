@@ -1,7 +1,7 @@
 """A client over Long Polling: it sends in POSTs, and receives in the responses to its polls. Room: server, http.
 
-One poll at a time is active. A newer poll replaces the active one, which is answered with 204; of several that wait for the same poll to
-finish, the first takes its place and the others get 409, as in ASP.NET Core.
+One poll at a time is active. A newer poll replaces the active one, which is answered with 204; of several that wait for the same poll
+to finish, the first takes its place and the others get 409, as in ASP.NET Core.
 Spec: hub transport protocols specification, "Long Polling (Server-to-Client only)".
 """
 

@@ -14,7 +14,14 @@ import msgspec
 
 from signalr_client.types import HttpTransportType
 
-__all__ = ["NegotiateRefusedError", "encode_response", "encode_refresh_response", "encode_refusal", "negotiate_version", "new_id"]
+__all__ = [
+    "NegotiateRefusedError",
+    "encode_refresh_response",
+    "encode_refusal",
+    "encode_response",
+    "negotiate_version",
+    "new_id",
+]
 
 HIGHEST_VERSION: Final = 1
 

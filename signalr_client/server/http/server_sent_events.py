@@ -35,9 +35,7 @@ class ServerSentEventsTransport:
         self._request = request
         self._inbound = inbound
         self._stream = request.event_stream()
-        self._watch = SendWatch(
-            seconds(options.transport_send_timeout), lambda: self._stream.unsent, lambda: self._stream.abort()
-        )
+        self._watch = SendWatch(seconds(options.transport_send_timeout), lambda: self._stream.unsent, self._stream.abort)
 
     async def open(self, headers: Mapping[str, str]) -> None:
         """Start the response."""

@@ -30,9 +30,7 @@ class WebSocketTransport:
             close_timeout=seconds(options.close_timeout),
             buffer_size=options.transport_max_buffer_size or None,
         )
-        self._watch = SendWatch(
-            seconds(options.transport_send_timeout), lambda: self._socket.unsent, lambda: self._socket.abort()
-        )
+        self._watch = SendWatch(seconds(options.transport_send_timeout), lambda: self._socket.unsent, self._socket.abort)
         self.close_error: BaseException | None = None
 
     async def open(self, headers: Mapping[str, str]) -> None:

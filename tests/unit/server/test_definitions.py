@@ -22,9 +22,9 @@ from signalr_client.server import (
     hub_method,
     map_hub,
 )
-from signalr_client.server.lifetime import HubLifetime
-from signalr_client.server.mapped_hub import MappedHub
-from signalr_client.server.services import build_container
+from signalr_client.server.hubs.descriptor import HubDescriptor
+from signalr_client.server.injection.services import build_container
+from signalr_client.server.lifetime.memory import InMemoryLifetimeManager
 
 T = TypeVar("T")
 
@@ -33,9 +33,16 @@ class Clock:
     """A service."""
 
 
-def mapped(hub: type[Hub[Any]], services: ServiceCollection | None = None, **options: Any) -> MappedHub:
+def mapped(hub: type[Hub[Any]], services: ServiceCollection | None = None, **options: Any) -> HubDescriptor:
     """Return a hub as the server maps it."""
-    return MappedHub(hub, HubOptions(**options), build_container(services or ServiceCollection()), HubLifetime())
+    chosen = HubOptions(**options)
+    return HubDescriptor(
+        hub,
+        build_container(services or ServiceCollection()),
+        InMemoryLifetimeManager(),
+        policies=chosen.authorization_policies,
+        implicit_services=not chosen.disable_implicit_from_services_parameters,
+    )
 
 
 def methods_of(hub: type[Hub[Any]], services: ServiceCollection | None = None) -> list[str]:
@@ -254,7 +261,7 @@ def test_a_container_without_keys_cannot_serve_keyed_services() -> None:
             raise AssertionError
 
     with pytest.raises(HubDefinitionError, match="The service provider doesn't support keyed services"):
-        MappedHub(UnknownKey, HubOptions(), Plain(), HubLifetime())
+        HubDescriptor(UnknownKey, Plain(), InMemoryLifetimeManager(), policies={})
 
 
 # typed clients: row 33
