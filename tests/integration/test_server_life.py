@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 
 from signalr_client import ConnectionClosedError, HubException
-from signalr_client.server import Hub, User
+from signalr_client.server import CancellationToken, Hub, User, hub_method
 from tests.support.hub_server import serving
 from tests.support.raw import HANDSHAKE, Socket, raw
 
@@ -44,6 +44,16 @@ class Working(Hub):
         Working.gates.log.put_nowait(f"ended, aborted={self.context.connection_aborted.is_set()}")
         await self.clients.caller.send("M", "nobody hears this")
         return "nobody gets this"
+
+    @hub_method(cancellable=True)
+    async def wait_or_cancel(self) -> None:
+        Working.gates.log.put_nowait("waiting")
+        await asyncio.Event().wait()
+
+    async def wait_for_token(self, name: str, token: CancellationToken) -> str:
+        Working.gates.log.put_nowait("begun")
+        await token.wait()
+        return f"{name} was cancelled"
 
     async def read_when_told(self, items: AsyncIterator[int]) -> int:
         await Working.gates.open.wait()
@@ -216,28 +226,62 @@ async def test_calls_that_wait_their_turn_hold_up_neither_pings_nor_cancellation
         assert got == ["1", "2", "3", "4"]
 
 
-async def test_a_call_that_has_not_begun_can_be_cancelled(gates: Gates) -> None:
+async def test_a_cancellable_call_that_has_not_begun_begins_and_sees_the_cancellation(gates: Gates) -> None:
     async with serving(Working) as serve, raw(serve.url) as hub, hub.socket() as socket:
         await socket.shake_hands()
         await socket.call("Wait", id="1")
-        await socket.call("Same", 2, id="2")
+        await socket.call("WaitOrCancel", id="2")
         await socket.send({"type": 5, "invocationId": "2"})
+        assert await gates.log.get() == "begun"
+        assert gates.log.empty()
         gates.open.set()
-        records = [json.loads(await socket.read() or "") for _ in range(3)]
-        answers = {record["invocationId"]: record for record in records if record["type"] == 3}
-        assert answers["1"]["result"] == "nobody gets this"
-        assert answers["2"]["error"] == "An unexpected error occurred invoking 'same' on the server."
+        assert json.loads(await socket.read() or "")["target"] == "M"
+        assert json.loads(await socket.read() or "") == {"type": 3, "invocationId": "1", "result": "nobody gets this"}
+        error = "An unexpected error occurred invoking 'wait_or_cancel' on the server."
+        assert json.loads(await socket.read() or "") == {"type": 3, "invocationId": "2", "error": error}
+        assert [await gates.log.get() for _ in range(2)] == ["ended, aborted=False", "waiting"]
 
 
-async def test_a_running_call_can_be_cancelled_and_is_answered(gates: Gates) -> None:
-    """As .NET 11 does: whatever the method does with it, there is a Completion."""
+async def test_a_running_cancellable_call_is_cancelled_and_answered(gates: Gates) -> None:
+    """As in .NET 11, there is a Completion whatever the method does with the cancellation."""
+    async with serving(Working) as serve, raw(serve.url) as hub, hub.socket() as socket:
+        await socket.shake_hands()
+        await socket.call("WaitOrCancel", id="1")
+        assert await gates.log.get() == "waiting"
+        await socket.send({"type": 5, "invocationId": "1"})
+        error = "An unexpected error occurred invoking 'wait_or_cancel' on the server."
+        assert json.loads(await socket.read() or "") == {"type": 3, "invocationId": "1", "error": error}
+
+
+async def test_a_plain_call_runs_to_its_end_when_its_client_cancels_it(gates: Gates) -> None:
     async with serving(Working) as serve, raw(serve.url) as hub, hub.socket() as socket:
         await socket.shake_hands()
         await socket.call("Wait", id="1")
         assert await gates.log.get() == "begun"
+        await socket.send({"type": 5, "invocationId": "1"}, {"type": 3, "invocationId": "unknown"})
+        await socket.call("NoSuchMethod", id="2")
+        assert json.loads(await socket.read() or "")["invocationId"] == "2"  # the cancellation has been read
+        gates.open.set()
+        await socket.read()
+        assert json.loads(await socket.read() or "") == {"type": 3, "invocationId": "1", "result": "nobody gets this"}
+
+
+async def test_a_cancellation_token_is_no_argument_and_is_set_when_the_client_cancels(gates: Gates) -> None:
+    async with serving(Working) as serve, raw(serve.url) as hub, hub.socket() as socket:
+        await socket.shake_hands()
+        await socket.call("WaitForToken", "this", id="1")
+        assert await gates.log.get() == "begun"
         await socket.send({"type": 5, "invocationId": "1"})
-        error = "An unexpected error occurred invoking 'wait' on the server."
-        assert json.loads(await socket.read() or "") == {"type": 3, "invocationId": "1", "error": error}
+        assert json.loads(await socket.read() or "") == {"type": 3, "invocationId": "1", "result": "this was cancelled"}
+
+
+async def test_a_cancellation_token_is_set_when_the_connection_ends(gates: Gates) -> None:
+    async with serving(Working) as serve, asyncio.timeout(5):
+        client = await serve.connect()
+        await client.send("WaitForToken", "this")
+        assert await gates.log.get() == "begun"
+        await client.stop()
+        assert await gates.log.get() == "left None"  # and the server stops without waiting for the method
 
 
 async def test_an_error_in_on_disconnected_closes_the_socket_with_1011() -> None:

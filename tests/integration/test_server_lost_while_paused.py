@@ -1,4 +1,4 @@
-"""A client that is not read, because a method does not take its uploads, and that is gone meanwhile. Spec: server-behaviour.md, "D"."""
+"""A client that is not read, because a method does not take its uploads, and that is gone meanwhile."""
 
 from __future__ import annotations
 
@@ -8,7 +8,8 @@ from collections.abc import AsyncIterator
 import pytest
 
 from signalr_client import HttpTransportType
-from signalr_client.server import Hub, caller
+from signalr_client.server import Hub
+from signalr_client.server.connections import context
 from tests.support.hub_server import serving
 from tests.support.hubs import TRANSPORTS
 
@@ -35,7 +36,7 @@ async def numbers() -> AsyncIterator[int]:
 @pytest.mark.parametrize("transport", TRANSPORTS.values(), ids=TRANSPORTS)
 async def test_its_loss_is_noticed(transport: HttpTransportType, monkeypatch: pytest.MonkeyPatch) -> None:
     """Over a WebSocket, whose socket is not read either, by the next ping that cannot be written."""
-    monkeypatch.setattr(caller, "_TICK", 0.01)
+    monkeypatch.setattr(context, "_TICK", 0.01)
     Stubborn.begun, Stubborn.told, Stubborn.left = asyncio.Event(), asyncio.Event(), asyncio.Event()
     async with serving(Stubborn, disconnect_timeout=0.05, keep_alive_interval=0.05) as serve:
         client = await serve.connect(transports=transport, close_timeout=0.01)

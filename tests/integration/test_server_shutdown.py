@@ -73,7 +73,7 @@ async def test_what_is_on_the_wire() -> None:
 
 
 async def test_methods_that_still_run_get_a_grace_and_are_then_cancelled(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(app, "GRACE", 0.02)
+    monkeypatch.setattr(app, "SHUTDOWN_TIMEOUT", 0.02)
     async with asyncio.timeout(10):
         for method, last in (("NeverEnds", "cancelled"), ("EndsWhenTold", "ended by itself")):
             Room.log, Room.begun = [], asyncio.Event()

@@ -139,7 +139,8 @@ class HubMethodDescriptor:
 class HubMethods:
     """The methods of a hub by name, ignoring case; a snake_case name is also known in its PascalCase form.
 
-    A PascalCase form never hides a method that really has that name, and one that two methods would share belongs to neither.
+    Two methods whose names differ only in case, and a method named like the PascalCase form of another, are refused. Where a form is
+    ambiguous only because case is ignored (``get_it`` beside ``getit``), it is not available, and both methods keep their own names.
     """
 
     def __init__(self, methods: Sequence[HubMethodDescriptor]) -> None:
@@ -148,16 +149,20 @@ class HubMethods:
         self._known: dict[str, HubMethodDescriptor] = {}  # by the spelling that clients use: saves a lower() for each call
         for method in methods:
             if self._by_name.setdefault(method.name.lower(), method) is not method:
-                raise HubDefinitionError(
-                    f"Duplicate definitions of '{method.name}'. Overloading is not supported."
-                    " (Names are compared without regard to case.)"
-                )
+                raise _duplicate(method.name)
         # send_message is SendMessage to a .NET client; a name given with hub_method is used as it is
-        snake_case = [method for method in methods if "_" in method.name and method.name == method.function.__name__]
-        forms = Counter(_pascal_case(method) for method in snake_case)
-        for method in snake_case:
-            if forms[_pascal_case(method)] == 1:
-                self._by_name.setdefault(_pascal_case(method), method)
+        forms = {
+            method: "".join(part.capitalize() for part in method.name.split("_"))
+            for method in methods
+            if "_" in method.name and method.name == method.function.__name__
+        }
+        spellings = Counter([*(method.name for method in methods), *forms.values()])
+        ambiguous = Counter(form.lower() for form in forms.values())
+        for method, form in forms.items():
+            if spellings[form] > 1:
+                raise _duplicate(form)
+            if ambiguous[form.lower()] == 1:
+                self._by_name.setdefault(form.lower(), method)
 
     def __iter__(self) -> Iterator[HubMethodDescriptor]:
         """Return the methods, each once."""
@@ -220,6 +225,8 @@ def _definitions(hub_type: type[Hub[Any]]) -> Iterator[tuple[str, list[Any]]]:
             yield name, definitions
 
 
-def _pascal_case(method: HubMethodDescriptor) -> str:
-    """Return the PascalCase form of a snake_case name, in lower case as names are compared."""
-    return method.name.replace("_", "").lower()
+def _duplicate(name: str) -> HubDefinitionError:
+    return HubDefinitionError(
+        f"Duplicate definitions of '{name}'. Overloading is not supported."
+        " (Names are compared without regard to case, and snake_case is also known as PascalCase.)"
+    )

@@ -7,6 +7,7 @@ another client.
 
 from __future__ import annotations
 
+import asyncio
 import itertools
 from collections.abc import Collection, Iterable, Sequence
 from typing import Any
@@ -135,6 +136,9 @@ class InMemoryLifetimeManager:
 async def _send(connections: Sequence[LifetimeConnection], target: str, arguments: Sequence[object]) -> None:
     """Queue one invocation for every connection, then wait for those whose buffer is full.
 
+    Even if it waits for none, the event loop gets a turn when nobody took the message: a loop that sends to nobody, or only to
+    connections that are ending, must not keep them from ending.
+
     Raises:
         BindingError: it cannot be encoded; nothing was queued.
     """
@@ -145,12 +149,17 @@ async def _send(connections: Sequence[LifetimeConnection], target: str, argument
         if protocol not in encoded:
             encoded[protocol] = protocol.encode(message)
     full = []
+    taken = False
     for connection in connections:
-        connection.queue(encoded[connection.protocol])
-        if connection.outgoing.full:
-            full.append(connection.outgoing)
+        if connection.writable:
+            taken = True
+            connection.queue(encoded[connection.protocol])
+            if connection.outgoing.full:
+                full.append(connection.outgoing)
     for gate in full:
         await gate.wait_room()
+    if not taken:
+        await asyncio.sleep(0)
 
 
 def _discard(table: dict[str, _Members], name: str, connection_id: str) -> None:
