@@ -25,10 +25,27 @@ ALLOWED = {
     "core.2": TOP | CORE,
     "transports": TOP | LOOP | {"core.0", "core.1", "transports"},
     "client": TOP | LOOP | CORE | {"transports", "client"},
-    "server": TOP | LOOP | CORE | {"server"},
     "tools": TOP | CORE | {"transports", "client", "server", "tools", "package"},
     "package": TOP | CORE | {"transports", "client"},
 }
+# The rooms inside the server, in order: each may import from those before it, and from itself.
+SERVER_ROOMS = (
+    "server.errors",
+    "server.log",
+    "server.injection",
+    "server.security",
+    "server.server_connection",
+    "server.lifetime",
+    "server.hubs",
+    "server.options",
+    "server.connections",
+    "server.http",
+    "server.app",
+    "server",
+)
+ALLOWED |= {here: TOP | LOOP | CORE | set(SERVER_ROOMS[: row + 1]) for row, here in enumerate(SERVER_ROOMS)}
+ALLOWED["server.http"] -= {"server.connections"}  # they meet at the door server_connection.py
+ALLOWED["tools"] |= set(SERVER_ROOMS)
 ROWS = {
     "messages": "core.0",
     "hub_method": "core.0",
@@ -45,7 +62,7 @@ FORBIDDEN = {
     "core.2": {"asyncio", "aiohttp", "time", "random", "socket", "threading"},
     "transports": {"msgspec", "json", "threading"},
     "client": {"msgspec", "json", "threading"},
-    "server": {"threading"},
+    **{here: {"threading"} for here in SERVER_ROOMS},
 }
 
 
@@ -61,8 +78,12 @@ def room(module: str) -> str:
             return "core.0"
         case ["core", name, *_]:
             return ROWS.get(name, "core.1")
-        case ["transports" | "client" | "server" as name, *_]:
+        case ["transports" | "client" as name, *_]:
             return name
+        case ["server", name, *_]:
+            return f"server.{name}"
+        case ["server"]:
+            return "server"
         case _:
             return "tools"
 
@@ -100,3 +121,41 @@ def test_a_file_imports_only_what_its_room_may(module: str, path: Path) -> None:
     # only the type of a session that the caller brings is known to the client
     if here == "client" and "aiohttp" in imports(path):
         assert path.name == "builder.py"
+
+
+# The files of the server that may know the web framework, other than for types.
+WEB_FRAMEWORK = {"signalr_client.server.app", "signalr_client.server.http.aiohttp_adapter"}
+
+
+@pytest.mark.parametrize(("module", "path"), modules(), ids=lambda value: value if isinstance(value, str) else "")
+def test_the_server_knows_aiohttp_in_one_adapter_only(module: str, path: Path) -> None:
+    """So that an adapter for another web framework can stand beside it; the public API names aiohttp's request for types alone."""
+    if module.startswith("signalr_client.server") and module not in WEB_FRAMEWORK:
+        tree = ast.parse(path.read_text())
+        for_types = {
+            node
+            for check in ast.walk(tree)
+            if isinstance(check, ast.If) and "TYPE_CHECKING" in ast.unparse(check.test)
+            for node in ast.walk(check)
+        }
+        at_run_time = [
+            node for node in ast.walk(tree) if isinstance(node, ast.Import | ast.ImportFrom) and node not in for_types
+        ]
+        assert not any("aiohttp" in ast.unparse(node) and "aiohttp_adapter" not in ast.unparse(node) for node in at_run_time)
+
+
+def test_no_import_goes_in_a_circle() -> None:
+    """Imports for types count: a circle of files can only be understood as one file."""
+    known = dict(modules())
+    graph = {module: {imported for imported in imports(path) if imported in known} for module, path in known.items()}
+    done: set[str] = set()
+
+    def visit(module: str, way: tuple[str, ...]) -> None:
+        assert module not in way, " -> ".join([*way[way.index(module) :], module])
+        if module not in done:
+            for imported in sorted(graph[module]):
+                visit(imported, (*way, module))
+            done.add(module)
+
+    for module in graph:
+        visit(module, ())

@@ -1,11 +1,11 @@
 """The states of a hub connection on the server, and what leads from one to the next. Room: server, connections.
 
-    HANDSHAKE --HANDSHAKE_DONE--> CONNECTING
-    HANDSHAKE --END-------------> ENDING
-    CONNECTING --ACCEPTED-------> OPEN
-    CONNECTING --END------------> ENDING
-    OPEN --END------------------> ENDING
-    ENDING --ENDED--------------> ENDED
+    HANDSHAKE --HANDSHAKE_DONE---> CONNECTING
+    HANDSHAKE --END--------------> ENDING
+    CONNECTING --ACCEPTED--------> OPEN
+    CONNECTING --END-------------> ENDING
+    OPEN --END-------------------> ENDING
+    ENDING --ENDED---------------> ENDED
 
 Messages are sent to a client while it is CONNECTING (`Hub.on_connected` runs) or OPEN; its calls begin when it is OPEN. A test makes
 this picture from the table.

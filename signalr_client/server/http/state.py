@@ -1,11 +1,11 @@
 """The states of an HTTP connection, and what leads from one to the next. Room: server, http.
 
-    NEGOTIATED --ATTACH---> ACTIVE
-    NEGOTIATED --DISPOSE--> DISPOSED
-    ACTIVE --RELEASE------> INACTIVE
-    ACTIVE --DISPOSE------> DISPOSED
-    INACTIVE --ATTACH-----> ACTIVE
-    INACTIVE --DISPOSE----> DISPOSED
+    NEGOTIATED --ATTACH----> ACTIVE
+    NEGOTIATED --DISPOSE---> DISPOSED
+    ACTIVE --RELEASE-------> INACTIVE
+    ACTIVE --DISPOSE-------> DISPOSED
+    INACTIVE --ATTACH------> ACTIVE
+    INACTIVE --DISPOSE-----> DISPOSED
 
 A connection is ACTIVE while a request carries it: a WebSocket, an event stream, or a poll. It is disposed of if it stays NEGOTIATED or
 INACTIVE for the disconnect timeout. A test makes this picture from the table.

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import textwrap
 from typing import Final
 
 import pytest
@@ -10,22 +11,14 @@ from signalr_client.core import state
 from signalr_client.core.state import TRANSITIONS, Trigger, advance
 from signalr_client.errors import InvalidStateError
 from signalr_client.types import HubConnectionState as State
+from tests.support.pictures import draw
 
 ILLEGAL: Final = [(here, trigger) for here in State for trigger in Trigger if (here, trigger) not in TRANSITIONS]
 
 
-def picture() -> str:
-    """Return the table as the module's docstring shows it."""
-    width = max(len(f"{here.name} --{trigger.name}") for here, trigger in TRANSITIONS) + 3
-    return "\n".join(
-        f"    {f'{here.name} --{trigger.name}'.ljust(width, '-')}> {there.name}"
-        for (here, trigger), there in TRANSITIONS.items()
-    )
-
-
 def test_the_picture_shows_the_table() -> None:
     _title, shown, _rest = (state.__doc__ or "").split("\n\n", 2)
-    assert shown == picture()
+    assert shown == textwrap.indent(draw(TRANSITIONS), "    ")
 
 
 @pytest.mark.parametrize(("here", "trigger"), TRANSITIONS)

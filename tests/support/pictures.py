@@ -1,0 +1,17 @@
+"""State diagrams as text, drawn from the tables of transitions."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from enum import Enum
+from typing import Any
+
+__all__ = ["draw"]
+
+
+def draw(transitions: Mapping[tuple[Any, Any], Enum]) -> str:
+    """Return a table of transitions as docstrings and documents show it."""
+    width = max(len(f"{here.name} --{trigger.name}") for here, trigger in transitions) + 3
+    return "\n".join(
+        f"{f'{here.name} --{trigger.name}'.ljust(width, '-')}> {there.name}" for (here, trigger), there in transitions.items()
+    )

@@ -1,0 +1,50 @@
+"""The state tables of the server, and the pictures of them in docstrings and in docs/architecture.md."""
+
+from __future__ import annotations
+
+import textwrap
+from collections.abc import Callable, Mapping
+from enum import Enum
+from pathlib import Path
+from types import ModuleType
+from typing import Any
+
+import pytest
+
+from signalr_client.core import state as client_state
+from signalr_client.server.connections import state as hub_state
+from signalr_client.server.http import state as http_state
+from tests.support.pictures import draw
+
+ARCHITECTURE = Path(__file__).parents[3] / "docs" / "architecture.md"
+SERVER = {"hub connection": hub_state, "HTTP connection": http_state}
+
+
+@pytest.mark.parametrize("module", SERVER.values(), ids=SERVER)
+def test_the_docstring_shows_the_table(module: ModuleType) -> None:
+    assert textwrap.indent(draw(module.TRANSITIONS), "    ") in (module.__doc__ or "")
+
+
+@pytest.mark.parametrize("module", [*SERVER.values(), client_state], ids=[*SERVER, "client"])
+def test_the_architecture_shows_the_table(module: ModuleType) -> None:
+    assert draw(module.TRANSITIONS) in ARCHITECTURE.read_text()
+
+
+@pytest.mark.parametrize("module", SERVER.values(), ids=SERVER)
+def test_only_the_transitions_of_the_table_are_possible(module: ModuleType) -> None:
+    transitions: Mapping[tuple[Enum, Enum], Enum] = module.TRANSITIONS
+    advance: Callable[[Any, Any], Enum] = module.advance
+    for here in module.State:
+        for trigger in module.Trigger:
+            if (here, trigger) in transitions:
+                assert advance(here, trigger) is transitions[here, trigger]
+            else:
+                with pytest.raises(RuntimeError, match=here.value):
+                    advance(here, trigger)
+
+
+@pytest.mark.parametrize("module", SERVER.values(), ids=SERVER)
+def test_every_state_but_the_last_can_be_left_and_every_state_but_the_first_reached(module: ModuleType) -> None:
+    first, *_, last = module.State
+    assert {here for here, _ in module.TRANSITIONS} == set(module.State) - {last}
+    assert set(module.TRANSITIONS.values()) == set(module.State) - {first}
