@@ -42,12 +42,11 @@ class Gate:
 
     def add(self, size: int, items: int = 1) -> None:
         """Count what begins to wait."""
+        if not (self.size or self.items):
+            self._empty.clear()
         self.size += size
         self.items += items
-        if self._closed:
-            return
-        self._empty.clear()
-        if not self.full and self._exceeds(1):
+        if not self.full and not self._closed and self._exceeds(1):
             self.full = True
             self._room.clear()
 
@@ -58,18 +57,21 @@ class Gate:
         if self.full and not self._exceeds(2):
             self.full = False
             self._room.set()
-        if not self.items:
+        if not (self.size or self.items):
             self._empty.set()
 
     async def wait_room(self) -> None:
-        """Return when the gate is not full, or is closed."""
-        while self.full:
+        """Return when there is room, or when the gate is closed.
+
+        Somebody else may have filled the gate again by then. Waiting once is enough: a producer that kept waiting until it found
+        the gate open could be held up for ever by another one that fills it as soon as it opens.
+        """
+        if self.full:
             await self._room.wait()
 
     async def wait_empty(self) -> None:
         """Return when nothing waits, or when the gate is closed."""
-        while self.items and not self._closed:
-            await self._empty.wait()
+        await self._empty.wait()
 
     def close(self) -> None:
         """Let everybody pass from now on: the connection has ended, so nothing will make room any more. Idempotent."""

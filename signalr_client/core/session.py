@@ -192,6 +192,11 @@ class HubSession:
             self._fail(self._framing_error(framer.error))
         return messages
 
+    def excuse_silence(self, now: float) -> None:
+        """Start the peer timeout anew, because the caller itself did not read from the transport until now."""
+        self._received = now
+        self._second_look = None
+
     def receive_end(self) -> None:
         """Note that the transport has ended; a truncated message becomes the `error`."""
         if self.phase is Phase.OPEN and self._framer is not None and self._framer.pending:
