@@ -5,14 +5,12 @@ from __future__ import annotations
 import logging
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any, Self
-from urllib.parse import urlsplit
 
 from tenacity.wait import wait_base
 
 from signalr_client.client.connection import HubConnection
 from signalr_client.client.refresh import RefreshOptions
 from signalr_client.client.supervisor import LifeOptions
-from signalr_client.core.negotiation import redact_url
 from signalr_client.core.protocols import HubProtocol, JsonHubProtocol
 from signalr_client.core.retry import RetryPolicy, as_retry_policy
 from signalr_client.transports.base import HttpOptions
@@ -53,7 +51,7 @@ class HubConnectionBuilder:
         access_token_in_query: bool = False,
         headers: Mapping[str, str] | None = None,
         cookies: Mapping[str, str] | None = None,
-        ssl: ssl_module.SSLContext | bool = True,
+        ssl: ssl_module.SSLContext | aiohttp.Fingerprint | bool = True,
         proxy: str | None = None,
         proxy_auth: aiohttp.BasicAuth | str | None = None,
         session: aiohttp.ClientSession | None = None,
@@ -63,8 +61,8 @@ class HubConnectionBuilder:
         """Set the hub to connect to, and how.
 
         Args:
-            url: absolute, http or https; its query is kept and sent with every request. For a Unix socket, its path stands for the
-                host: ``http+unix://%2Frun%2Fhub.sock/chathub``.
+            url: absolute, http or https (ws and wss are read as these); its query is kept and sent with every request. For a
+                Unix socket, its path takes the place of the host: ``http+unix://%2Frun%2Fhub.sock/chathub``.
             transports: which transports may be used.
             skip_negotiation: connect at once, which only WebSockets can; then there is no connection id.
             access_token_factory: called for a bearer token, sync or async; None or "" for no token.
@@ -81,20 +79,8 @@ class HubConnectionBuilder:
 
         Raises:
             ValueError: the URL or a number makes no sense.
+            TypeError: *access_token_factory* is not a function.
         """
-        parts = urlsplit(url)
-        if parts.scheme not in ("http", "https", "http+unix") or not parts.netloc.rpartition("@")[2]:
-            raise ValueError(f"A hub's URL begins with http:// or https:// and names a host; {redact_url(url)!r} does not.")
-        if parts.scheme == "http+unix" and proxy is not None:
-            raise ValueError("A proxy cannot reach a Unix socket: leave out proxy=, or name a host in the URL.")
-        if transports is HttpTransportType.NONE:
-            raise ValueError("transports=HttpTransportType.NONE leaves no way to connect.")
-        if proxy is not None and urlsplit(proxy).scheme not in ("http", "https"):
-            raise ValueError(f"A proxy is named by an http:// or https:// URL; {redact_url(proxy)!r} is none.")
-        if isinstance(proxy_auth, str) and not proxy_auth.lower().startswith("basic "):
-            raise ValueError("proxy_auth is what aiohttp.encode_basic_auth(name, password) returns; it begins with 'Basic '.")
-        if max_message_size is not None and max_message_size < 1:
-            raise ValueError(f"max_message_size is a number of bytes; {max_message_size} leaves no room for a message.")
         self._http = HttpOptions(
             url=url,
             transports=transports,
@@ -107,7 +93,7 @@ class HubConnectionBuilder:
             proxy=proxy,
             proxy_auth=proxy_auth,
             session=session,
-            close_timeout=_positive("close_timeout", close_timeout),
+            close_timeout=seconds(close_timeout),
             max_message_size=max_message_size,
         )
         return self
