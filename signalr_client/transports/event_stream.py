@@ -13,6 +13,7 @@ from signalr_client.transports.failures import frame_limit, too_large
 __all__ = ["EventStreamParser"]
 
 _BOM: Final = b"\xef\xbb\xbf"
+_OVERHEAD: Final = len(_BOM + b"data: ")  # bytes of a line that are not data, at most
 _LINE_END: Final = re.compile(rb"\r\n|\r|\n")
 
 
@@ -53,7 +54,7 @@ class EventStreamParser:
             for line in whole:
                 self._end_line(line, events)
             self._line = bytearray(rest)
-        self._check(self._data_size + len(self._line))
+        self._check(self._data_size + len(self._line) - _OVERHEAD)
         return events
 
     def _end_line(self, line: bytes, events: list[bytes]) -> None:
@@ -70,8 +71,8 @@ class EventStreamParser:
         if name == b"data":
             value = value.removeprefix(b" ")
             self._data.append(value)
+            self._check(self._data_size + len(value))
             self._data_size += len(value) + 1
-            self._check(self._data_size - 1)
 
     def _check(self, size: int) -> None:
         """Raise ProtocolError if *size* bytes are too many for an event."""
