@@ -5,9 +5,11 @@ Spec: HTML Living Standard, "Server-sent events"; transport protocols specificat
 
 from __future__ import annotations
 
+import math
 import re
 from typing import Final
 
+from signalr_client.errors import ProtocolError
 from signalr_client.transports.failures import frame_limit, too_large
 
 __all__ = ["EventStreamParser"]
@@ -29,11 +31,11 @@ class EventStreamParser:
 
     def __init__(self, max_message_size: int | None = None) -> None:
         self._max_message_size = max_message_size
-        self._limit = frame_limit(max_message_size)
+        self._limit: float = math.inf if max_message_size is None else frame_limit(max_message_size)
         self._line = bytearray()  # of a line whose end has not come
         self._data: list[bytes] = []  # of an event whose end has not come
         self._data_size = 0
-        self._first_line = True
+        self._begun = False
         self._skip_newline = False  # the last chunk ended with CR: an LF that follows belongs to it
 
     def feed(self, chunk: bytes) -> list[bytes]:
@@ -45,37 +47,44 @@ class EventStreamParser:
         if self._skip_newline and chunk:
             chunk, self._skip_newline = chunk.removeprefix(b"\n"), False
         self._skip_newline = self._skip_newline or chunk.endswith(b"\r")
-        first, *others = _LINE_END.split(chunk)
-        self._line += first
+        lines = _LINE_END.split(chunk)
+        rest = lines.pop()
         events: list[bytes] = []
-        if others:
-            *whole, rest = others
-            self._end_line(bytes(self._line), events)
-            for line in whole:
-                self._end_line(line, events)
-            self._line = bytearray(rest)
-        self._check(self._data_size + len(self._line) - _OVERHEAD)
+        if lines:
+            lines[0] = self._first_line(lines[0])
+            self._end_lines(lines, events)
+        self._line += rest
+        if self._data_size + len(self._line) - _OVERHEAD > self._limit:
+            raise self._too_large()
         return events
 
-    def _end_line(self, line: bytes, events: list[bytes]) -> None:
-        """Take a complete line; an empty one ends an event."""
-        if self._first_line:
-            line, self._first_line = line.removeprefix(_BOM), False
-        if not line:
-            if self._data:
-                events.append(b"\n".join(self._data))
-                self._data.clear()
-                self._data_size = 0
-            return
-        name, _, value = line.partition(b":")
-        if name == b"data":
-            value = value.removeprefix(b" ")
-            self._data.append(value)
-            self._check(self._data_size + len(value))
-            self._data_size += len(value) + 1
+    def _first_line(self, end: bytes) -> bytes:
+        """Return the line that *end* completes."""
+        if self._line:
+            end, self._line = bytes(self._line + end), bytearray()
+        if not self._begun:
+            end, self._begun = end.removeprefix(_BOM), True
+        return end
 
-    def _check(self, size: int) -> None:
-        """Raise ProtocolError if *size* bytes are too many for an event."""
-        if self._limit is not None and size > self._limit:
-            assert self._max_message_size is not None
-            raise too_large("an event", self._max_message_size)
+    def _end_lines(self, lines: list[bytes], events: list[bytes]) -> None:
+        """Take complete lines; an empty one ends an event."""
+        data = self._data
+        for line in lines:
+            if not line:
+                if data:
+                    events.append(b"\n".join(data))
+                    data.clear()
+                    self._data_size = 0
+                continue
+            name, _, value = line.partition(b":")
+            if name == b"data":
+                value = value.removeprefix(b" ")
+                size = self._data_size + len(value)
+                if size > self._limit:
+                    raise self._too_large()
+                self._data_size = size + 1
+                data.append(value)
+
+    def _too_large(self) -> ProtocolError:
+        assert self._max_message_size is not None
+        return too_large("an event", self._max_message_size)

@@ -63,15 +63,15 @@ class RequestError(TransportError):
     disconnected = False
 
 
-def frame_limit(max_message_size: int | None) -> int | None:
+def frame_limit(max_message_size: int) -> int:
     """Return the largest frame to accept, in bytes: a WebSocket message, an event, or the response to a poll."""
-    return None if max_message_size is None else max_message_size + FRAME_SLACK
+    return max_message_size + FRAME_SLACK
 
 
 def too_large(what: str, max_message_size: int) -> ProtocolError:
     """Return the error for a frame that is larger than `frame_limit`."""
     return ProtocolError(
-        f"The server sent {what} of more than {max_message_size + FRAME_SLACK:,} bytes: max_message_size={max_message_size:,} allows"
+        f"The server sent {what} of more than {frame_limit(max_message_size):,} bytes: max_message_size={max_message_size:,} allows"
         f" that many bytes for one message, and {FRAME_SLACK:,} for others in the same frame. Raise max_message_size to accept it."
     )
 

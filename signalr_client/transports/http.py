@@ -144,7 +144,7 @@ class HttpClient:
         """
         largest = self.options.max_message_size
         try:
-            return await self.request("GET", url, limit=frame_limit(largest))
+            return await self.request("GET", url, limit=None if largest is None else frame_limit(largest))
         except RequestError as exc:
             if exc.unanswered:
                 return None
@@ -181,7 +181,7 @@ class HttpClient:
             TransportError: it could not be opened.
         """
         token = await self.tokens.fresh()
-        limit = frame_limit(self.options.max_message_size)
+        largest = self.options.max_message_size
         try:
             session, way = self._sessions.way(url, upgrade=True)
             async with asyncio.timeout(REQUEST_TIMEOUT):
@@ -189,7 +189,7 @@ class HttpClient:
                     self._stream_address(url, token),
                     timeout=aiohttp.ClientWSTimeout(ws_close=self.options.close_timeout),
                     headers=self._stream_headers(token),
-                    max_msg_size=0 if limit is None else limit + 1,  # aiohttp refuses what has as many bytes
+                    max_msg_size=0 if largest is None else frame_limit(largest) + 1,  # aiohttp refuses as many bytes
                     autoclose=False,  # the transport answers a close frame: see WebSocketTransport.close
                     decode_text=False,
                     **way,

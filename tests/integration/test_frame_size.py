@@ -93,7 +93,7 @@ async def test_a_frame_may_hold_the_largest_message_and_others(server: StubbornS
 @pytest.mark.parametrize("endless", [False, True], ids=["whole", "under way"])
 async def test_a_larger_frame_is_refused_also_while_it_is_under_way(server: StubbornServer, name: str, endless: bool) -> None:
     async with asyncio.timeout(5):
-        transport, client = await connect(server, name, LIMIT + 1, LARGEST, endless=endless)
+        transport, client = await connect(server, name, LIMIT + 100, LARGEST, endless=endless)
         with pytest.raises(ProtocolError) as caught:
             await transport.receive()
         await transport.close()
