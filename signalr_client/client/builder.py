@@ -6,14 +6,12 @@ import logging
 import math
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any, Final, Self
-from urllib.parse import urlsplit
 
 from tenacity.wait import wait_base
 
 from signalr_client.client.connection import HubConnection
 from signalr_client.client.options import ConnectionOptions, ReceiveLimit
 from signalr_client.client.refresh import RefreshOptions
-from signalr_client.core.negotiation import redact_url
 from signalr_client.core.protocols import HubProtocol, JsonHubProtocol
 from signalr_client.core.retry import RetryPolicy, as_retry_policy
 from signalr_client.transports.base import HttpOptions
@@ -60,7 +58,7 @@ class HubConnectionBuilder:
         access_token_in_query: bool = False,
         headers: Mapping[str, str] | None = None,
         cookies: Mapping[str, str] | None = None,
-        ssl: ssl_module.SSLContext | bool = True,
+        ssl: ssl_module.SSLContext | aiohttp.Fingerprint | bool = True,
         proxy: str | None = None,
         proxy_auth: aiohttp.BasicAuth | str | None = None,
         session: aiohttp.ClientSession | None = None,
@@ -90,25 +88,6 @@ class HubConnectionBuilder:
             TypeError: *access_token_factory* is not callable.
             ValueError: the URL or a number is not usable.
         """
-        url = _http_url(url)
-        parts = urlsplit(url)
-        if parts.scheme not in ("http", "https", "http+unix") or not parts.netloc.rpartition("@")[2]:
-            raise ValueError(f"The URL of a hub must begin with http:// or https:// and name a host, not {redact_url(url)!r}.")
-        if parts.scheme == "http+unix" and proxy is not None:
-            raise ValueError("A proxy cannot reach a Unix socket: omit proxy=, or name a host in the URL.")
-        if transports is HttpTransportType.NONE:
-            raise ValueError("transports=HttpTransportType.NONE leaves no way to connect.")
-        if access_token_factory is not None and not callable(access_token_factory):  # the value may be a token: do not show it
-            raise TypeError(
-                "access_token_factory must be a function that returns the token. For a fixed token, pass"
-                " access_token_factory=lambda: token."
-            )
-        if proxy is not None and urlsplit(proxy).scheme not in ("http", "https"):
-            raise ValueError(f"The URL of a proxy must begin with http:// or https://, not {redact_url(proxy)!r}.")
-        if isinstance(proxy_auth, str) and not proxy_auth.lower().startswith("basic "):
-            raise ValueError("proxy_auth must come from aiohttp.encode_basic_auth(name, password): it begins with 'Basic '.")
-        if max_message_size is not None and max_message_size < 1:
-            raise ValueError(f"max_message_size must be a positive number of bytes, not {max_message_size}.")
         self._http = HttpOptions(
             url=url,
             transports=transports,
@@ -121,7 +100,7 @@ class HubConnectionBuilder:
             proxy=proxy,
             proxy_auth=proxy_auth,
             session=session,
-            close_timeout=_duration("close_timeout", close_timeout, finite=True),
+            close_timeout=seconds(close_timeout),
             max_message_size=max_message_size,
         )
         return self
@@ -257,9 +236,3 @@ def _duration(what: str, value: Any, *, finite: bool = False) -> float:
     if not number > 0 or (finite and math.isinf(number)):
         raise ValueError(f"The {what} must be a {'finite, ' if finite else ''}positive time in seconds, not {number:g}.")
     return number
-
-
-def _http_url(url: str) -> str:
-    """Return *url* with http in place of ws, and https in place of wss."""
-    scheme, separator, rest = url.partition("://")
-    return {"ws": "http", "wss": "https"}.get(scheme.lower(), scheme) + separator + rest
