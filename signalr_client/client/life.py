@@ -244,7 +244,11 @@ class Life:
     async def _finish_network(self, deadline: float) -> None:
         """Wait for the transports and the HTTP client to close; links have the same deadline and are given a moment more."""
         await self._network.finish(deadline + 2 * CANCEL_GRACE)
-        await self._connector.aclose()
+        try:
+            async with asyncio.timeout(CANCEL_GRACE):
+                await self._connector.aclose()
+        except TimeoutError:
+            self._log.warning("! the HTTP client was not closed in time")
 
     async def _finish_callbacks(self) -> None:
         """Wait for the callbacks: as long as they take, unless somebody calls `stop()`, which is bounded."""
