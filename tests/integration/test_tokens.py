@@ -207,10 +207,10 @@ async def test_a_factory_that_raises_while_connected_ends_the_connection(
         with pytest.raises(ConnectionClosedError) as caught:
             await connection.wait_closed()
     assert isinstance(caught.value.__cause__, LookupError)
-    assert closed.argument is caught.value
+    assert repr(closed.argument) == repr(caught.value)
     assert connection.state == "Disconnected"
     [record] = [record for record in caplog.records if record.levelno == logging.ERROR]
-    assert record.getMessage() == "! the connection ends by an unexpected error"
+    assert record.getMessage() == "! the connection ends because of an unexpected error"
     assert record.exc_info is not None
 
 
