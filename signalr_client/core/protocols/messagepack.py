@@ -44,6 +44,7 @@ _RESULT: Final = 3
 
 _NO_HEADERS: Final[dict[str, str]] = {}
 _NO_STREAMS: Final[list[str]] = []
+_SCALARS: Final = frozenset({str, int, float, bool, type(None), bytes})
 
 # TypeError: a map key that cannot be hashed; ValueError: a timestamp out of range
 _UNREADABLE: Final = (msgspec.MsgspecError, UnicodeDecodeError, RecursionError, ValueError, TypeError)
@@ -100,23 +101,27 @@ class MessagePackHubProtocol:
         Raises:
             ProtocolError: the record is not MessagePack, or an item is missing or of the wrong type.
         """
-        # The fast path for ordinary messages; whatever does not fit takes the careful one. The byte 0xff is part of every timestamp
-        # finer than a microsecond and of few other records.
-        if 0xFF not in record and (len(record) < SHORTEST_MESSAGEPACK or not messagepack_may_exceed_depth(record)):
-            try:
-                items = self._decode(record)
-                kind = items[0]
-                if kind == 2:
-                    _, headers, invocation_id, item = items
-                    if headers == _NO_HEADERS and type(invocation_id) is str and invocation_id:
-                        return StreamItem(invocation_id=invocation_id, item=item)
-                elif kind == 1:
-                    _, headers, invocation_id, target, arguments, stream_ids = items
-                    plain = invocation_id is None and stream_ids == _NO_STREAMS and headers == _NO_HEADERS
-                    if plain and type(target) is str and target and type(arguments) is list:
+        # The fast path for ordinary messages; whatever does not fit takes the careful one.
+        try:
+            items = self._decode(record)
+            kind = items[0]
+            if kind == 2:
+                _, headers, invocation_id, item = items
+                plain = headers == _NO_HEADERS and type(invocation_id) is str and invocation_id
+                if plain and (type(item) in _SCALARS or _is_plain(record)):
+                    return StreamItem(invocation_id=invocation_id, item=item)
+            elif kind == 1:
+                _, headers, invocation_id, target, arguments, stream_ids = items
+                plain = invocation_id is None and stream_ids == _NO_STREAMS and headers == _NO_HEADERS
+                if plain and type(target) is str and target and type(arguments) is list:
+                    for argument in arguments:
+                        if type(argument) not in _SCALARS:
+                            plain = _is_plain(record)
+                            break
+                    if plain:
                         return Invocation(target=target, arguments=arguments)
-            except (*_UNREADABLE, IndexError):
-                pass
+        except (*_UNREADABLE, IndexError):
+            pass
         return self._decode_carefully(record)
 
     def _decode_carefully(self, record: bytes) -> HubMessage | None:
@@ -146,6 +151,14 @@ class MessagePackHubProtocol:
         """Return whether *message*, encoded as *body*, is nested too deeply for its recipients."""
         exceeds = exceeds_depth(payload(message))
         return bool(exceeds_depth(self._decode(body)) if exceeds is None else exceeds)
+
+
+def _is_plain(record: bytes) -> bool:
+    """Return whether a record with other values than scalars can have neither too many levels nor a precise timestamp.
+
+    The byte 0xff is part of every timestamp finer than a microsecond and of few other records.
+    """
+    return 0xFF not in record and (len(record) < SHORTEST_MESSAGEPACK or not messagepack_may_exceed_depth(record))
 
 
 def _decode_times(record: bytes) -> list[Any] | None:
