@@ -1,9 +1,13 @@
 """Splits a byte stream into the records of the hub protocol. Room: core, row 1; no I/O, no clock.
 
-A WebSocket frame, a POST body or a Server-Sent Event may hold several records, or a part of one: framing is the hub protocol's
-own. Text records end with 0x1E, binary ones begin with their length. Both framers share one contract: `feed` returns the whole
-records, and when the stream is broken, the ones before the break, with the reason in `error`.
-Spec: HubProtocol.md, "JSON Encoding" and "MessagePack (MsgPack) encoding".
+A WebSocket frame, a POST body or a Server-Sent Event may hold several records, or a part of one: the hub protocol does its own
+framing. Text records end with 0x1E, binary ones begin with their length. Both framers share one contract: `feed` returns the
+complete records. When the stream is broken, it returns the records before the break and stores the reason in `error`.
+
+The bytes of an incomplete record are kept in one buffer, so however small the pieces are, each byte is searched and copied a fixed
+number of times and costs one byte of memory. `feed` returns all records of *data* at once: a caller that must not spend much time
+or memory in one call passes *data* in slices, which may be cut anywhere.
+Spec: hub protocol specification, "JSON Encoding" and "MessagePack (MsgPack) encoding".
 """
 
 from __future__ import annotations
@@ -20,7 +24,7 @@ MAX_PREFIX: Final = 5
 
 
 class RecordTooLargeError(ProtocolError):
-    """A record exceeds the limit of ``max_size`` bytes. The text is that of ASP.NET Core, for a server to send."""
+    """A record exceeds the limit of ``max_size`` bytes. The text is that of ASP.NET Core and names the option of a server."""
 
     def __init__(self, max_size: int) -> None:
         super().__init__(max_size)
@@ -37,76 +41,73 @@ class Framer(Protocol):
     """Splits one direction of one connection into records."""
 
     error: ProtocolError | None
-    """Why the stream cannot be read any further, once that is so."""
+    """Why the stream cannot be read any further, or None while it can."""
 
     def feed(self, data: bytes) -> list[bytes]:
         """Return the records that *data* completes."""
 
     @property
     def pending(self) -> int:
-        """Bytes of a record that has not ended yet."""
+        """Bytes of an incomplete record."""
 
 
 class TextFramer:
     """Records that end with 0x1E.
 
     Args:
-        max_size: bytes that one record may have, its separator counted; None for no limit.
+        max_size: bytes that one record may have, its separator included; None for no limit.
     """
 
     def __init__(self, max_size: int | None = None) -> None:
         self.error: ProtocolError | None = None
         self._max_size = max_size
-        self._parts: list[bytes] = []  # a record that spans frames; joined once, when its end comes
-        self._pending = 0
+        self._buffer = bytearray()  # a record that spans several pieces
 
     @property
     def pending(self) -> int:
-        """Bytes of a record that has not ended yet."""
-        return self._pending
+        """Bytes of an incomplete record."""
+        return len(self._buffer)
 
     def feed(self, data: bytes) -> list[bytes]:
         """Return the records that *data* completes, without their separators."""
+        buffer = self._buffer
         records = data.split(RECORD_SEPARATOR)
         rest = records.pop()
-        if self._parts and records:
-            self._parts.append(records[0])
-            records[0] = b"".join(self._parts)
-            self._parts.clear()
-            self._pending = 0
-        if rest:
-            self._parts.append(rest)
-            self._pending += len(rest)
-        if self._max_size is not None:
-            self._check(records, self._max_size)
-        return records
-
-    def _check(self, records: list[bytes], max_size: int) -> None:
-        for index, record in enumerate(records):
-            if len(record) + 1 > max_size:
+        if buffer and records:
+            buffer += records[0]
+            records[0] = bytes(buffer)
+            buffer.clear()
+        max_size = self._max_size
+        if max_size is not None:
+            for index, record in enumerate(records):
+                if len(record) >= max_size:
+                    self.error = RecordTooLargeError(max_size)
+                    return records[:index]
+            if len(buffer) + len(rest) > max_size:
                 self.error = RecordTooLargeError(max_size)
-                del records[index:]
-                return
-        if self._pending > max_size:
-            self.error = RecordTooLargeError(max_size)
+                buffer.clear()
+                return records
+        if rest:
+            buffer += rest
+        return records
 
 
 class BinaryFramer:
     """Records that begin with their length as a VarInt.
 
     Args:
-        max_size: bytes that one record may have, its prefix counted; None for no limit but that of the protocol, 2 GB.
+        max_size: bytes that one record may have, its prefix included; None for the limit of the protocol, 2 GB.
     """
 
     def __init__(self, max_size: int | None = None) -> None:
         self.error: ProtocolError | None = None
         self._max_size = max_size
         self._buffer = bytearray()
-        self._needed = 0  # bytes of the record that has begun; until they are here there is nothing to look at
+        self._needed = 0  # bytes of the incomplete record; until they have arrived, the buffer is not looked at
 
     @property
     def pending(self) -> int:
-        """Bytes of a record that has not ended yet."""
+        """Bytes of an incomplete record."""
         return len(self._buffer)
 
     def feed(self, data: bytes) -> list[bytes]:
@@ -124,7 +125,7 @@ class BinaryFramer:
         while start < end:
             length = data[start]
             body = start + 1
-            if length >= 0x80:  # more than one byte of prefix: rare, so the common case stays two lines
+            if length >= 0x80:  # a prefix of several bytes: rare, so the common case stays two lines
                 try:
                     prefix = read_varint(data[start : start + MAX_PREFIX])
                 except ProtocolError as exc:
@@ -149,7 +150,7 @@ class BinaryFramer:
 
 
 def read_varint(data: bytes) -> tuple[int, int] | None:
-    """Return (length, prefix size), or None if more bytes are needed. Spec: HubProtocol.md, "MessagePack" (VarInt).
+    """Return (length, prefix size), or None if more bytes are needed. Spec: hub protocol specification, "VarInt".
 
     Raises:
         ProtocolError: the prefix, seven bits a byte and low bits first, runs past 5 bytes or past 2 GB.

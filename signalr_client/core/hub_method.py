@@ -1,7 +1,7 @@
-"""The names that methods have on the wire. Room: core, row 0.
+"""The names of methods on the wire. Room: core, row 0.
 
-A method is called what it is called in Python, character for character, unless `hub_method` says otherwise: on a hub's own
-method, or on a method of a Protocol that describes the other side. Spec: server-behaviour.md, "A" rows 34 to 36.
+A method has the same name on the wire as in Python, character for character, unless `hub_method` renames it. The decorator works on
+a method of a hub and on a method of a Protocol that describes the peer.
 """
 
 from __future__ import annotations
@@ -17,18 +17,16 @@ _NAME: Final = "__hub_method_name__"
 
 
 def hub_method(name: str) -> Callable[[T], T]:
-    """Give a method another name on the wire; the Python name is then not known there.
+    """Give a method another name on the wire, which replaces its Python name there.
 
     Args:
-        name: the name, which may be anything but empty: "renamed-method" for example.
+        name: the name; any text that is not empty, "renamed-method" for example.
 
     Raises:
         ValueError: the name is empty.
-
-    Spec: server-behaviour.md, "A" rows 34 and 36.
     """
     if not name:
-        raise ValueError("the name of a hub method must not be empty")
+        raise ValueError("The name of a hub method must not be empty.")
 
     def rename(function: T) -> T:
         setattr(function, _NAME, name)

@@ -57,6 +57,7 @@ async def echo(socket: Socket, id: str = "alive") -> None:
         '{"type":5,"invocationId":null}',
         '{"type":8}',
         '{"type":9}',
+        pytest.param('{"type":1,"target":"NoSuchMethod","arguments":[' + "[" * 63 + "]" * 63 + "]}", id="65 levels"),
     ],
 )
 async def test_a_broken_message_ends_the_connection(server_url: str, record: str) -> None:
@@ -106,6 +107,7 @@ async def test_a_message_that_never_ends_is_cut_off_at_the_limit(server_url: str
         '{"type":8,"sequenceId":1}',
         '{"type":9,"sequenceId":1}',
         '{"type":1,"target":"NoSuchMethod","arguments":[]}',
+        pytest.param('{"type":1,"target":"NoSuchMethod","arguments":[' + "[" * 62 + "]" * 62 + "]}", id="64 levels"),
         '{"type":1,"target":"Add","arguments":[1]}',
         '{"type":1,"target":"Add","arguments":["one","two"]}',
         '{"type":1,"target":"ThrowHubException","arguments":["quiet"]}',

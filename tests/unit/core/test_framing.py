@@ -1,12 +1,15 @@
-"""Byte streams to records: every way to cut them, every limit, every broken length."""
+"""Framing: every way to split a stream, every limit, every broken length, and the cost."""
 
 from __future__ import annotations
 
-from typing import Final
+import pickle
+import tracemalloc
+from collections.abc import Iterator
+from typing import Any, Final
 
 import pytest
 
-from signalr_client.core.framing import BinaryFramer, Framer, TextFramer, read_varint, write_varint
+from signalr_client.core.framing import BinaryFramer, Framer, RecordTooLargeError, TextFramer, read_varint, write_varint
 from signalr_client.errors import ProtocolError
 
 TOO_LARGE_10: Final = "The maximum message size of 10B was exceeded. The message size can be configured in AddHubOptions."
@@ -37,12 +40,12 @@ def test_varint_vector(prefix: str, length: int) -> None:
 
 
 @pytest.mark.parametrize(("prefix", "length"), LENGTHS)
-def test_varint_that_is_cut_off_asks_for_more(prefix: str, length: int) -> None:
+def test_truncated_varint_is_incomplete(prefix: str, length: int) -> None:
     wire = bytes.fromhex(prefix)
     assert [read_varint(wire[:end]) for end in range(len(wire))] == [None] * len(wire)
 
 
-def test_varint_with_more_bytes_than_it_needs_is_read() -> None:
+def test_varint_with_redundant_bytes_is_read() -> None:
     assert read_varint(bytes.fromhex("81 80 80 80 00")) == (1, 5)
 
 
@@ -80,7 +83,7 @@ FRAMED: Final[list[tuple[type[TextFramer | BinaryFramer], bytes, list[bytes]]]] 
 
 
 @pytest.mark.parametrize(("framer_type", "stream", "records"), FRAMED)
-def test_records_that_come_whole(framer_type: type[TextFramer | BinaryFramer], stream: bytes, records: list[bytes]) -> None:
+def test_records_that_arrive_whole(framer_type: type[TextFramer | BinaryFramer], stream: bytes, records: list[bytes]) -> None:
     framer = framer_type()
     assert framer.feed(stream) == records
     assert framer.pending == 0
@@ -88,7 +91,7 @@ def test_records_that_come_whole(framer_type: type[TextFramer | BinaryFramer], s
 
 
 @pytest.mark.parametrize(("framer_type", "stream", "records"), FRAMED)
-def test_records_that_come_one_byte_at_a_time(
+def test_records_that_arrive_byte_by_byte(
     framer_type: type[TextFramer | BinaryFramer], stream: bytes, records: list[bytes]
 ) -> None:
     framer = framer_type(max_size=20_000)
@@ -98,7 +101,7 @@ def test_records_that_come_one_byte_at_a_time(
 
 
 @pytest.mark.parametrize(("framer_type", "stream", "records"), [case for case in FRAMED if 0 < len(case[1]) < 300])
-def test_records_that_are_cut_in_two_anywhere(
+def test_records_that_are_split_anywhere(
     framer_type: type[TextFramer | BinaryFramer], stream: bytes, records: list[bytes]
 ) -> None:
     for cut in range(len(stream) + 1):
@@ -106,7 +109,7 @@ def test_records_that_are_cut_in_two_anywhere(
         assert framer.feed(stream[:cut]) + framer.feed(stream[cut:]) == records
 
 
-def test_a_record_is_returned_as_soon_as_it_is_whole() -> None:
+def test_a_record_is_returned_as_soon_as_it_is_complete() -> None:
     """What the record before needed does not hold up the next one, though its length came with that one's end."""
     framer = BinaryFramer()
     large, next_one = b"\xc8\x01" + b"a" * 200, b"\x80\x01" + b"b" * 128
@@ -125,7 +128,7 @@ def test_a_record_is_returned_as_soon_as_it_is_whole() -> None:
         (BinaryFramer(), b"\x05", 1),
     ],
 )
-def test_a_record_that_has_not_ended_is_pending(framer: Framer, stream: bytes, pending: int) -> None:
+def test_an_incomplete_record_is_pending(framer: Framer, stream: bytes, pending: int) -> None:
     framer.feed(stream)
     assert framer.pending == pending
     framer.feed(b"")
@@ -167,7 +170,7 @@ def test_a_larger_record_ends_the_stream_after_those_before_it(framer: Framer, s
 
 
 @pytest.mark.parametrize("framer", [TextFramer(10), BinaryFramer(10)])
-def test_a_larger_record_that_comes_in_pieces_ends_the_stream(framer: Framer) -> None:
+def test_a_larger_record_that_arrives_in_pieces_ends_the_stream(framer: Framer) -> None:
     records = [record for _ in range(12) for record in framer.feed(b"\x0b")]
     assert records == []
     assert str(framer.error) == TOO_LARGE_10
@@ -179,10 +182,109 @@ def test_a_broken_length_ends_the_stream_after_the_records_before_it() -> None:
     assert str(framer.error) == "Messages over 2GB in size are not supported. (length prefix ff ff ff ff ff)"
 
 
-def test_a_broken_length_that_comes_one_byte_at_a_time_ends_the_stream() -> None:
+def test_a_broken_length_that_arrives_byte_by_byte_ends_the_stream() -> None:
     framer = BinaryFramer()
     for _ in range(4):
         assert framer.feed(b"\xff") == []
         assert framer.error is None
     assert framer.feed(b"\xff") == []
     assert str(framer.error) == "Messages over 2GB in size are not supported. (length prefix ff ff ff ff ff)"
+
+
+# cost: counted in bytes that are searched, copied and held, not in seconds
+
+
+class Counted(bytes):
+    """A piece of a stream that counts how many bytes are searched for a separator."""
+
+    searched = 0
+
+    def split(self, *arguments: Any) -> list[bytes]:
+        """Split, and count."""
+        Counted.searched += len(self)
+        return super().split(*arguments)
+
+
+class CountedBuffer(bytearray):
+    """A framer's buffer that counts how many bytes are copied into it and out of it."""
+
+    copied = 0
+
+    def __iadd__(self, data: Any) -> Any:  # type: ignore[misc]  # what it returns is the buffer itself
+        """Append, and count."""
+        CountedBuffer.copied += len(data)
+        return super().__iadd__(data)
+
+    def __bytes__(self) -> bytes:
+        """Copy, and count."""
+        CountedBuffer.copied += len(self)
+        return bytes(memoryview(self))
+
+
+def pieces(stream: bytes, size: int) -> Iterator[bytes]:
+    """Yield *stream* in pieces."""
+    for start in range(0, len(stream), size):
+        yield stream[start : start + size]
+
+
+@pytest.mark.parametrize("size", [1, 7, 1000])
+@pytest.mark.parametrize(
+    ("framer_type", "record", "stream"),
+    [
+        (TextFramer, b"x" * 100_000, b"x" * 100_000 + b"\x1e"),
+        (BinaryFramer, b"x" * 100_000, write_varint(100_000) + b"x" * 100_000),
+        (TextFramer, b"ab", b"ab\x1e" * 30_000),
+        (BinaryFramer, b"ab", b"\x02ab" * 30_000),
+        (BinaryFramer, b"x" * 130, (write_varint(130) + b"x" * 130) * 1000),
+    ],
+)
+def test_each_byte_is_searched_once_and_copied_a_fixed_number_of_times(
+    framer_type: type[TextFramer | BinaryFramer], record: bytes, stream: bytes, size: int
+) -> None:
+    framer = framer_type(200_000)
+    framer._buffer = CountedBuffer()
+    Counted.searched = CountedBuffer.copied = 0
+    records = [found for piece in pieces(stream, size) for found in framer.feed(Counted(piece))]
+    assert set(records) == {record}
+    assert Counted.searched <= len(stream)
+    assert CountedBuffer.copied <= 2.1 * len(stream)
+    assert framer.pending == 0
+
+
+@pytest.mark.parametrize("framer_type", [TextFramer, BinaryFramer])
+@pytest.mark.parametrize("size", [1, 2, 1000])
+def test_an_incomplete_record_takes_no_more_memory_than_it_has_bytes(
+    framer_type: type[TextFramer | BinaryFramer], size: int
+) -> None:
+    framer = framer_type(10_000_000)
+    stream = write_varint(1_000_000) + b"x" * 200_000
+    tracemalloc.start()
+    try:
+        before, _ = tracemalloc.get_traced_memory()
+        for piece in pieces(stream, size):
+            assert framer.feed(piece) == []
+        after, _ = tracemalloc.get_traced_memory()
+    finally:
+        tracemalloc.stop()
+    assert framer.pending == len(stream)
+    assert after - before < 1.3 * len(stream)  # a bytearray reserves an eighth more than it needs
+
+
+@pytest.mark.parametrize(
+    ("framer_type", "begin", "more"),
+    [(TextFramer, b"x" * 900, b"x" * 1_000_000), (BinaryFramer, b"\x02ab\xff", b"\x7f" + b"x" * 1_000_000)],
+)
+def test_nothing_is_kept_of_a_record_over_the_limit(
+    framer_type: type[TextFramer | BinaryFramer], begin: bytes, more: bytes
+) -> None:
+    framer = framer_type(1000)
+    framer.feed(begin)
+    assert framer.pending > 0
+    assert framer.feed(more) == []
+    assert isinstance(framer.error, RecordTooLargeError)
+    assert framer.pending == 0
+
+
+def test_the_error_about_a_large_record_can_be_pickled() -> None:
+    error = pickle.loads(pickle.dumps(RecordTooLargeError(10)))
+    assert (str(error), error.max_size) == (TOO_LARGE_10, 10)
