@@ -7,7 +7,9 @@ from __future__ import annotations
 
 import asyncio
 import base64
+import concurrent.futures.thread  # noqa: F401  # see below
 import contextlib
+import encodings.idna  # noqa: F401  # see below
 from collections.abc import Callable
 from typing import Any, Final
 from urllib.parse import unquote, urlsplit, urlunsplit
@@ -20,6 +22,9 @@ from signalr_client.transports.base import HttpOptions
 from signalr_client.transports.failures import RequestLostError
 
 __all__ = ["Sessions", "request_address", "send_once"]
+
+# asyncio and ssl import two modules when they first resolve a host name and check that of a certificate. Here they are imported
+# early, because a running event loop must not wait for a disk.
 
 _UNIX: Final = "http+unix"
 
