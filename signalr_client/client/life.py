@@ -151,7 +151,7 @@ class Life:
             return await self._work_unless_stopped(call(self._connect))
         except (_Stopped, InvalidStateError):
             raise
-        except Exception as exc:
+        except Exception as exc:  # the access token factory may have raised it
             if self._options.retry_policy is None or not self._options.retry_start:
                 raise
             self._log.info("! the first attempt failed: %s", exc)

@@ -136,9 +136,6 @@ class Watching(wait_base):
         return 0.0
 
 
-LOST: Final = OSError("cable")
-
-
 def test_a_tenacity_wait_sees_the_loss_as_the_first_failed_attempt() -> None:
     wait = Watching()
     policy = as_retry_policy(wait)

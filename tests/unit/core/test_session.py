@@ -632,6 +632,19 @@ def test_a_peer_whose_bytes_are_read_after_a_blocked_loop_is_not_cut(role: Role,
     assert session.phase is Phase.ENDED
 
 
+def test_silence_is_excused_while_the_caller_does_not_read() -> None:
+    """A client that holds back its reader cannot tell whether the server is silent; pings are due all the same."""
+    session = open_client(now=100.0)
+    session.handle_timeout(200.0)  # the first look finds silence
+    session.excuse_silence(200.0)
+    session.handle_timeout(200.0 + SECOND_LOOK)
+    assert status(session) == (Phase.OPEN, None)
+    assert session.data_to_send() == PING
+    session.handle_timeout(230.0)
+    session.handle_timeout(230.0 + SECOND_LOOK)
+    assert isinstance(session.error, ServerTimeoutError)
+
+
 def test_a_ping_that_is_due_leaves_at_the_first_look() -> None:
     """After a blocked loop the peer has not heard of this side either, and must not have to wait longer."""
     session = open_client(now=100.0)
