@@ -51,7 +51,7 @@ async def retry(
         await asyncio.sleep(delay)
         try:
             return await call(connect)  # by the door to user code, because the access token factory runs in it
-        except Exception as exc:
+        except Exception as exc:  # whatever it was, the policy decides about it
             logger.info("! attempt %d failed: %s", count + 1, exc)
             reason = exc
     return End(reason)
