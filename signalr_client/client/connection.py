@@ -184,7 +184,7 @@ class HubConnection:
     async def send(self, target: str, *args: object) -> None:
         """Invoke a hub method without waiting for a response. Returns when the message is queued.
 
-        Waits only while more than 64 KiB are queued or in flight. Cancelling that wait does not take the message back.
+        Waits only while more than 48 KiB are queued or in flight. Cancelling that wait does not take the message back.
 
         Args:
             target: name of the hub method.

@@ -232,14 +232,16 @@ class Life:
         if was_open:
             self._log.info("= closed%s", f": {end.error}" if end.error else "")
             self._callbacks.fire(self._events.close, end.error)
-        await asyncio.gather(
-            self._handler_tasks.finish(deadline, drop=self._dispatcher.drop),
-            self._finish_network(deadline),
-            self._finish_callbacks(),
-        )
-        if not self.started.done():
-            stopped = ConnectionClosedError("The connection was stopped before the hub handshake could complete.")
-            self.started.set_exception(end.error or stopped)
+        try:
+            await asyncio.gather(
+                self._handler_tasks.finish(deadline, drop=self._dispatcher.drop),
+                self._finish_network(deadline),
+                self._finish_callbacks(),
+            )
+        finally:
+            if not self.started.done():
+                stopped = ConnectionClosedError("The connection was stopped before the hub handshake could complete.")
+                self.started.set_exception(end.error or stopped)
 
     async def _finish_network(self, deadline: float) -> None:
         """Wait for the transports and the HTTP client to close; links have the same deadline and are given a moment more."""

@@ -29,10 +29,13 @@ from signalr_client.gate import Gate
 from signalr_client.transports.base import Transport
 from signalr_client.user_code import call, failure
 
-__all__ = ["WRITE_LIMIT", "HubLink", "LinkOwner"]
+__all__ = ["FRAME_LIMIT", "WRITE_LIMIT", "HubLink", "LinkOwner"]
 
-WRITE_LIMIT: Final = 65_536
-"""Bytes that may be queued or in flight before senders have to wait; and bytes of one frame, unless a single message has more."""
+FRAME_LIMIT: Final = 65_536
+"""Bytes of one frame, unless a single message has more."""
+
+WRITE_LIMIT: Final = 49_152
+"""Bytes that may be queued or in flight before senders have to wait; below the frame limit, so that what is queued fits a frame."""
 
 _LAST_WORDS: Final = 1.0  # seconds for reading why the server closed the connection, after a write has failed
 _BURST: Final = (
@@ -95,7 +98,7 @@ class HubLink:
         self.ended: asyncio.Future[End] = self._loop.create_future()
         self._opened: asyncio.Future[None] = self._loop.create_future()
         self._now = self._loop.time()
-        self._wake = asyncio.Event()  # something is queued
+        self._wake = asyncio.Event()  # something is queued for the writer
         self._outgoing = Gate(WRITE_LIMIT)  # what is queued in the session, and what the transport is sending
         self._in_flight = 0
         self._close: Close | None = None  # as received
@@ -126,6 +129,7 @@ class HubLink:
         """End the link in good order: what is queued is sent first, until *deadline* at most, then a Close message."""
         if not self.over:
             self.send(Close())
+            self._count_outgoing()
             with contextlib.suppress(TimeoutError):  # the peer may have stopped reading
                 async with asyncio.timeout_at(deadline):
                     await self._outgoing.wait_empty()
@@ -153,20 +157,23 @@ class HubLink:
         if not self._wake.is_set():  # the first message of this iteration: reading the clock once is enough for all
             self._now = self._loop.time()
             self._wake.set()
-        session, gate = self._session, self._outgoing
-        session.send(message, self._now)
-        gate.add(session.queued + self._in_flight - gate.size, 0)
+        self._session.send(message, self._now)
         if self._debug:
             self._log.debug("> %s", describe(message))
 
     @property
     def full(self) -> bool:
         """Whether senders have to wait, with `drain`."""
-        return self._outgoing.full
+        return self._session.queued + self._in_flight > WRITE_LIMIT or self._outgoing.full
 
     async def drain(self) -> None:
         """Return when there is room below the write limit, or the link has ended."""
+        self._count_outgoing()
         await self._outgoing.wait_room()
+
+    def _count_outgoing(self) -> None:
+        """Bring the gate up to date: once for each frame and each sender that waits, because for each message it would be felt."""
+        self._outgoing.add(self._session.queued + self._in_flight - self._outgoing.size, 0)
 
     # in
 
@@ -241,7 +248,7 @@ class HubLink:
         """Act on the end of the handshake: the session has queued a first ping, and its keep-alive may be due soon."""
         if self._session.error is not None:
             return
-        self._wake_writer()
+        self._wake.set()
         self._set_timer()
         self._opened.set_result(None)
         self._owner.link_opened(self)
@@ -251,13 +258,14 @@ class HubLink:
     async def _write(self) -> None:
         """Send what is queued, one frame for each iteration of the event loop; a message is never split."""
         session, transport, gate = self._session, self._transport, self._outgoing
-        self._wake_writer()  # the handshake request is queued already
+        self._wake.set()  # the handshake request is queued already
         try:
             while True:
                 await self._wake.wait()
                 self._wake.clear()
-                while data := session.data_to_send(WRITE_LIMIT):
+                while data := session.data_to_send(FRAME_LIMIT):
                     self._in_flight = len(data)
+                    self._count_outgoing()
                     await transport.send(data)
                     self._in_flight = 0
                     gate.remove(len(data), 0)
@@ -265,11 +273,6 @@ class HubLink:
             end = self._broken(failure(exc))
             # A write fails first when the server has just closed the connection; only the reader can tell why it did.
             self._last_words = self._loop.call_later(_LAST_WORDS, self._finish, end)
-
-    def _wake_writer(self) -> None:
-        """Let the writer send what the session has queued by itself."""
-        self._outgoing.add(self._session.queued + self._in_flight - self._outgoing.size, 0)
-        self._wake.set()
 
     # time
 
@@ -290,7 +293,7 @@ class HubLink:
             return
         if self._session.queued:
             self._log.debug("%% ping")
-            self._wake_writer()
+            self._wake.set()
         self._set_timer()
 
     # the end
