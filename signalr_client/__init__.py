@@ -1,4 +1,4 @@
-"""signalr_client: a client SDK for ASP.NET Core SignalR, on asyncio and aiohttp; with it, a hub server (`signalr_client.server`).
+"""signalr_client: a client for ASP.NET Core SignalR on asyncio and aiohttp, with a hub server (`signalr_client.server`).
 
 connection = HubConnectionBuilder().with_url("http://localhost:5000/chathub").with_automatic_reconnect().build()
 
@@ -12,8 +12,9 @@ async with connection:
 
 from signalr_client.client.builder import HubConnectionBuilder
 from signalr_client.client.connection import HubConnection
-from signalr_client.client.dispatch import Subscription
+from signalr_client.client.handlers import Subscription
 from signalr_client.client.streams import HubStream
+from signalr_client.core.hub_method import hub_method
 from signalr_client.core.protocols import HubProtocol, JsonHubProtocol, MessagePackHubProtocol
 from signalr_client.core.retry import RetryContext, RetryPolicy
 from signalr_client.errors import (
@@ -55,4 +56,5 @@ __all__ = [
     "Subscription",
     "TransferFormat",
     "TransportError",
+    "hub_method",
 ]

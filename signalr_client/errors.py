@@ -1,15 +1,15 @@
-"""Every exception of the package, in one tree that is split by what the caller can do.
+"""Every exception of the package, in one tree. The branches differ in what a caller can do.
 
     SignalRError
      +- NegotiationError, HandshakeError, TransportError, AggregateTransportError    could not connect
      +- ConnectionClosedError  +- ServerTimeoutError                                 was connected; every pending call gets it
      +- HubException                                                                 the hub method failed; the connection is fine
-     +- BindingError                                                                 a value did not fit its type
+     +- BindingError                                                                 a value did not fit its type, or cannot be sent
      +- InvalidStateError                                                            called at the wrong time; nothing was sent
      +- ProtocolError                                                                the peer broke the protocol
 
-Data is kept in attributes, the text is made in ``__str__``, and ``args`` is complete, so that every one of them can be pickled.
-No message holds a token. Texts are those of the official .NET client where it has one. This file imports nothing of the package.
+Data is in attributes, the text is composed in ``__str__``, and ``args`` is complete, so that all of them can be pickled. No message
+contains a token. Texts are those of the official .NET client if it has one. This file imports nothing from the package.
 """
 
 from __future__ import annotations
@@ -32,14 +32,13 @@ __all__ = [
 
 
 class SignalRError(Exception):
-    """The parent of every exception that this package raises on purpose."""
+    """The base class of every exception that this package raises on purpose."""
 
 
 class NegotiationError(SignalRError):
-    """The negotiate request was refused, failed, or was answered by something that is not a SignalR server.
+    """The negotiate request failed or was refused, or the response did not come from a SignalR server.
 
-    ``url`` is the address that was asked, without its secrets; ``status`` the HTTP status, or None when no answer came.
-    Spec: client-behaviour.md, "B3. Negotiate response fields".
+    ``url`` is the requested URL without its secrets, ``status`` the HTTP status, or None if there was no response.
     """
 
     def __init__(self, message: str, url: str = "", status: int | None = None) -> None:
@@ -47,22 +46,19 @@ class NegotiationError(SignalRError):
         self.message, self.url, self.status = message, url, status
 
     def __str__(self) -> str:
-        """Return the message, then where it happened."""
+        """Return the message, the URL and the status."""
         where = ", ".join(part for part in (self.url, f"status {self.status}" if self.status is not None else "") if part)
         return f"{self.message} ({where})" if where else self.message
 
 
 class HandshakeError(SignalRError):
-    """The server refused the handshake, answered it with something else, or did not answer in time.
-
-    Spec: client-behaviour.md, "B8. Handshake".
-    """
+    """The server refused the handshake, sent an invalid response, or did not respond in time."""
 
 
 class TransportError(SignalRError):
-    """A transport could not connect, or its connection broke; the cause (``__cause__``) is the socket's own error.
+    """A transport could not connect, or its connection broke; ``__cause__`` is the original error.
 
-    ``transport`` is the transport's name as negotiate spells it ("WebSockets"), or empty; ``status`` the HTTP status of a
+    ``transport`` is the name of the transport in a negotiate response ("WebSockets"), or empty; ``status`` is the HTTP status of a
     refused request, or None.
     """
 
@@ -71,31 +67,28 @@ class TransportError(SignalRError):
         self.message, self.transport, self.status = message, transport, status
 
     def __str__(self) -> str:
-        """Return the message alone: it already says which transport."""
+        """Return the message, which names the transport already."""
         return self.message
 
 
 class AggregateTransportError(SignalRError):
-    """No transport could be used; ``errors`` has one `TransportError` for each that was tried or passed over.
-
-    Spec: client-behaviour.md, "B7. Exact failure texts".
-    """
+    """No transport could be used; ``errors`` has a `TransportError` for each one that was tried or skipped."""
 
     def __init__(self, errors: Sequence[Exception]) -> None:
         super().__init__(tuple(errors))
         self.errors = tuple(errors)
 
     def __str__(self) -> str:
-        """Return the official text, each reason in brackets."""
+        """Return the official text with each reason in parentheses."""
         reasons = "".join(f" ({error})" for error in self.errors)
         return f"Unable to connect to the server with any of the available transports.{reasons}"
 
 
 class ConnectionClosedError(SignalRError):
-    """The connection ended while something still waited for it: a call, a stream, or `HubConnection.wait_closed`.
+    """The connection ended before a call, a stream or `HubConnection.wait_closed` was done.
 
-    ``reason`` says what ended it; ``__cause__`` is that error where there was one. A call that gets this may have run on the
-    server or not.
+    ``reason`` says why; ``__cause__`` is the error that ended the connection, if any. The server may or may not have executed the
+    call.
     """
 
     def __init__(self, reason: str = "The underlying connection was closed.") -> None:
@@ -108,10 +101,7 @@ class ConnectionClosedError(SignalRError):
 
 
 class ServerTimeoutError(ConnectionClosedError):
-    """The server sent nothing, not even a ping, for ``server_timeout`` seconds (``idle`` seconds when it was noticed).
-
-    Spec: client-behaviour.md, "E9. Keep-alive and server timeout".
-    """
+    """The server sent nothing, not even a ping, for ``server_timeout`` seconds (``idle`` seconds when it was noticed)."""
 
     def __init__(self, server_timeout: float, idle: float) -> None:
         super().__init__(f"Server timeout ({server_timeout * 1000:.2f}ms) elapsed without receiving a message from the server.")
@@ -119,17 +109,17 @@ class ServerTimeoutError(ConnectionClosedError):
         self.server_timeout, self.idle = server_timeout, idle
 
     def __str__(self) -> str:
-        """Return the official text, what was seen, and what to do."""
+        """Return the official text, the idle time, and what to do."""
         return (
-            f"{self.reason} The last one came {self.idle:.1f} s ago; set the server timeout to at least twice the server's"
+            f"{self.reason} The last one was received {self.idle:.1f} s ago; set the server timeout to at least twice the server's"
             " KeepAliveInterval, or check the network."
         )
 
 
 class HubException(SignalRError):
-    """The hub method failed, or the server closed the connection with an error; ``message`` is what the server told.
+    """The hub method failed; ``message`` is the error that the server sent.
 
-    Raised by a server method (or by a client's handler), it is the one exception whose message reaches the other side.
+    Raised in a hub method or in a client's handler, it is the only exception whose message is sent to the peer.
     """
 
     def __init__(self, message: str = "") -> None:
@@ -138,11 +128,11 @@ class HubException(SignalRError):
 
 
 class BindingError(SignalRError):
-    """A value did not fit the type that was asked for, or cannot be sent; only the call it belongs to fails."""
+    """A value did not fit the requested type, or cannot be sent. Only the call that it belongs to fails."""
 
 
 class InvalidStateError(SignalRError):
-    """A method was called at the wrong time; nothing was sent. ``action`` is the method, ``state`` the state it met."""
+    """A method was called at the wrong time; nothing was sent. ``action`` is the method, ``state`` the state that refused it."""
 
     def __init__(self, action: str, state: str, text: str = "") -> None:
         super().__init__(action, state, text)
@@ -155,4 +145,4 @@ class InvalidStateError(SignalRError):
 
 
 class ProtocolError(SignalRError):
-    """The peer sent something that the hub protocol does not allow; the connection ends, the program does not."""
+    """The peer violated the hub protocol, which ends the connection."""

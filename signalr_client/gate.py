@@ -42,13 +42,11 @@ class Gate:
 
     def add(self, size: int, items: int = 1) -> None:
         """Count what begins to wait."""
+        if not (self.size or self.items or self._closed) and (size or items):
+            self._empty.clear()
         self.size += size
         self.items += items
-        if self._closed:
-            return
-        if size or items:
-            self._empty.clear()
-        if not self.full and self._exceeds(1):
+        if not self.full and not self._closed and self._exceeds(1):
             self.full = True
             self._room.clear()
 

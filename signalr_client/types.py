@@ -1,4 +1,4 @@
-"""Public enumerations and aliases that every room may use. Nothing here does anything."""
+"""Public enumerations and type aliases that every room may use."""
 
 from __future__ import annotations
 
@@ -16,17 +16,17 @@ __all__ = [
 ]
 
 Seconds = float | timedelta
-"""A time: seconds, or a timedelta."""
+"""A duration: seconds, or a timedelta."""
 
 Headers = dict[str, str]
 """Headers of an HTTP request or of a hub message."""
 
 AccessTokenFactory = Callable[[], str | None] | Callable[[], Awaitable[str | None]]
-"""Returns the bearer token for the next requests, or None (or an empty text) for none; may be async."""
+"""A function, sync or async, that returns the bearer token for the next requests, or None or "" for no token."""
 
 
 class HttpTransportType(Flag):
-    """The transports, as flags: ``WEB_SOCKETS | LONG_POLLING`` allows two. Spec: client-behaviour.md, "A2"."""
+    """The transports, as flags: ``WEB_SOCKETS | LONG_POLLING`` allows two. See docs/transports.md."""
 
     NONE = 0
     WEB_SOCKETS = 1
@@ -41,7 +41,7 @@ class HttpTransportType(Flag):
 
     @classmethod
     def from_wire_name(cls, name: str) -> HttpTransportType | None:
-        """Return the transport that negotiate calls *name*, or None for one that is not known here."""
+        """Return the transport with this *name* in a negotiate response, or None for an unknown one."""
         return _TRANSPORTS_BY_NAME.get(name)
 
 
@@ -54,14 +54,14 @@ _TRANSPORTS_BY_NAME = {name: transport for transport, name in _TRANSPORT_NAMES.i
 
 
 class TransferFormat(Enum):
-    """How a hub protocol's bytes travel: as text (JSON) or as binary (MessagePack)."""
+    """How the bytes of a hub protocol are sent: as text (JSON) or as binary (MessagePack)."""
 
     TEXT = "Text"
     BINARY = "Binary"
 
 
 class HubConnectionState(StrEnum):
-    """Where a `HubConnection` is in its life. Spec: client-behaviour.md, "E1. States"."""
+    """The states of a `HubConnection`; docs/architecture.md shows which follows which."""
 
     DISCONNECTED = "Disconnected"
     CONNECTING = "Connecting"

@@ -6,6 +6,7 @@ ours or the user's, and which exceptions are reported rather than passed on. The
 - An awaitable result is awaited, whatever kind of callable returned it.
 - A `CancelledError` is ours when somebody has asked to cancel the current task (`asyncio.Task.cancelling`); then it passes through.
   Otherwise user code raised it: an ordinary failure, which must not end a task of the library.
+- A cancellation of ours that user code swallowed is not lost: it takes effect when the user code returns.
 - `KeyboardInterrupt` and `SystemExit` pass through. Any other exception, `BaseException` subclasses included, is a failure.
 
 `call` does all of it. A loop that is too hot for one more coroutine calls the function itself and hands what it caught to `failure`.
@@ -48,15 +49,22 @@ async def call(function: Callable[..., Any], /, *arguments: object) -> Any:
 
     Raises:
         Exception: what the function raised, as `failure` returns it.
-        CancelledError: the current task was cancelled by somebody else.
+        CancelledError: the current task was cancelled by somebody else, even if the function swallowed it.
     """
+    task = asyncio.current_task()
+    requests = task.cancelling() if task is not None else 0
     try:
-        return await settle(function(*arguments))
+        result = await settle(function(*arguments))
     except BaseException as exc:  # the one place that decides what an exception of user code means
         reported = failure(exc)
+        if task is not None and task.cancelling() > requests:
+            raise asyncio.CancelledError from exc
         if reported is exc:
             raise
         raise reported from exc
+    if task is not None and task.cancelling() > requests:
+        raise asyncio.CancelledError
+    return result
 
 
 async def settle(result: Any) -> Any:

@@ -1,7 +1,7 @@
-"""An outgoing call: its message, its upload streams, and how to leave it. Room: client.
+"""Outgoing calls: the message, its upload streams, and how a caller gives a call up. Room: client.
 
 An argument that is an async iterable is an upload stream: it is taken out of the arguments, gets an id of its own, and its items
-follow the call. Spec: client-behaviour.md, "E4", "E5".
+follow the call.
 """
 
 from __future__ import annotations
@@ -21,22 +21,19 @@ from signalr_client.core.messages import (
     StreamItem,
 )
 from signalr_client.errors import SignalRError
+from signalr_client.user_code import call, failure
 
 __all__ = ["OutgoingCall"]
 
-logger = logging.getLogger("signalr_client.calls")
-
 
 class OutgoingCall:
-    """A call on its way: made by `begin`, ended by the server's answer (`end`) or by its caller (`leave`)."""
+    """A call that was sent, from the point of view of its caller."""
 
-    __slots__ = ("_completed", "_link", "_uploads", "invocation_id")
+    __slots__ = ("_invocation_id", "_link")
 
-    def __init__(self, link: HubLink, invocation_id: str | None) -> None:
-        self.invocation_id = invocation_id
+    def __init__(self, link: HubLink, invocation_id: str) -> None:
         self._link = link
-        self._uploads: list[asyncio.Task[None]] | None = None
-        self._completed = False
+        self._invocation_id = invocation_id
 
     @classmethod
     def begin(
@@ -44,14 +41,21 @@ class OutgoingCall:
         link: HubLink,
         target: str,
         args: Sequence[object],
-        waiter: asyncio.Future[object] | StreamSink | None = None,
+        waiter: asyncio.Future[object] | StreamSink | None,
         *,
         streaming: bool = False,
     ) -> OutgoingCall:
-        """Queue the call and start its uploads; *waiter* takes the answer, None wants none.
+        """Queue the message of a call and start its uploads.
+
+        Args:
+            link: the connection to send it on.
+            target: name of the hub method.
+            args: its arguments, upload streams among them.
+            waiter: gets the response; None sends a call that has no response.
+            streaming: the response is a stream.
 
         Raises:
-            BindingError: an argument cannot be written; nothing was sent.
+            BindingError: an argument cannot be encoded; nothing was sent.
         """
         arguments = list(args)
         sources = [arg for arg in args if isinstance(arg, AsyncIterable)]
@@ -59,7 +63,7 @@ class OutgoingCall:
         if sources:
             arguments = [arg for arg in args if not isinstance(arg, AsyncIterable)]
             stream_ids = [link.calls.next_id() for _ in sources]
-        invocation_id = link.calls.next_id() if waiter is not None else None
+        invocation_id = link.calls.next_id() if waiter is not None else ""
         kind = StreamInvocation if streaming else Invocation
         link.send(
             kind(
@@ -69,49 +73,71 @@ class OutgoingCall:
                 stream_ids=stream_ids or UNSET,
             )
         )
-        call = cls(link, invocation_id)
-        if waiter is not None and invocation_id is not None:
-            link.calls.add(invocation_id, waiter)
-        if sources:
-            pairs = zip(stream_ids, sources, strict=True)
-            call._uploads = [link.start_upload(call._upload(stream_id, source)) for stream_id, source in pairs]
-        return call
+        uploads = [UploadStream(link, *pair) for pair in zip(stream_ids, sources, strict=True)] if sources else ()
+        if waiter is not None:
+            link.calls.add(invocation_id, waiter, uploads)
+        return cls(link, invocation_id)
 
-    def end(self) -> None:
-        """Note that the server has answered: uploads that still run have nobody to read them."""
-        self._completed = True
-        self._stop_uploads()
+    def cancel(self) -> None:
+        """Give the call up; the server is told unless it has responded already. Idempotent."""
+        if self._link.calls.drop(self._invocation_id):
+            self._link.send(CancelInvocation(invocation_id=self._invocation_id))
 
-    def leave(self) -> None:
-        """Drop the call, and tell the server unless it has answered already."""
-        if self.invocation_id is not None and self._link.calls.drop(self.invocation_id):
-            self._stop_uploads()
-            self._link.send(CancelInvocation(invocation_id=self.invocation_id))
 
-    def _stop_uploads(self) -> None:
-        for task in self._uploads or ():
-            task.cancel()
+class UploadStream:
+    """Sends the items of *source*, and then the end of the stream, in a task of the link.
 
-    async def _upload(self, stream_id: str, source: AsyncIterable[object]) -> None:
-        """Send the items of *source*, then its end; an error of the source is told to the server by its message alone."""
-        link = self._link
-        error = ""
+    An error of the source reaches the server as its message alone. The source is closed last, after the server was told of the end:
+    its cleanup may take long, and nobody else has to wait for it.
+    """
+
+    def __init__(self, link: HubLink, stream_id: str, source: AsyncIterable[object]) -> None:
+        self._link = link
+        self._stream_id = stream_id
+        self._log: logging.Logger = link.logger.getChild("calls")
+        self._over = False  # the server knows that no more items follow, or does not care any more
+        self._task = link.uploads.spawn(self._run(source), name="signalr upload")
+
+    def stop(self, *, tell_server: bool) -> None:
+        """Stop sending; *tell_server* unless the server has ended the call."""
+        if tell_server:
+            self._end("Stream canceled by client.")
+        self._over = True
+        self._task.cancel()
+
+    async def _run(self, source: AsyncIterable[object]) -> None:
+        try:
+            self._end(await self._send_items(source))
+        finally:
+            await self._close(source)
+
+    def _end(self, error: str) -> None:
+        """Tell the server that no more items follow."""
+        if not self._over:
+            self._over = True
+            self._link.send(Completion(invocation_id=self._stream_id, error=error or UNSET))
+
+    async def _send_items(self, source: AsyncIterable[object]) -> str:
+        """Send the items; return the message of the source's error, if it raised one."""
+        link, stream_id = self._link, self._stream_id
         try:
             async for item in source:
                 link.send(StreamItem(invocation_id=stream_id, item=item))
                 if link.full:
                     await link.drain()
-        except asyncio.CancelledError:
-            if not self._completed:
-                link.send(Completion(invocation_id=stream_id, error="Stream canceled by client."))
-            raise
-        except Exception as exc:  # user code, or a value of it that cannot be sent
-            logger.log(
-                logging.DEBUG if isinstance(exc, SignalRError) else logging.ERROR, "! upload %s failed", stream_id, exc_info=exc
-            )
-            error = str(exc) or type(exc).__name__
-        finally:
-            close = getattr(source, "aclose", None)
-            if close is not None:  # a generator that was left early runs its own finally blocks now, not some day
-                await close()
-        link.send(Completion(invocation_id=stream_id, error=error or UNSET))
+        except BaseException as exc:  # user code, or an item that cannot be encoded
+            error = failure(exc)
+            level = logging.DEBUG if isinstance(error, SignalRError) else logging.ERROR
+            self._log.log(level, "! upload %s failed", stream_id, exc_info=error)
+            return str(error) or type(error).__name__
+        return ""
+
+    async def _close(self, source: AsyncIterable[object]) -> None:
+        """Close the source, so that the ``finally`` blocks of a generator run now and not when it is garbage-collected."""
+        close = getattr(source, "aclose", None)
+        if close is None:
+            return
+        try:
+            await call(close)
+        except Exception:  # the stream has ended; there is nobody else to report it to
+            self._log.exception("! the source of upload %s could not be closed", self._stream_id)

@@ -1,24 +1,25 @@
 """The public client: `HubConnection`. Room: client.
 
-It keeps what outlives a connection - handlers, callbacks, options - and passes calls on to the life it is in (supervisor.py) and
-to the link of the moment (link.py).
+It keeps what survives a restart (handlers, callbacks, options) and delegates to the current life (life.py) and link (link.py).
 """
 
 from __future__ import annotations
 
 import asyncio
-import inspect
 import logging
 from collections.abc import Callable
 from types import TracebackType
 from typing import Any, Self, TypeVar, cast, overload
 
 from signalr_client.client.calls import OutgoingCall
-from signalr_client.client.dispatch import Handler, Handlers, Subscription, UnhandledHandler
+from signalr_client.client.ends import fresh_error
+from signalr_client.client.events import EventCallback, Events
+from signalr_client.client.handlers import Handler, Handlers, Subscription, UnhandledHandler, handler_methods
 from signalr_client.client.invocations import StreamSink
+from signalr_client.client.life import Life
 from signalr_client.client.link import HubLink
+from signalr_client.client.options import ConnectionOptions
 from signalr_client.client.streams import HubStream
-from signalr_client.client.supervisor import EventCallback, Events, LifeOptions, Supervisor
 from signalr_client.core.binding import bind
 from signalr_client.core.state import Trigger, advance
 from signalr_client.errors import InvalidStateError
@@ -35,58 +36,58 @@ UnhandledT = TypeVar("UnhandledT", bound=Callable[[str, list[object]], object])
 
 
 class HubConnection:
-    """A connection to a hub; made by `HubConnectionBuilder`, used in one event loop.
+    """A connection to a hub. Created by `HubConnectionBuilder`; all of its coroutines belong to the event loop that started it.
 
-    Handlers run one after another in the order in which the server's messages came, off the read loop: a handler may await
+    Handlers run one after another, in the order in which the server's messages arrived, off the read loop: a handler may await
     `invoke`, `stop`, anything. No method takes a timeout: ``async with asyncio.timeout(5)`` is safe around every one of them.
     """
 
-    def __init__(self, options: HttpOptions, life_options: LifeOptions, logger: logging.Logger) -> None:
+    def __init__(self, http_options: HttpOptions, options: ConnectionOptions, logger: logging.Logger) -> None:
+        self._http_options = http_options
         self._options = options
-        self._life_options = life_options
         self._logger = logger
         self._handlers = Handlers()
         self._events = Events()
-        self._life: Supervisor | None = None
+        self._life: Life | None = None
 
     def __repr__(self) -> str:
-        """Return the state; the URL may hold secrets."""
+        """Return the state; the URL may contain secrets."""
         return f"<HubConnection {self.state.value}>"
 
     # life
 
     @property
     def state(self) -> HubConnectionState:
-        """Where the connection is in its life. Spec: client-behaviour.md, "E1. States"."""
+        """The state of the connection; docs/architecture.md has a picture of the transitions."""
         return HubConnectionState.DISCONNECTED if self._life is None else self._life.state
 
     @property
     def connection_id(self) -> str | None:
-        """The id that the server's hubs know this connection by; None while not connected, or if negotiation was skipped."""
+        """The id by which the server's hubs know this connection; None while not connected, or if negotiation was skipped."""
         link = None if self._life is None else self._life.link
         return None if link is None else link.connection_id
 
     @property
     def url(self) -> str:
-        """The hub's URL, as given to the builder."""
-        return self._options.url
+        """The URL of the hub, with http or https as its scheme."""
+        return self._http_options.url
 
     async def start(self) -> None:
-        """Connect: negotiate, choose a transport, shake hands. After a failure, or after `stop`, it can be called again.
+        """Connect: negotiate, choose a transport, perform the handshake. After a failure or `stop` it can be called again.
 
-        Cancelling it closes whatever was opened and leaves the connection disconnected.
+        Cancelling closes whatever was opened and leaves the connection disconnected.
 
         Raises:
-            InvalidStateError: the connection is not disconnected.
-            NegotiationError, AggregateTransportError, TransportError, HandshakeError: it could not connect. Nothing is tried
-                again, unless the retry policy covers the start.
+            InvalidStateError: the connection is not disconnected, or is still in use by another event loop.
+            NegotiationError, AggregateTransportError, TransportError, HandshakeError: it could not connect. There is no second
+                attempt, unless the retry policy covers the start.
             ConnectionClosedError: `stop` was called meanwhile.
-
-        Spec: client-behaviour.md, "B. start()".
         """
-        advance(self.state, Trigger.START)  # raises where a start makes no sense
-        connector = Connector(self._options, self._life_options.protocol.transfer_format, self._logger)
-        life = self._life = Supervisor(connector, self._life_options, self._handlers, self._events, self._logger)
+        if self._life is not None and not self._life.task.done():
+            self._check_loop("start", self._life)
+        advance(self.state, Trigger.START)  # raises unless disconnected
+        connector = Connector(self._http_options, self._options.protocol.transfer_format, self._logger)
+        life = self._life = Life(connector, self._options, self._handlers, self._events, self._logger)
         try:
             await life.started
         except asyncio.CancelledError:
@@ -95,16 +96,22 @@ class HubConnection:
             raise
 
     async def stop(self) -> None:
-        """Disconnect in good order: what was sent leaves first, the server is told, pending calls fail.
+        """Disconnect in good order: queued messages are sent, then a Close message; pending calls fail. Idempotent.
 
-        Calls that came before the end are still handed to their handlers; handlers that run longer than the close timeout are
-        cancelled. Returns when the callbacks of `on_close` have run. From a handler or a callback it may be called too: then it
-        does not wait for handlers. Idempotent, and harmless twice at once. Cancelling it does not undo it.
+        Calls that arrived before the end are still handled, and the callbacks of `on_close` run. All of it together takes the
+        close timeout at most, and a moment more if tasks have to be cancelled: what is not done by then is dropped, and logged with
+        its number. From a handler or a callback, `stop` returns without waiting for handlers and callbacks.
 
-        Spec: client-behaviour.md, "E11. stop()".
+        Cancelling it does not undo it.
+
+        Raises:
+            InvalidStateError: the connection belongs to another event loop.
         """
         life = self._life
-        if life is None:
+        if life is None or life.task.done():
+            return
+        self._check_loop("stop", life)
+        if life.runs_caller and life.ended.done():
             return
         life.request_stop()
         await asyncio.shield(life.ended)
@@ -112,16 +119,21 @@ class HubConnection:
             await asyncio.wait({life.task})
 
     async def wait_closed(self) -> None:
-        """Return when the connection has ended for good, at once if it has never been started; cancelling stops the waiting.
+        """Return when the connection has ended for good; at once if it has never been started. Cancelling only ends the wait.
 
         Raises:
-            SignalRError: what ended it; nothing is raised after `stop` or a normal close.
+            SignalRError: what ended it, a new exception for each caller; nothing after `stop` or a normal close.
+            InvalidStateError: the connection belongs to another event loop.
         """
-        if self._life is None:
+        life = self._life
+        if life is None:
             return
-        error = await asyncio.shield(self._life.ended)
+        if not life.ended.done():
+            self._check_loop("wait_closed", life)
+            await asyncio.wait({life.ended})
+        error = life.ended.result()
         if error is not None:
-            raise error
+            raise fresh_error(error)
 
     async def __aenter__(self) -> Self:
         """Start."""
@@ -143,9 +155,7 @@ class HubConnection:
     @overload
     async def invoke(self, target: str, *args: object, result_type: Any) -> Any: ...
     async def invoke(self, target: str, *args: object, result_type: Any = None) -> Any:
-        """Call a hub method and wait for its result.
-
-        Cancelling sends CancelInvocation and drops a late result.
+        """Call a hub method and wait for its result. Cancelling sends CancelInvocation and drops a late result.
 
         Args:
             target: name of the hub method.
@@ -154,43 +164,38 @@ class HubConnection:
 
         Raises:
             HubException: the method failed; the connection is fine.
-            BindingError: an argument cannot be sent (then nothing was sent), or the result does not fit.
+            BindingError: an argument cannot be encoded (then nothing was sent), or the result does not fit.
             ConnectionClosedError: the connection ended first; the method may have run or not.
-            InvalidStateError: the connection is not active; nothing was sent.
-
-        Spec: client-behaviour.md, "E4. invoke / send / stream".
+            InvalidStateError: the connection is not active, or belongs to another event loop; nothing was sent.
         """
-        link = self._active("invoke")
-        answer: asyncio.Future[object] = asyncio.get_running_loop().create_future()
-        call = OutgoingCall.begin(link, target, args, answer)
+        loop = asyncio.get_running_loop()
+        link = self._active("invoke", loop)
+        response: asyncio.Future[object] = loop.create_future()
+        call = OutgoingCall.begin(link, target, args, response)
         try:
             if link.full:
                 await link.drain()
-            result = await answer
+            result = await response
         except asyncio.CancelledError:
-            call.leave()
+            call.cancel()
             raise
-        finally:
-            call.end()
         return result if result_type is None else bind(result, result_type)
 
     async def send(self, target: str, *args: object) -> None:
-        """Call a hub method and want no answer: returns when the message is queued for the wire.
+        """Invoke a hub method without waiting for a response. Returns when the message is queued.
 
-        Waits only while more than 64 KiB are queued. Cancelling that wait does not take the message back.
+        Waits only while more than 48 KiB are queued or in flight. Cancelling that wait does not take the message back.
 
         Args:
             target: name of the hub method.
-            args: its arguments. Upload streams among them go on after this returned.
+            args: its arguments. Upload streams among them continue after `send` has returned.
 
         Raises:
-            BindingError: an argument cannot be sent; nothing was sent.
-            InvalidStateError: the connection is not active; nothing was sent.
-
-        Spec: client-behaviour.md, "E4. invoke / send / stream".
+            BindingError: an argument cannot be encoded; nothing was sent.
+            InvalidStateError: the connection is not active, or belongs to another event loop; nothing was sent.
         """
-        link = self._active("send")
-        OutgoingCall.begin(link, target, args)
+        link = self._active("send", asyncio.get_running_loop())
+        OutgoingCall.begin(link, target, args, None)
         if link.full:
             await link.drain()
 
@@ -207,33 +212,31 @@ class HubConnection:
             target: name of the hub method.
             args: its arguments. An async iterable is an upload stream, in any position.
             item_type: type to convert each item to; without it items are plain decoded values.
-
-        Spec: client-behaviour.md, "E4. invoke / send / stream".
         """
 
         def begin(sink: StreamSink) -> OutgoingCall:
-            return OutgoingCall.begin(self._active("stream"), target, args, sink, streaming=True)
+            link = self._active("stream", asyncio.get_running_loop())
+            return OutgoingCall.begin(link, target, args, sink, streaming=True)
 
-        return HubStream(begin, None if item_type is None else lambda item: bind(item, item_type))
+        return HubStream(begin, None if item_type is None else lambda item: bind(item, item_type), lambda: self.state.value)
 
     async def refresh_authentication(self) -> float | None:
-        """Send the server a new access token for this connection, which goes on with whatever the new token allows.
+        """Send the server a new access token for this connection, which then continues with the new token's claims.
 
-        It happens by itself before the token expires, on servers that say when that is. Cancelling leaves the old token in use.
+        It happens automatically before the token expires, on servers that say when that is. Cancelling leaves the old token in use.
 
         Returns:
-            For how many seconds the new token is accepted; None where the server does not tell.
+            For how many seconds the new token is accepted; None if the server does not say.
 
         Raises:
-            TransportError: the server refused the token, offers no refresh, or was not reached. The connection goes on.
-            InvalidStateError: the connection is not active, or negotiation was skipped.
-
-        Spec: client-behaviour.md, "J. New by version" (authentication refresh).
+            TransportError: the server refused the token, does not support this, or was not reached. The connection continues.
+            InvalidStateError: the connection is not active, belongs to another event loop, or negotiation was skipped.
         """
-        self._active("refresh_authentication", "Cannot refresh authentication when the connection is not active.")
+        text = "Cannot refresh authentication when the connection is not active."
+        self._active("refresh_authentication", asyncio.get_running_loop(), text)
         assert self._life is not None  # it is active
         if not self._life.refresh.possible:
-            text = "Authentication refresh needs a connection that was negotiated: do without skip_negotiation."
+            text = "Authentication refresh needs a negotiated connection: do not set skip_negotiation."
             raise InvalidStateError("refresh_authentication", self.state.value, text)
         return await self._life.refresh.refresh()
 
@@ -244,15 +247,14 @@ class HubConnection:
     @overload
     def on(self, target: str, handler: Handler) -> Subscription: ...
     def on(self, target: str, handler: Handler | None = None) -> Subscription | Callable[[HandlerT], HandlerT]:
-        """Run *handler* for each call of *target* by the server; without *handler*, decorate one.
+        """Run *handler* each time the server calls *target*; without *handler*, decorate one.
 
-        Handlers may be sync or async, several a target; they run in the order of their registration, each call after the one
-        before. What a handler returns answers a server that waits for a result (None answers null). Targets are case-sensitive.
+        Handlers may be sync or async. A target may have several: they run in the order of registration, and calls run one after
+        another. If the server waits for a result, the return value of the handler is the response (None becomes null). Targets are
+        case-sensitive.
 
         Returns:
             A `Subscription` to unsubscribe with; as a decorator, the function unchanged.
-
-        Spec: client-behaviour.md, "E6. Dispatch and ordering", "E7. Client results".
         """
         if handler is not None:
             return self._handlers.add(target, handler)
@@ -264,7 +266,7 @@ class HubConnection:
         return register
 
     def off(self, target: str, handler: Handler | None = None) -> None:
-        """Remove one registration of *handler* from *target*, or all of its handlers; unknown ones are no error."""
+        """Remove one registration of *handler* from *target*, or all handlers of *target*; unknown ones are ignored."""
         self._handlers.remove(target, handler)
 
     def on_unhandled(self, handler: UnhandledT) -> UnhandledT:
@@ -274,43 +276,44 @@ class HubConnection:
         return handler
 
     def register(self, receiver: object) -> list[Subscription]:
-        """Register each public coroutine method of *receiver* as the handler of its name.
+        """Register the methods of *receiver* as handlers: every public coroutine method, and every method with `hub_method`.
+
+        The target is the name given with `hub_method`, or else the name of the method. Properties are not evaluated.
 
         Raises:
-            TypeError: it has none.
+            TypeError: it has no such method.
         """
-        methods = inspect.getmembers(receiver, inspect.iscoroutinefunction)
-        public = [(name, method) for name, method in methods if not name.startswith("_")]
-        if not public:
+        methods = list(handler_methods(receiver))
+        if not methods:
             raise TypeError(f"{receiver!r} has no public coroutine method to register.")
-        return [self._handlers.add(name, method) for name, method in public]
+        return [self._handlers.add(target, method) for target, method in methods]
 
     # events
 
     def on_reconnecting(self, callback: CallbackT) -> CallbackT:
-        """Call ``callback(error)`` when the connection was lost and will be tried again; *error* may be None. Also a decorator."""
+        """Call ``callback(error)`` when the connection was lost and a reconnect begins; *error* may be None. Also a decorator."""
         return self._add(self._events.reconnecting, callback)
 
     def on_reconnected(self, callback: CallbackT) -> CallbackT:
-        """Call ``callback(connection_id)`` when the connection is back, under a new id (None if negotiation was skipped).
+        """Call ``callback(connection_id)`` after a reconnect; the id is new (None if negotiation was skipped).
 
-        Groups and per-connection state on the server are gone: join them again here. Also a decorator.
+        The server has forgotten the groups and other state of the old connection: join groups again here. Also a decorator.
         """
         return self._add(self._events.reconnected, callback)
 
     def on_close(self, callback: CallbackT) -> CallbackT:
         """Call ``callback(error)`` when the connection has ended for good; *error* is None after `stop`. Also a decorator.
 
-        The callback may call `start`.
+        The callback may call `start`. It may take as long as it likes, unless `stop` is called meanwhile.
         """
         return self._add(self._events.close, callback)
 
     def on_authentication_refreshed(self, callback: CallbackT) -> CallbackT:
-        """Call ``callback(lifetime)`` when a new token was accepted, for so many seconds, or None. Also a decorator."""
+        """Call ``callback(lifetime)`` when a new token was accepted, for *lifetime* seconds or None. Also a decorator."""
         return self._add(self._events.authentication_refreshed, callback)
 
     def on_authentication_refresh_failed(self, callback: CallbackT) -> CallbackT:
-        """Call ``callback(error)`` when renewing the token by itself failed; it is not tried again. Also a decorator."""
+        """Call ``callback(error)`` when an automatic refresh failed; there is no second attempt. Also a decorator."""
         return self._add(self._events.authentication_refresh_failed, callback)
 
     # inside
@@ -318,19 +321,37 @@ class HubConnection:
     @staticmethod
     def _add(callbacks: list[EventCallback], callback: CallbackT) -> CallbackT:
         if not callable(callback):
-            raise TypeError(f"A callback is a function; {callback!r} is none.")
+            raise TypeError(f"A callback must be callable, not {callback!r}.")
         callbacks.append(cast("EventCallback", callback))
         return callback
 
-    def _active(self, action: str, text: str = "") -> HubLink:
-        """Return the link that calls go through.
+    def _active(self, action: str, loop: asyncio.AbstractEventLoop, text: str = "") -> HubLink:
+        """Return the link that calls are sent on.
 
         Raises:
-            InvalidStateError: there is none.
+            InvalidStateError: there is none, or it belongs to another event loop than *loop*, the running one.
         """
         life = self._life
         if life is not None and life.state is HubConnectionState.CONNECTED:
             link = life.link
-            if link is not None and not link.ended:
+            if link is not None and not link.over:
+                if life.loop is not loop:
+                    self._check_loop(action, life)
                 return link
+        if life is None and not text:
+            text = f"The '{action}' method cannot be called if the connection is not active. Did you forget to await start()?"
         raise InvalidStateError(action, self.state.value, text)
+
+    def _check_loop(self, action: str, life: Life) -> None:
+        """Check that the caller runs in the event loop of *life*.
+
+        Raises:
+            InvalidStateError: it runs in another one.
+        """
+        if asyncio.get_running_loop() is not life.loop:
+            raise InvalidStateError(
+                action,
+                self.state.value,
+                f"The '{action}' method was called from another event loop or thread than the one that started the connection."
+                " Use asyncio.run_coroutine_threadsafe() to call it from there.",
+            )

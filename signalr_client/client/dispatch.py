@@ -1,138 +1,128 @@
-"""From a server's call to the handlers: in the order of arrival, off the read loop. Room: client.
+"""From a call of the server to its handlers: in order of arrival, off the read loop. Room: client.
 
-Calls without an invocation id wait in one queue and are handled one after another. A call whose result the server waits for runs
-in a task of its own beside that queue. What a handler raises is logged, and told to a server that waits; it ends nothing.
-Spec: client-behaviour.md, "E6. Dispatch and ordering", "E7. Client results".
+Calls that need no response wait in one queue and are handled one after another, in a task that exists only while there are some. A
+call whose result the server waits for runs in a task of its own, beside that queue. What a handler raises is logged, and sent to a
+server that waits; it ends nothing.
 """
 
 from __future__ import annotations
 
 import asyncio
+import contextvars
 import inspect
 import logging
 from collections import deque
-from collections.abc import Awaitable, Callable, Coroutine, Sequence
-from types import TracebackType
-from typing import Final, Self
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from typing import Final, Protocol
 
-from signalr_client.client.link import HubLink
+from signalr_client.client.handlers import Handlers
+from signalr_client.client.tasks import TaskSet, counted
 from signalr_client.core.messages import Completion, HubMessage, Invocation
 from signalr_client.errors import BindingError, SignalRError
+from signalr_client.gate import Gate
+from signalr_client.user_code import call, failure
 
-__all__ = ["Dispatcher", "Handler", "Handlers", "Subscription", "UnhandledHandler"]
+__all__ = ["Dispatcher", "ReplyTo"]
 
-Handler = Callable[..., object] | Callable[..., Awaitable[object]]
-"""Takes the arguments of the server's call; may be async; what it returns answers a server that waits for a result."""
-
-UnhandledHandler = Callable[[str, list[object]], object] | Callable[[str, list[object]], Awaitable[object]]
-"""Takes the target and the arguments of a call that has no handler."""
-
-_TURN: Final = 1024  # handlers in a row before the event loop gets a turn, so that a burst of calls does not hold up the pings
+_TURN: Final = 1024  # handlers in a row before the event loop gets a turn, so that a burst of calls does not delay the pings
 
 _NO_RESULT: Final = "Client didn't provide a result."
 
 
-class Subscription:
-    """A handler's registration; leave it with `unsubscribe`, or use it as a context manager."""
+class ReplyTo(Protocol):
+    """The link that a call arrived on, for its response."""
 
-    __slots__ = ("_handler", "_handlers", "target")
+    @property
+    def over(self) -> bool:
+        """Whether nothing can be sent any more."""
 
-    def __init__(self, handlers: Handlers, target: str, handler: Handler) -> None:
-        self.target = target
-        self._handlers = handlers
-        self._handler: Handler | None = handler
-
-    def unsubscribe(self) -> None:
-        """Remove the handler; idempotent. Other registrations of the same function stay."""
-        if self._handler is not None:
-            self._handlers.remove(self.target, self._handler)
-            self._handler = None
-
-    def __enter__(self) -> Self:
-        """Return the subscription."""
-        return self
-
-    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None) -> None:
-        """Unsubscribe."""
-        self.unsubscribe()
+    def send(self, message: HubMessage) -> None:
+        """Queue *message*."""
 
 
-class Handlers:
-    """The handlers of a connection, by target; they outlive reconnects and restarts. Targets are case-sensitive."""
+@dataclass(slots=True)
+class _Batch:
+    """The calls of one received frame, which enter and leave the gate together.
 
-    def __init__(self) -> None:
-        self.unhandled: list[UnhandledHandler] = []
-        self.by_target: dict[str, tuple[Handler, ...]] = {}
+    Attributes:
+        left: the calls that have not been handled.
+        size: bytes of the frame.
+        count: the calls that the frame had.
+    """
 
-    def add(self, target: str, handler: Handler) -> Subscription:
-        """Register *handler* behind those that *target* has already."""
-        if not callable(handler):
-            raise TypeError(f"A handler is a function; the one for {target!r} is {handler!r}.")
-        # a new tuple each time: one that is being walked does not change under the walker
-        self.by_target[target] = (*self.by_target.get(target, ()), handler)
-        return Subscription(self, target, handler)
-
-    def remove(self, target: str, handler: Handler | None = None) -> None:
-        """Remove one registration of *handler*, or all of the target; unknown ones are no error."""
-        left = list(self.by_target.get(target, ()))
-        if handler is not None and handler in left:
-            left.remove(handler)
-        if handler is None or not left:
-            self.by_target.pop(target, None)
-        else:
-            self.by_target[target] = tuple(left)
+    left: Iterator[Invocation]
+    size: int
+    count: int
 
 
 class Dispatcher:
     """Runs the handlers of one life of a connection.
 
     Args:
-        handlers: whom to call.
-        spawn: starts a task that its owner will wait for.
+        handlers: what to call.
+        gate: counts the calls that wait, for the receive limit.
+        tasks: owns the tasks in which handlers run.
+        context: the context of the handlers.
     """
 
     def __init__(
-        self,
-        handlers: Handlers,
-        spawn: Callable[[Coroutine[object, object, None]], object],
-        logger: logging.Logger,
+        self, handlers: Handlers, gate: Gate, tasks: TaskSet, context: contextvars.Context, logger: logging.Logger
     ) -> None:
         self._handlers = handlers
-        self._spawn = spawn
+        self._gate = gate
+        self._tasks = tasks
+        self._context = context
         self._log = logger.getChild("dispatch")
-        self._queue: deque[Invocation] = deque()
-        self._wake = asyncio.Event()
-        self._finishing = False
+        self._batches: deque[_Batch] = deque()
+        self._running = False
+        self.awaited: Invocation | None = None
+        """The call whose asynchronous handler is running, if any."""
 
-    def put(self, link: HubLink, message: HubMessage) -> None:
-        """Take what the server sent, answers and items apart; hop 3 of 4."""
-        if type(message) is not Invocation:  # the TypeScript client passes over what is not for clients, too
-            self._log.warning("! ignored a %s: servers do not send it", type(message).__name__)
-        elif message.invocation_id:
-            self._spawn(self._answer(link, message, message.invocation_id))
-        else:
-            queue = self._queue
-            if not queue:
-                self._wake.set()
-            queue.append(message)
+    def put(self, link: ReplyTo, calls: list[Invocation], requests: Sequence[Invocation], size: int) -> None:
+        """Take the calls of one frame of *size* bytes; *requests* are those that the server waits for. Hop 3 of 4."""
+        if requests:
+            share = size // (len(calls) + len(requests))
+            size -= share * len(requests)
+            for request in requests:
+                self._gate.add(share)
+                self._tasks.start(self._answer(link, request, share), name="signalr request", context=self._context.copy())
+        if calls:
+            self._gate.add(size, len(calls))
+            self._batches.append(_Batch(iter(calls), size, len(calls)))
+            if not self._running:
+                self._start()
 
-    def finish(self) -> None:
-        """Let `run` return once the queue is empty."""
-        self._finishing = True
-        self._wake.set()
+    def drop(self) -> None:
+        """Forget the calls that have not begun; their number is logged."""
+        dropped = sum(sum(1 for _ in batch.left) for batch in self._batches)
+        self._batches.clear()
+        if dropped:
+            self._log.warning("! dropped %s", counted(dropped, "queued server call"))
 
-    async def run(self) -> None:
-        """Handle the queue, one call after another, for the whole life of the connection."""
-        queue, handlers_of = self._queue, self._handlers.by_target.get
-        handled = 0
-        while True:
-            while not queue:
-                if self._finishing:
-                    return
-                self._wake.clear()
-                await self._wake.wait()
-                handled = 0
-            message = queue.popleft()
+    def _start(self) -> None:
+        self._running = True
+        self._tasks.start(self._run(), name="signalr handlers", context=self._context.copy())
+
+    async def _run(self) -> None:
+        """Handle the calls that wait, one after another."""
+        batches = self._batches
+        try:
+            while batches:
+                batch = batches[0]
+                await self._handle(batch.left)
+                if batches and batches[0] is batch:  # else they were dropped meanwhile
+                    batches.popleft()
+                self._gate.remove(batch.size, batch.count)
+        finally:
+            self._running, self.awaited = False, None
+            if batches:  # a handler cancelled its own task: the calls behind it go on
+                self._start()
+
+    async def _handle(self, calls: Iterator[Invocation]) -> None:
+        """Run the handlers of *calls*; hop 4 of 4."""
+        handlers_of, turn = self._handlers.by_target.get, _TURN
+        for message in calls:
             handlers = handlers_of(message.target, ())
             if not handlers:
                 await self._unhandled(message)
@@ -140,15 +130,17 @@ class Dispatcher:
                 try:
                     result = handler(*message.arguments)
                     if result is not None and inspect.isawaitable(result):
+                        self.awaited = message
                         result = await result
-                except Exception as exc:  # user code: whatever it raises must not end the connection
-                    self._report(handler, message, exc)
+                        self.awaited = None
+                except BaseException as exc:  # not by `call`: one more coroutine for each message would be felt
+                    self._report(handler, message, failure(exc))
                 else:
                     if result is not None:
                         self._log.warning("! result given for '%s' method but server is not expecting a result", message.target)
-            handled += 1
-            if handled >= _TURN:
-                handled = 0
+            turn -= 1
+            if not turn:
+                turn = _TURN
                 await asyncio.sleep(0)
 
     async def _unhandled(self, message: Invocation) -> None:
@@ -156,26 +148,27 @@ class Dispatcher:
             self._log.warning("! failed to find handler for '%s' method", message.target)
         for handler in self._handlers.unhandled:
             try:
-                result = handler(message.target, message.arguments)
-                if inspect.isawaitable(result):
-                    await result
+                await call(handler, message.target, message.arguments)
             except Exception as exc:  # user code
                 self._report(handler, message, exc)
 
-    async def _answer(self, link: HubLink, message: Invocation, invocation_id: str) -> None:
-        """Run the handlers of a call that the server waits for, and send it what they say."""
-        completion = await self._result(message, invocation_id)
-        if link.ended:
+    async def _answer(self, link: ReplyTo, message: Invocation, size: int) -> None:
+        """Run the handlers of a call that the server waits for, and send the response."""
+        try:
+            completion = await self._result(message, str(message.invocation_id))
+        finally:
+            self._gate.remove(size)
+        if link.over:
             self._log.warning("! the result of '%s' was dropped: the connection that asked for it has ended", message.target)
             return
         try:
             link.send(completion)
         except BindingError as exc:
             self._log.exception("! the result of '%s' cannot be sent", message.target)
-            link.send(Completion(invocation_id=invocation_id, error=str(exc)))
+            link.send(Completion(invocation_id=completion.invocation_id, error=str(exc)))
 
     async def _result(self, message: Invocation, invocation_id: str) -> Completion:
-        """Return the answer that the handlers make together. Spec: "E7. Client results"."""
+        """Return the response that the handlers give together."""
         handlers = self._handlers.by_target.get(message.target, ())
         if not handlers:
             await self._unhandled(message)
@@ -184,9 +177,7 @@ class Dispatcher:
         errors: list[str] = []
         for handler in handlers:
             try:
-                result = handler(*message.arguments)
-                if inspect.isawaitable(result):
-                    result = await result
+                result = await call(handler, *message.arguments)
             except Exception as exc:  # user code
                 errors.append(self._report(handler, message, exc))
             else:
@@ -202,7 +193,7 @@ class Dispatcher:
         return Completion(invocation_id=invocation_id, result=None)
 
     def _report(self, handler: object, message: Invocation, exc: Exception) -> str:
-        """Log what a handler raised and return what a waiting server is told: the message, no traceback."""
+        """Log what a handler raised, and return the error for a server that waits: the message, without a traceback."""
         if isinstance(exc, BindingError) or (isinstance(exc, TypeError) and not _takes(handler, message.arguments)):
             self._log.error(
                 "! failed to bind arguments received in invocation '%s' of '%s': %s",

@@ -1,8 +1,11 @@
-"""One physical hub connection: a transport, its session, and the two tasks between them. Room: client.
+"""One physical hub connection: a transport, its session, a reader and a writer. Room: client.
 
-A link is opened once and thrown away when it ends; everything that belongs to one physical connection lives here, so that a
-reconnect begins with nothing left over. The read loop never awaits user code; the writer joins whatever was queued in one turn
-of the event loop into one frame.
+A link is opened once and discarded when it ends. Everything that belongs to one physical connection lives here, so that a reconnect
+starts with nothing left over. The read loop never awaits user code. The writer joins what was queued in one iteration of the event
+loop into one frame.
+
+A link ends in one place, `_finish`, whatever the reason. It first reports the end: the state changes, calls fail, senders that wait
+return. Then it closes the transport and the sources of uploads, in a task of its own and within the close timeout.
 """
 
 from __future__ import annotations
@@ -10,52 +13,59 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import logging
-from collections.abc import Callable, Coroutine
-from dataclasses import dataclass
-from typing import Final
+import math
+from typing import Final, Protocol
 
+from signalr_client.client.describe import describe
+from signalr_client.client.dispatch import Dispatcher
+from signalr_client.client.ends import End
+from signalr_client.client.intake import Intake
 from signalr_client.client.invocations import PendingCalls
-from signalr_client.core.messages import (
-    Close,
-    Completion,
-    HubMessage,
-    Invocation,
-    StreamInvocation,
-    StreamItem,
-)
+from signalr_client.client.tasks import TaskSet
+from signalr_client.core.messages import Close, Completion, HubMessage, Invocation, StreamItem
 from signalr_client.core.session import HubSession, Phase
-from signalr_client.errors import ConnectionClosedError, HandshakeError, ProtocolError, ServerTimeoutError, TransportError
+from signalr_client.errors import ConnectionClosedError, HandshakeError, SignalRError, TransportError
+from signalr_client.gate import Gate
 from signalr_client.transports.base import Transport
+from signalr_client.user_code import call, failure
 
-__all__ = ["WRITE_LIMIT", "HubLink", "LinkEnd"]
+__all__ = ["FRAME_LIMIT", "WRITE_LIMIT", "HubLink", "LinkOwner"]
 
-WRITE_LIMIT: Final = 65_536
-"""Bytes that may wait for the wire before senders have to wait too."""
+FRAME_LIMIT: Final = 65_536
+"""Bytes of one frame, unless a single message has more."""
 
-_LAST_WORDS: Final = 1.0  # seconds in which what the server said before it closed is still read after a write has failed
-_BURST: Final = 64  # messages in one go after which others get their turn: handled while fresh they cost a third less
+WRITE_LIMIT: Final = 49_152
+"""Bytes that may be queued or in flight before senders have to wait; below the frame limit, so that what is queued fits a frame."""
+
+_LAST_WORDS: Final = 1.0  # seconds for reading why the server closed the connection, after a write has failed
+_BURST: Final = (
+    64  # messages after which handlers get a turn: handling them before a garbage-collection pass costs a third less
+)
 _SERVER_LIMIT: Final = 32_768  # ASP.NET Core's default MaximumReceiveMessageSize
 
 
-@dataclass(frozen=True, slots=True)
-class LinkEnd:
-    """How a link ended: with an error or without, and whether the server would have the client back."""
+class LinkOwner(Protocol):
+    """What a link reports to, synchronously."""
 
-    error: Exception | None
-    may_reconnect: bool
+    def link_opened(self, link: HubLink) -> None:
+        """The handshake is over; called before the first message is handed out."""
+
+    def link_ended(self, link: HubLink, end: End) -> None:
+        """An open link has ended; called before its calls fail."""
 
 
 class HubLink:
-    """One connection from its handshake to its end.
+    """One connection, from its handshake to its end.
 
     Args:
-        transport: connected; the link closes it.
-        session: of the client role, new.
+        transport: a connected transport; the link closes it.
+        session: a new session in the client role.
         connection_id: as negotiated, or None.
-        on_open: called once, when the handshake was answered and before any message is handed out.
-        on_message: called for each message, in order; must not block.
-        on_end: called when the link has ended by itself, before its calls fail.
-        close_timeout: seconds that `close` gives what is still queued.
+        owner: is told of the beginning and the end.
+        dispatcher: takes the calls of the server.
+        intake: says when to read.
+        tasks: owns the link's tasks.
+        close_timeout: seconds that closing the transport may take.
     """
 
     def __init__(
@@ -64,200 +74,297 @@ class HubLink:
         session: HubSession,
         connection_id: str | None,
         *,
-        on_open: Callable[[HubLink], None],
-        on_message: Callable[[HubLink, HubMessage], None],
-        on_end: Callable[[HubLink, LinkEnd], None],
+        owner: LinkOwner,
+        dispatcher: Dispatcher,
+        intake: Intake,
+        tasks: TaskSet,
         close_timeout: float,
         logger: logging.Logger,
     ) -> None:
         self.connection_id = connection_id
+        self.logger = logger
         self.calls = PendingCalls(logger.getChild("invocations"))
+        self._log = logger.getChild("link")
+        self.uploads = TaskSet("upload", self._log)
+        self._debug = self._log.isEnabledFor(logging.DEBUG)  # checked once: a check for each message would be felt
         self._transport = transport
         self._session = session
-        self._on_open = on_open
-        self._on_message = on_message
-        self._on_end = on_end
+        self._owner = owner
+        self._dispatcher = dispatcher
+        self._intake = intake
+        self._tasks = tasks
         self._close_timeout = close_timeout
-        self._log = logger.getChild("link")
-        self._debug = self._log.isEnabledFor(logging.DEBUG)  # looked at once: a question for each message would be felt
         self._loop = asyncio.get_running_loop()
+        self.ended: asyncio.Future[End] = self._loop.create_future()
+        self._opened: asyncio.Future[None] = self._loop.create_future()
         self._now = self._loop.time()
-        self._wake = asyncio.Event()  # something is queued
-        self._written = asyncio.Event()  # what was queued is with the transport
-        self._written.set()
-        self._silent: asyncio.Future[None] = self._loop.create_future()  # fails when a timer ends the session
-        self._opened = asyncio.Event()
+        self._wake = asyncio.Event()  # something is queued for the writer
+        self._outgoing = Gate(WRITE_LIMIT)  # what is queued in the session, and what the transport is sending
+        self._in_flight = 0
+        self._close: Close | None = None  # as received
+        self._reading = True  # False while the receive limit holds the reader up
         self._timer: asyncio.TimerHandle | None = None
-        self._uploads: set[asyncio.Task[None]] = set()
-        self._task: asyncio.Task[LinkEnd] | None = None
-        self._close_received: Close | None = None
-        self._ended = False
+        self._last_words: asyncio.TimerHandle | None = None
+        self._io: list[asyncio.Task[None]] = []
 
     # life
 
     async def open(self) -> None:
-        """Shake hands; cancelling ends the connection at once.
+        """Perform the handshake. Cancelling ends the link.
 
         Raises:
-            HandshakeError: the server refused, or did not answer in time.
+            HandshakeError: the server refused, or did not respond in time.
             TransportError, ProtocolError: the connection broke first.
         """
-        self._task = asyncio.create_task(self._run(), name="signalr link")
-        opened = asyncio.create_task(self._opened.wait(), name="signalr handshake")
+        self._io.append(self._tasks.spawn(self._write(), name="signalr writer"))
+        self._io.append(self._tasks.spawn(self._read(), name="signalr reader"))
+        self._set_timer()
         try:
-            await asyncio.wait({self._task, opened}, return_when=asyncio.FIRST_COMPLETED)
+            await self._opened
         except asyncio.CancelledError:
-            await self.abort()
+            self.abort()
             raise
-        finally:
-            opened.cancel()
-        if not self._opened.is_set():
-            end = await self._task
-            raise end.error or HandshakeError("The server disconnected before sending a handshake response.")
 
-    async def wait_end(self) -> LinkEnd:
-        """Return how the link ended, once it has; cancelling stops only the waiting."""
-        assert self._task is not None
-        return await asyncio.shield(self._task)
+    async def close(self, deadline: float) -> None:
+        """End the link in good order: what is queued is sent first, until *deadline* at most, then a Close message."""
+        if not self.over:
+            self.send(Close())
+            self._count_outgoing()
+            with contextlib.suppress(TimeoutError):  # the peer may have stopped reading
+                async with asyncio.timeout_at(deadline):
+                    await self._outgoing.wait_empty()
+        self.abort(deadline)
 
-    async def close(self) -> None:
-        """End the connection in good order: what was sent leaves first, then a Close message, then the transport closes."""
-        if not self._ended:
-            self._session.send(Close(), self._loop.time())
-            self._wake_writer()
-            with contextlib.suppress(TimeoutError):  # a peer that reads no more cannot keep us
-                async with asyncio.timeout(self._close_timeout):
-                    await self._flush()
-        await self.abort()
+    def abort(self, deadline: float = math.inf) -> None:
+        """End the link without a Close message, and clean up until *deadline* at most; idempotent."""
+        self._finish(End(), deadline)
 
-    async def abort(self) -> None:
-        """End the connection without a word to the server, and wait until its tasks and its socket are gone."""
-        if self._task is not None and not self._task.done():
-            self._task.cancel()
-            await asyncio.wait({self._task})
-        if not self._ended:  # its task was cancelled before its first step, so it has cleaned up nothing
-            self._ended = True
-            await self._transport.close()
+    @property
+    def over(self) -> bool:
+        """Whether nothing can be sent any more."""
+        return self.ended.done()
 
     # out
 
-    @property
-    def ended(self) -> bool:
-        """Whether nothing can be sent any more."""
-        return self._ended
-
     def send(self, message: HubMessage) -> None:
-        """Queue *message*; it leaves with everything else of this turn of the event loop.
+        """Queue *message*; it is sent with everything else that is queued in this iteration of the event loop.
 
         Raises:
-            BindingError: a value cannot be written; nothing was queued.
+            BindingError: a value cannot be encoded; nothing was queued.
         """
-        if self._ended:
+        if self.ended.done():
             return
-        if not self._wake.is_set():  # the first of this turn of the event loop: one look at the clock is enough for all
+        if not self._wake.is_set():  # the first message of this iteration: reading the clock once is enough for all
             self._now = self._loop.time()
-            self._wake_writer()
+            self._wake.set()
         self._session.send(message, self._now)
         if self._debug:
             self._log.debug("> %s", describe(message))
 
-    def _wake_writer(self) -> None:
-        self._wake.set()
-        self._written.clear()
-
     @property
     def full(self) -> bool:
-        """Whether more is queued than the write limit."""
-        return self._session.queued > WRITE_LIMIT
+        """Whether senders have to wait, with `drain`."""
+        return self._session.queued + self._in_flight > WRITE_LIMIT or self._outgoing.full
 
     async def drain(self) -> None:
-        """Wait while more is queued than the write limit; returns at once when the link has ended."""
-        while self.full and not self._ended:
-            await self._written.wait()
+        """Return when there is room below the write limit, or the link has ended."""
+        self._count_outgoing()
+        await self._outgoing.wait_room()
 
-    async def _flush(self) -> None:
-        """Wait until everything queued is with the transport; returns at once when the link has ended."""
-        while not (self._written.is_set() or self._ended):
-            await self._written.wait()
+    def _count_outgoing(self) -> None:
+        """Bring the gate up to date: once for each frame and each sender that waits, because for each message it would be felt."""
+        self._outgoing.add(self._session.queued + self._in_flight - self._outgoing.size, 0)
 
-    def start_upload(self, upload: Coroutine[object, object, None]) -> asyncio.Task[None]:
-        """Run an upload stream for as long as the link lives."""
-        task = asyncio.create_task(upload, name="signalr upload")
-        self._uploads.add(task)
-        task.add_done_callback(self._uploads.discard)
-        return task
+    # in
 
-    # inside
-
-    async def _run(self) -> LinkEnd:
-        """Read and write until one of them ends; then fail the calls and close the transport."""
-        reader = asyncio.create_task(self._read(), name="signalr read")
-        writer = asyncio.create_task(self._write(), name="signalr write")
-        end: LinkEnd | None = None
-        self._set_timer()
+    async def _read(self) -> None:
+        """Read until the link ends, and end it."""
         try:
-            await asyncio.wait({reader, writer, self._silent}, return_when=asyncio.FIRST_COMPLETED)
-            if writer.done() and not reader.done():
-                # A write fails first when the server has just closed; why it did, only the reader can tell.
-                await asyncio.wait({reader}, timeout=_LAST_WORDS)
-            end = self._reason(reader, writer)
-            return end
-        finally:
-            await self._clean_up(reader, writer, end)
+            await self._receive_messages()
+        except BaseException as exc:  # user code may have raised it: polls call the access token factory
+            self._finish(self._broken(failure(exc)))
+        else:
+            self._finish(self._closed())
 
-    async def _clean_up(self, reader: asyncio.Task[None], writer: asyncio.Task[None], end: LinkEnd | None) -> None:
-        """Leave nothing behind; *end* is None when the link was aborted."""
-        self._ended = True
-        self._written.set()
+    async def _receive_messages(self) -> None:
+        """Read and hand out messages until the server ends the connection. Hop 2 of 4."""
+        session, transport, intake, time = self._session, self._transport, self._intake, self._loop.time
+        while True:
+            if intake.limited:
+                await self._wait_for_handlers()
+            data = await transport.receive()
+            if data is None:
+                session.receive_end()
+                messages = []
+            else:
+                messages = session.receive(data, time())
+                if session.deadline_moved:
+                    self._handshake_over()
+                if messages:
+                    self._hand_out(messages, len(data))
+            if session.error is not None:
+                raise session.error
+            if session.phase is Phase.ENDED:
+                return
+            if len(messages) >= _BURST:
+                await asyncio.sleep(0)
+
+    def _hand_out(self, messages: list[HubMessage], size: int) -> None:
+        """Pass on the messages of one frame of *size* bytes. Hop 3 of 4; it never runs user code."""
+        calls, streams, debug = self.calls, self.calls.streams, self._debug
+        invocations: list[Invocation] = []
+        requests: list[Invocation] = []  # the server waits for their result
+        for message in messages:
+            if debug:
+                self._log.debug("< %s", describe(message))
+            kind = type(message)
+            if kind is Invocation:
+                (requests if message.invocation_id else invocations).append(message)  # type: ignore[union-attr, arg-type]
+            elif kind is StreamItem:
+                stream = streams.get(message.invocation_id)  # type: ignore[union-attr, arg-type]
+                if stream is not None:
+                    stream.feed(message.item)  # type: ignore[union-attr]
+                else:
+                    calls.refuse_item(message)  # type: ignore[arg-type]
+            elif kind is Completion:
+                calls.complete(message)  # type: ignore[arg-type]
+            elif kind is Close:
+                self._close = message  # type: ignore[assignment]
+            else:  # the TypeScript client ignores messages that are not meant for clients, too
+                self._log.warning("! ignored a %s: servers do not send it", kind.__name__)
+        if invocations or requests:
+            self._dispatcher.put(self, invocations, requests, size)
+
+    async def _wait_for_handlers(self) -> None:
+        """Let the receive limit hold up the reader. The server is not silent in the meantime: nobody listens."""
+        self._reading = False
+        try:
+            await self._intake.wait(self.calls)
+        finally:
+            self._reading = True
+            self._session.excuse_silence(self._loop.time())
+
+    def _handshake_over(self) -> None:
+        """Act on the end of the handshake: the session has queued a first ping, and its keep-alive may be due soon."""
+        if self._session.error is not None:
+            return
+        self._wake.set()
+        self._set_timer()
+        self._opened.set_result(None)
+        self._owner.link_opened(self)
+
+    # out, the other half
+
+    async def _write(self) -> None:
+        """Send what is queued, one frame for each iteration of the event loop; a message is never split."""
+        session, transport, gate = self._session, self._transport, self._outgoing
+        self._wake.set()  # the handshake request is queued already
+        try:
+            while True:
+                await self._wake.wait()
+                self._wake.clear()
+                while data := session.data_to_send(FRAME_LIMIT):
+                    self._in_flight = len(data)
+                    self._count_outgoing()
+                    await transport.send(data)
+                    self._in_flight = 0
+                    gate.remove(len(data), 0)
+        except BaseException as exc:  # user code, as in `_read`
+            end = self._broken(failure(exc))
+            # A write fails first when the server has just closed the connection; only the reader can tell why it did.
+            self._last_words = self._loop.call_later(_LAST_WORDS, self._finish, end)
+
+    # time
+
+    def _set_timer(self) -> None:
+        """Call `_look_at_clock` at the session's next deadline. The timer is moved when it fires, not for each message."""
         if self._timer is not None:
             self._timer.cancel()
-        tasks = {reader, writer, *self._uploads}
-        for task in tasks:
-            task.cancel()
-        if not self._silent.done():
-            self._silent.cancel()
+        deadline = self._session.next_deadline()
+        self._timer = None if deadline is None else self._loop.call_at(deadline, self._look_at_clock)
+
+    def _look_at_clock(self) -> None:
+        now = self._loop.time()
+        if not self._reading:
+            self._session.excuse_silence(now)
+        self._session.handle_timeout(now)
+        if self._session.error is not None:
+            self._finish(self._broken(self._session.error))
+            return
+        if self._session.queued:
+            self._log.debug("%% ping")
+            self._wake.set()
+        self._set_timer()
+
+    # the end
+
+    def _finish(self, end: End, deadline: float = math.inf) -> None:
+        """Report the end to everyone who depends on the link, and then clean up in the background. The first end counts."""
+        if self.ended.done():
+            return
+        self.ended.set_result(end)
+        for timer in (self._timer, self._last_words):
+            if timer is not None:
+                timer.cancel()
+        if not self._opened.done():
+            self._opened.set_exception(
+                end.error or HandshakeError("The server disconnected before sending a handshake response.")
+            )
+        elif self._is_open:
+            self._owner.link_ended(self, end)
+        self._outgoing.close()
+        self.calls.fail(end.error)
+        self.uploads.cancel()
+        deadline = min(deadline, self._loop.time() + self._close_timeout)
+        self._tasks.start(self._clean_up(deadline), name="signalr close")
+
+    async def _clean_up(self, deadline: float) -> None:
+        """Close the transport, and leave nothing of the link behind; bounded."""
         try:
-            try:
-                await asyncio.gather(*tasks, return_exceptions=True)
-            finally:  # whoever ends the link a second time must not leave the transport open
-                await self._transport.close()
+            async with asyncio.timeout_at(deadline):
+                await call(self._transport.close)  # the reader still runs: a WebSocket waits for the server's close frame
+        except TimeoutError:
+            self._log.debug("! the transport was not closed in time")
+        except Exception as exc:  # the connection is over anyway
+            self._log.debug("! closing the transport failed: %s", exc)
         finally:
-            if end is not None and self._opened.is_set():
-                self._on_end(self, end)
-            self.calls.fail(end.error if end is not None else None)
+            for task in self._io:
+                task.cancel()
+        await self.uploads.finish(deadline)
 
-    def _reason(self, reader: asyncio.Task[None], writer: asyncio.Task[None]) -> LinkEnd:
-        """Return why the first of the tasks ended; the reader knows best."""
-        for ended in (reader, self._silent) if reader.done() else (self._silent, writer):
-            if ended.done() and (error := ended.exception()) is not None:
-                return self._broken(error)
-        close = self._close_received
+    @property
+    def _is_open(self) -> bool:
+        """Whether the handshake succeeded."""
+        return self._opened.done() and not self._opened.cancelled() and self._opened.exception() is None
+
+    def _closed(self) -> End:
+        """Return how the link ends that the server has closed, with a Close message or without."""
+        close = self._close
         if close is None:
-            return LinkEnd(None, may_reconnect=True)
+            return End(None, may_reconnect=True)
         if not close.error:
-            return LinkEnd(None, close.allow_reconnect)
-        reason = f"The server closed the connection with the following error: {close.error}{self._size_hint()}"
-        return LinkEnd(ConnectionClosedError(reason), close.allow_reconnect)
+            return End(None, close.allow_reconnect)
+        text = f"The server closed the connection with the following error: {close.error}{self._size_hint()}"
+        return End(ConnectionClosedError(text), close.allow_reconnect)
 
-    def _broken(self, error: BaseException) -> LinkEnd:
+    def _broken(self, error: Exception) -> End:
+        """Return how the link ends after *error*."""
         match error:
-            case TransportError() if self._opened.is_set():
+            case TransportError() if self._is_open:
                 closed = ConnectionClosedError(f"{error}{self._size_hint()}")
-                closed.__cause__ = error
-                return LinkEnd(closed, may_reconnect=True)
-            case TransportError() | ProtocolError() | HandshakeError() | ServerTimeoutError():
-                return LinkEnd(error, may_reconnect=True)
-            case Exception() if self._opened.is_set():
-                # Code of the user: polls and POSTs ask its token factory, after a 401. A defect of ours would end here too.
-                self._log.error("! the connection ends by an unexpected error", exc_info=error)
-                closed = ConnectionClosedError(f"{type(error).__name__}: {error}")
-                closed.__cause__ = error
-                return LinkEnd(closed, may_reconnect=True)
+            case SignalRError():
+                return End(error, may_reconnect=True)
+            case _ if not self._is_open:
+                return End(error, may_reconnect=True)
             case _:
-                raise error
+                # User code: polls and POSTs call the access token factory after a 401. A defect of ours would end here too.
+                self._log.error("! the connection ends because of an unexpected error", exc_info=error)
+                closed = ConnectionClosedError(f"{type(error).__name__}: {error}")
+        closed.__cause__ = error
+        return End(closed, may_reconnect=True)
 
     def _size_hint(self) -> str:
-        """Explain the usual reason for which a server ends a connection that sent something large."""
+        """Explain the usual reason why a server ends a connection that sent something large."""
         size = self._session.largest_sent
         if size <= _SERVER_LIMIT:
             return ""
@@ -265,92 +372,3 @@ class HubLink:
             f" (The largest message sent had {size:,} bytes; a server accepts 32,768 unless its MaximumReceiveMessageSize says"
             " otherwise.)"
         )
-
-    async def _read(self) -> None:
-        """Hop 2 of 4 on the way in. Never awaits user code."""
-        session, transport, on_message, time = self._session, self._transport, self._on_message, self._loop.time
-        calls, streams, debug = self.calls, self.calls.streams, self._debug
-        while (data := await transport.receive()) is not None:
-            messages = session.receive(data, time())
-            if not self._opened.is_set() and session.error is None and session.phase is not Phase.HANDSHAKE:
-                self._open()
-            for message in messages:
-                if debug:
-                    self._log.debug("< %s", describe(message))
-                kind = type(message)
-                if kind is Invocation:
-                    on_message(self, message)
-                elif kind is Completion:
-                    calls.complete(message)  # type: ignore[arg-type]  # its type was looked at
-                elif kind is StreamItem:
-                    stream = streams.get(message.invocation_id)  # type: ignore[union-attr, arg-type]  # the same
-                    if stream is not None:
-                        stream.feed(message.item)  # type: ignore[union-attr]  # the same
-                    else:
-                        calls.refuse_item(message)  # type: ignore[arg-type]  # the same
-                elif kind is Close:
-                    self._close_received = message  # type: ignore[assignment]  # the same
-                else:
-                    on_message(self, message)
-            if session.error is not None:
-                raise session.error
-            if session.phase is Phase.ENDED:
-                return
-            if len(messages) >= _BURST:
-                await asyncio.sleep(0)
-        session.receive_end()
-        if session.error is not None:
-            raise session.error
-
-    async def _write(self) -> None:
-        session, transport = self._session, self._transport
-        self._wake_writer()  # the handshake is queued already
-        while True:
-            await self._wake.wait()
-            self._wake.clear()
-            while data := session.data_to_send():
-                await transport.send(data)
-            self._written.set()
-
-    def _open(self) -> None:
-        """Note that the handshake is over."""
-        self._wake_writer()  # the first ping is queued
-        self._set_timer()  # the keep-alive may be due before the handshake would have been
-        self._opened.set()
-        self._on_open(self)
-
-    def _set_timer(self) -> None:
-        """Look at the session again at its next deadline. One timer: it is moved when it fires, not when a message passes."""
-        if self._timer is not None:
-            self._timer.cancel()
-        deadline = self._session.next_deadline()
-        self._timer = None if deadline is None else self._loop.call_at(deadline, self._look_at_clock)
-
-    def _look_at_clock(self) -> None:
-        if self._ended:
-            return
-        self._session.handle_timeout(self._loop.time())
-        if self._session.error is not None:
-            if not self._silent.done():
-                self._silent.set_exception(self._session.error)
-            return
-        if self._session.queued:
-            self._log.debug("%% ping")
-            self._wake_writer()
-        self._set_timer()
-
-
-def describe(message: HubMessage) -> str:
-    """Return *message* as a log line shows it: what it is, never what it says."""
-    match message:
-        case Invocation() | StreamInvocation():
-            text = f"{type(message).__name__} id={message.invocation_id or '-'} target={message.target} args={len(message.arguments)}"
-            return f"{text} streams={','.join(message.stream_ids)}" if message.stream_ids else text
-        case Completion():
-            return f"Completion id={message.invocation_id}{' error' * bool(message.error)}"
-        case StreamItem():
-            return f"StreamItem id={message.invocation_id}"
-        case Close():
-            return f"Close allow_reconnect={message.allow_reconnect}{' error' * bool(message.error)}"
-        case _:
-            return f"{type(message).__name__} {getattr(message, 'invocation_id', '')}".rstrip()

@@ -1,8 +1,7 @@
-"""Renewing the authentication of a connection that stands, before it expires. Room: client.
+"""Renewing the authentication of a connection before it expires. Room: client.
 
-A server may say at negotiate how long the client's token lasts; then a new token is sent to it in time, and the connection goes on.
-One attempt is made for each lifetime: a failed one is told and not repeated.
-Spec: client-behaviour.md, "J. New by version" (authentication refresh of .NET 11).
+A server may say at negotiate how long the client's token is valid. Then a new token is sent to it in time, and the connection goes
+on. There is one attempt for each lifetime: a failure is reported and not repeated. New in .NET 11: see docs/transports.md.
 """
 
 from __future__ import annotations
@@ -15,6 +14,7 @@ from typing import Final
 
 from signalr_client.errors import SignalRError
 from signalr_client.transports.connector import Connected, Connector
+from signalr_client.user_code import call
 
 __all__ = ["AuthenticationRefresh", "RefreshOptions", "refresh_delay"]
 
@@ -23,27 +23,27 @@ MINIMUM_DELAY: Final = 30.0  # seconds: the .NET client refreshes no sooner, how
 
 @dataclass(frozen=True, slots=True)
 class RefreshOptions:
-    """Whether to refresh without being asked, and how many seconds before the authentication expires."""
+    """Whether to refresh automatically, and how many seconds before the authentication expires."""
 
     automatic: bool = True
     before_expiration: float = 300.0
 
 
 def refresh_delay(lifetime: float, before_expiration: float) -> float:
-    """Return after how many seconds an authentication that lasts *lifetime* seconds is refreshed."""
+    """Return the seconds after which an authentication that lasts *lifetime* seconds is refreshed."""
     delay = lifetime - before_expiration if lifetime > 2 * before_expiration else lifetime / 2
     return max(delay, MINIMUM_DELAY)
 
 
 class AuthenticationRefresh:
-    """Refreshes the authentication of whatever connection stands at the time.
+    """Refreshes the authentication of the current connection.
 
     Args:
         connector: sends the request.
         options: when to refresh.
-        on_refreshed: called with the new lifetime in seconds, or None where the server does not tell.
-        on_failed: called with the error of a refresh that nobody asked for.
-        spawn: starts a task that its owner ends with the connection.
+        on_refreshed: called with the new lifetime in seconds, or None if the server does not say.
+        on_failed: called with the error of an automatic refresh.
+        spawn: starts a task whose owner ends it with the connection.
     """
 
     def __init__(
@@ -67,13 +67,13 @@ class AuthenticationRefresh:
         self._task: asyncio.Task[None] | None = None
 
     def begin(self, connected: Connected) -> None:
-        """Look after a new connection."""
+        """Schedule the refresh of a new connection."""
         self.end()
         self._connected = connected
         self._arm(connected.token_lifetime)
 
     def end(self) -> None:
-        """Look after no connection any more; a refresh that runs by itself is given up."""
+        """Forget the connection; an automatic refresh that is under way is cancelled."""
         self._connected = None
         if self._timer is not None:
             self._timer.cancel()
@@ -84,20 +84,20 @@ class AuthenticationRefresh:
 
     @property
     def possible(self) -> bool:
-        """Whether there is a connection that was negotiated: only that has a token to refresh it by."""
+        """Whether there is a connection that was negotiated; others have no connection token to refresh with."""
         return self._connected is not None and bool(self._connected.connection_token)
 
     async def refresh(self) -> float | None:
-        """Send a new token and return how many seconds it lasts; None where the server does not tell.
+        """Send a new token and return how many seconds it is valid; None if the server does not say.
 
         Raises:
             TransportError: the server refused, or was not reached.
         """
         connected = self._connected
-        assert connected is not None  # `possible` was looked at
+        assert connected is not None  # `possible` was checked
         lifetime = await self._connector.refresh(connected.connection_token)
         self._log.info("= authentication refreshed%s", "" if lifetime is None else f" for {lifetime:g} s")
-        if connected is self._connected:  # else another connection stands by now, with an authentication of its own
+        if connected is self._connected:  # otherwise a reconnect has brought an authentication of its own
             self._arm(lifetime)
         self._on_refreshed(lifetime)
         return lifetime
@@ -112,12 +112,12 @@ class AuthenticationRefresh:
 
     def _begin_refresh(self) -> None:
         self._timer = None
-        self._task = self._spawn(self._refresh_unasked())
+        self._task = self._spawn(self._refresh_automatically())
 
-    async def _refresh_unasked(self) -> None:
+    async def _refresh_automatically(self) -> None:
         try:
-            await self.refresh()
-        except Exception as exc:  # also what the caller's token factory raised: the connection goes on as long as it may
+            await call(self.refresh)  # it calls the access token factory
+        except Exception as exc:  # the connection goes on as long as the old token is accepted
             if not isinstance(exc, SignalRError):
                 self._log.exception("! the authentication could not be refreshed")
             else:

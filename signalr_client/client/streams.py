@@ -1,4 +1,4 @@
-"""Streams from the server. Room: client. Spec: client-behaviour.md, "E4. invoke / send / stream"."""
+"""Streams from the server. Room: client."""
 
 from __future__ import annotations
 
@@ -6,25 +6,36 @@ import asyncio
 from collections import deque
 from collections.abc import AsyncIterator, Callable
 from types import TracebackType
-from typing import Generic, Self, TypeVar
+from typing import Generic, Protocol, Self, TypeVar
 
-from signalr_client.client.calls import OutgoingCall
 from signalr_client.client.invocations import StreamSink
+from signalr_client.errors import InvalidStateError
 
-__all__ = ["HubStream"]
+__all__ = ["HubStream", "StreamCall"]
 
 T_co = TypeVar("T_co", covariant=True)
 
 
+class StreamCall(Protocol):
+    """The call behind a stream."""
+
+    def cancel(self) -> None:
+        """Tell the server to stop, unless the stream has ended."""
+
+
 class _Buffer:
-    """What has come of a stream and was not read yet. It knows nothing of its reader, so that a reader can be let go."""
+    """Items that have arrived and were not read yet. It holds no reference to its reader, so that the reader can be collected."""
 
     def __init__(self) -> None:
         self.items: deque[object] = deque()
-        self.call: OutgoingCall | None = None
         self.finished = False
-        self._error: BaseException | None = None
+        self._error: Exception | None = None
         self._waiter: asyncio.Future[None] | None = None
+
+    @property
+    def awaited(self) -> bool:
+        """Whether a reader waits for the next item."""
+        return self._waiter is not None
 
     def feed(self, item: object) -> None:
         """Take the next item."""
@@ -32,11 +43,9 @@ class _Buffer:
         if self._waiter is not None:
             self._wake()
 
-    def finish(self, error: BaseException | None) -> None:
+    def finish(self, error: Exception | None) -> None:
         """Take the end."""
         self.finished, self._error = True, error
-        if self.call is not None:
-            self.call.end()
         self._wake()
 
     async def wait(self) -> None:
@@ -62,32 +71,38 @@ class _Buffer:
 
 
 class HubStream(AsyncIterator[T_co], Generic[T_co]):
-    """The items of a streaming hub method, read with ``async for``. Made by `HubConnection.stream`.
+    """The items of a streaming hub method, read with ``async for``. Created by `HubConnection.stream`.
 
-    The call is sent when reading begins (or on entering ``async with``), and the items wait here, without a limit, until they are
-    read. Leaving early - ``break``, an exception in the loop, a cancelled task, `aclose` - tells the server to stop and ends the
-    stream. An error of the server comes after the items that were sent before it.
+    The call is sent when reading begins, or on entering ``async with``. Items wait in the stream, without a limit, until they are
+    read, by one task at a time. Leaving early tells the server to stop and ends the stream: by ``break``, by an exception in the
+    loop, by cancelling the task, or with `aclose`. An error from the server is raised after the items that were sent before it.
 
     Raises (while reading):
         HubException: the method failed.
         ConnectionClosedError: the connection ended first.
-        BindingError: an item does not fit ``item_type``; reading may go on behind it.
-        InvalidStateError: the connection is not active.
-
-    Spec: client-behaviour.md, "E4. invoke / send / stream".
+        BindingError: an item does not fit ``item_type``; reading can go on with the next item.
+        InvalidStateError: the connection is not active, another task is waiting for the next item, or this is another event loop.
     """
 
-    def __init__(self, begin: Callable[[StreamSink], OutgoingCall], convert: Callable[[object], T_co] | None = None) -> None:
+    def __init__(
+        self,
+        begin: Callable[[StreamSink], StreamCall],
+        convert: Callable[[object], T_co] | None = None,
+        state: Callable[[], str] = lambda: "Connected",
+    ) -> None:
         self._begin = begin
+        self._state = state
         self.convert = convert
         self._buffer = _Buffer()
-        self.ready = self._buffer.items  # for the reader
-        self._call: OutgoingCall | None = None
+        self.ready = self._buffer.items  # for the readers
+        self._call: StreamCall | None = None
         self._left = False
         self._loop: asyncio.AbstractEventLoop | None = None
+        self._readers = 0
 
-    def __aiter__(self) -> AsyncIterator[T_co]:  # noqa: PYI034  # a reader of its own notices a break
-        """Return a reader; letting go of it, as ``break`` does, leaves the stream."""
+    def __aiter__(self) -> AsyncIterator[T_co]:  # noqa: PYI034  # a separate reader notices a break
+        """Return a reader; the stream is left when its last reader is dropped, as after a ``break``."""
+        self._readers += 1
         return _Reader(self)
 
     async def __anext__(self) -> T_co:
@@ -96,6 +111,7 @@ class HubStream(AsyncIterator[T_co], Generic[T_co]):
             self._start()
         buffer = self._buffer
         if not buffer.items:
+            self._check_use()
             try:
                 await buffer.wait()
             except asyncio.CancelledError:
@@ -114,28 +130,35 @@ class HubStream(AsyncIterator[T_co], Generic[T_co]):
         self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
     ) -> None:
         """Leave the stream."""
-        self.leave()
+        await self.aclose()
 
     async def aclose(self) -> None:
-        """Leave the stream: the server is told unless it has ended, items not yet read are dropped. Idempotent."""
+        """Leave the stream: the server is told unless the stream has ended, and items not yet read are dropped. Idempotent."""
+        if self._loop is not None and not self._buffer.finished:
+            self._check_loop()
         self.leave()
 
     def leave(self) -> None:
-        """What `aclose` does, without ``await``."""
+        """Do what `aclose` does, without ``await``."""
         if self._left:
             return
         self._left = True
         if self._call is not None:
-            self._call.leave()
+            self._call.cancel()
         self._buffer.items.clear()
         self._buffer.finish(None)
 
     def __del__(self) -> None:
-        """Leave a stream that nobody reads any more."""
-        self.let_go()
+        """Leave a stream that nobody can read any more."""
+        self._leave_from_anywhere()
 
-    def let_go(self) -> None:
-        """Leave the stream because its reader is gone; the garbage collector may say so in any thread."""
+    def drop_reader(self) -> None:
+        """Leave the stream if its last reader was garbage-collected, in whichever thread that happens."""
+        self._readers -= 1
+        if not self._readers:
+            self._leave_from_anywhere()
+
+    def _leave_from_anywhere(self) -> None:
         loop = self._loop
         if self._left or loop is None or self._buffer.finished or loop.is_closed():
             return
@@ -151,12 +174,31 @@ class HubStream(AsyncIterator[T_co], Generic[T_co]):
     def _start(self) -> None:
         if self._left:
             return
+        self._call = self._begin(self._buffer)
         self._loop = asyncio.get_running_loop()
-        self._call = self._buffer.call = self._begin(self._buffer)
+
+    def _check_use(self) -> None:
+        """Check that the caller may wait for an item.
+
+        Raises:
+            InvalidStateError: it runs in another event loop, or another task waits already.
+        """
+        if self._loop is not None and not self._buffer.finished:
+            self._check_loop()
+        if self._buffer.awaited:
+            raise InvalidStateError(
+                "stream",
+                self._state(),
+                "Another task is waiting for the next item of this stream; only one can read it at a time.",
+            )
+
+    def _check_loop(self) -> None:
+        if asyncio.get_running_loop() is not self._loop:
+            raise InvalidStateError("stream", self._state(), "The stream was used from another event loop than its connection.")
 
 
 class _Reader(AsyncIterator[T_co]):
-    """One ``async for`` over a stream. Python tells nobody about a ``break`` but by dropping this object."""
+    """One ``async for`` over a stream. A ``break`` can only be detected when this object is garbage-collected."""
 
     __slots__ = ("_convert", "_items", "_stream")
 
@@ -168,10 +210,10 @@ class _Reader(AsyncIterator[T_co]):
         return self
 
     async def __anext__(self) -> T_co:
-        if self._items:  # already here: the way of most items, so it is a short one
+        if self._items:  # most items have arrived already, so this path is short
             item = self._items.popleft()
             return item if self._convert is None else self._convert(item)  # type: ignore[return-value]  # as in HubStream
         return await self._stream.__anext__()
 
     def __del__(self) -> None:
-        self._stream.let_go()
+        self._stream.drop_reader()

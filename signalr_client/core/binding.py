@@ -1,7 +1,7 @@
-"""Plain decoded values to the types that a caller asked for. Room: core, row 1; no I/O, no clock.
+"""Converts decoded values to the types that a caller asked for. Room: core, row 1; no I/O, no clock.
 
-msgspec does the work: Python's own types, dataclasses, TypedDict, NamedTuple, attrs classes, Structs, Enum, datetime, UUID and
-Decimal, nested to any depth. Nothing is guessed: the text "1" does not become the number 1.
+msgspec does the conversion: built-in types, dataclasses, TypedDict, NamedTuple, attrs classes, Structs, Enum, datetime, UUID and
+Decimal, nested to any depth. It is strict: the string "1" does not become the number 1.
 """
 
 from __future__ import annotations
@@ -18,23 +18,23 @@ T = TypeVar("T")
 
 
 def bind(value: object, wanted: type[T]) -> T:
-    """Return *value* as a *wanted*.
+    """Return *value* converted to the type *wanted*.
 
     Raises:
-        BindingError: it does not fit; the text says where and why.
+        BindingError: the value does not fit; the message says where and why.
     """
     try:
         return msgspec.convert(value, wanted)
     except msgspec.ValidationError as exc:
         raise BindingError(f"Error trying to deserialize result to {type_name(wanted)}. {exc}") from exc
-    except TypeError as exc:  # a type that msgspec cannot make; a value that is one already is fine
+    except TypeError as exc:  # msgspec does not support the type; a value that already has it is fine
         if _is_a(value, wanted):
             return cast("T", value)
         raise BindingError(f"Cannot convert a value to {type_name(wanted)}: {exc}") from exc
 
 
 def type_name(wanted: Any) -> str:
-    """Return how a type is called in an error."""
+    """Return the name of a type for an error message."""
     return wanted.__name__ if isinstance(wanted, type) else str(wanted)
 
 

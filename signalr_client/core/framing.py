@@ -24,7 +24,7 @@ MAX_PREFIX: Final = 5
 
 
 class RecordTooLargeError(ProtocolError):
-    """A record exceeds the limit of ``max_size`` bytes. The text is that of ASP.NET Core, for a server to send."""
+    """A record exceeds the limit of ``max_size`` bytes. The text is that of ASP.NET Core and names the option of a server."""
 
     def __init__(self, max_size: int) -> None:
         super().__init__(max_size)

@@ -1,7 +1,7 @@
-"""The handshake: one JSON text each way before the first message. Room: core, row 1; no I/O, no clock.
+"""The handshake: one JSON text in each direction before the first message. Room: core, row 1; no I/O, no clock.
 
-It is JSON with the text separator whatever the hub protocol is, and what follows the separator in the same frame belongs to the
-hub protocol already. Spec: HubProtocol.md, "Overview"; client-behaviour.md, "B8. Handshake".
+It is JSON and ends with the record separator, whatever the hub protocol is. What follows the separator in the same frame already
+belongs to the hub protocol. Spec: hub protocol specification, "Overview".
 """
 
 from __future__ import annotations
@@ -25,14 +25,14 @@ __all__ = [
 
 
 class HandshakeRequest(msgspec.Struct, frozen=True):
-    """What the client asks for: a hub protocol by name, and the version of the protocol it wants to speak."""
+    """The request of a client: the name of a hub protocol, and its version."""
 
     protocol: str
     version: int
 
 
 class HandshakeResponse(msgspec.Struct, frozen=True, omit_defaults=True):
-    """What the server answers: nothing, or why not. A ``type`` member means it is no handshake response at all."""
+    """The response of a server: empty, or an error. A ``type`` member means that this is a message and not a handshake response."""
 
     error: str | None = None
     type: object = None
@@ -67,29 +67,29 @@ class HandshakeBuffer:
 
 
 def encode_request(protocol: str, version: int) -> bytes:
-    """Return the first bytes of a client."""
+    """Return the first bytes that a client sends."""
     return _encode(HandshakeRequest(protocol, version)) + RECORD_SEPARATOR
 
 
 def decode_request(text: bytes) -> HandshakeRequest:
-    """Return what a client asks for; members that are not known are passed over.
+    """Return the request of a client; unknown members are ignored.
 
     Raises:
-        HandshakeError: *text* is not a handshake request; the message says why.
+        HandshakeError: *text* is not a handshake request; the message says why, in the words of ASP.NET Core.
     """
     try:
         return _REQUEST.decode(text)
     except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError) as exc:
-        raise HandshakeError(_request_trouble(text, exc)) from exc
+        raise HandshakeError(_request_error(text, exc)) from exc
 
 
 def encode_response(error: str | None = None) -> bytes:
-    """Return the first bytes of a server: success, or *error*."""
+    """Return the first bytes that a server sends: success, or *error*."""
     return _encode(HandshakeResponse(error=error)) + RECORD_SEPARATOR
 
 
 def decode_response(text: bytes) -> HandshakeResponse:
-    """Return what the server answered.
+    """Return the response of a server.
 
     Raises:
         HandshakeError: *text* is not a handshake response.
@@ -103,8 +103,8 @@ def decode_response(text: bytes) -> HandshakeResponse:
     return response
 
 
-def _request_trouble(text: bytes, exc: Exception) -> str:
-    """Return the official text for a request that cannot be read."""
+def _request_error(text: bytes, exc: Exception) -> str:
+    """Return the official message for a request that cannot be read."""
     try:
         members = msgspec.json.decode(text)
     except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError):

@@ -1,7 +1,7 @@
-"""The names that methods have on the wire. Room: core, row 0.
+"""The names of methods on the wire. Room: core, row 0.
 
-A method is called what it is called in Python, character for character, unless `hub_method` says otherwise: on a hub's own
-method, or on a method of a Protocol that describes the other side.
+A method has the same name on the wire as in Python, character for character, unless `hub_method` renames it. The decorator works on
+a method of a hub and on a method of a Protocol that describes the peer.
 """
 
 from __future__ import annotations
@@ -29,7 +29,7 @@ def hub_method(name: str | None = None, *, cancellable: bool = False) -> Callabl
         ValueError: the name is empty.
     """
     if name is not None and not name:
-        raise ValueError("the name of a hub method must not be empty")
+        raise ValueError("The name of a hub method must not be empty.")
 
     def mark(function: T) -> T:
         if name is not None:

@@ -1,10 +1,11 @@
-"""One type for each message of the hub protocol, and nothing else. Room: core, row 0. Spec: HubProtocol.md.
+"""One type for each message of the hub protocol, and nothing else. Room: core, row 0.
 
-The types are msgspec Structs because these are made by the hundred thousand a second and a Struct is both the fastest value
-to make and the one that the JSON decoder builds by itself. Field order is the order in which ASP.NET Core writes the members.
+The types are msgspec Structs because there may be hundreds of thousands of messages a second: a Struct is the fastest to create, and
+the JSON decoder creates it directly. Fields are in the order in which ASP.NET Core writes the members.
 
 An absent member is `UNSET` (false in a condition), which is not the same as null: a `Completion` without ``result`` says
 "nothing was returned", one with ``result=None`` says "the method returned null".
+Spec: hub protocol specification, "Overview", "JSON Encoding" and "MessagePack (MsgPack) encoding".
 """
 
 from __future__ import annotations
@@ -31,15 +32,15 @@ __all__ = [
 ]
 
 VOID: Final = UNSET
-"""The result of a Completion that carries none."""
+"""The result of a Completion without one."""
 
 
 class _Message(Struct, frozen=True, kw_only=True, omit_defaults=True, rename="camel", tag_field="type"):
-    """What the messages share: immutable, keyword-only, and the spec's member names on the wire."""
+    """Common to all messages: immutable, keyword-only, and the member names of the specification on the wire."""
 
 
 class Invocation(_Message, frozen=True, kw_only=True, gc=False, tag=1):
-    """Type 1: call a method of the peer. Without ``invocation_id`` no answer is wanted."""
+    """Type 1: call a method of the peer. Without ``invocation_id`` no response is expected."""
 
     headers: Headers | UnsetType = UNSET
     invocation_id: str | UnsetType = UNSET
@@ -66,7 +67,7 @@ class Completion(_Message, frozen=True, kw_only=True, gc=False, tag=3):
 
 
 class StreamInvocation(_Message, frozen=True, kw_only=True, gc=False, tag=4):
-    """Type 4: call a method of the peer that answers with a stream."""
+    """Type 4: call a method of the peer that returns a stream."""
 
     headers: Headers | UnsetType = UNSET
     invocation_id: str
@@ -76,25 +77,25 @@ class StreamInvocation(_Message, frozen=True, kw_only=True, gc=False, tag=4):
 
 
 class CancelInvocation(_Message, frozen=True, kw_only=True, gc=False, tag=5):
-    """Type 5: the caller no longer wants the stream (or, from .NET 11 on, the result)."""
+    """Type 5: the caller no longer needs the stream (or, since .NET 11, the result)."""
 
     headers: Headers | UnsetType = UNSET
     invocation_id: str
 
 
 class Ping(_Message, frozen=True, kw_only=True, gc=False, tag=6):
-    """Type 6: I am still here."""
+    """Type 6: the sender is still there."""
 
 
 class Close(_Message, frozen=True, kw_only=True, gc=False, tag=7):
-    """Type 7: the connection ends here; ``allow_reconnect`` says whether an automatic reconnect is welcome."""
+    """Type 7: the connection ends; ``allow_reconnect`` tells a client whether it may reconnect automatically."""
 
-    error: str | None | UnsetType = UNSET  # null is read, because some servers write it, and never written
+    error: str | None | UnsetType = UNSET  # null is accepted, because some servers send it, but never sent
     allow_reconnect: bool = False
 
 
 class Ack(_Message, frozen=True, kw_only=True, gc=False, tag=8):
-    """Type 8: everything up to and including ``sequence_id`` has come. Stateful reconnect only."""
+    """Type 8: all messages up to and including ``sequence_id`` were received. Stateful reconnect only."""
 
     sequence_id: int
 

@@ -1,6 +1,6 @@
-"""Negotiation: the address to ask, the answer, and which transports it leaves. Room: core, row 1; no I/O, no clock.
+"""Negotiation: the URLs, the response, and the transports to try. Room: core, row 1; no I/O, no clock.
 
-Spec: client-behaviour.md, "B2" to "B7".
+Spec: TransportProtocols.md of ASP.NET Core, "POST [endpoint-base]/negotiate request".
 """
 
 from __future__ import annotations
@@ -40,16 +40,16 @@ _SECRETS: Final = frozenset({"id", "access_token"})
 
 
 class AvailableTransport(msgspec.Struct, frozen=True, rename="camel"):
-    """One transport that the server offers, with the transfer formats it carries."""
+    """A transport that the server offers, with the transfer formats that it supports."""
 
     transport: str
     transfer_formats: list[str] = []
 
 
 class NegotiateResponse(msgspec.Struct, frozen=True, rename="camel", kw_only=True):
-    """The answer to a negotiate request; members that are not known are passed over.
+    """The response to a negotiate request; unknown members are ignored.
 
-    ``connection_id`` is public, ``connection_token`` the secret that every later request carries as ``id``.
+    ``connection_id`` is public. ``connection_token`` is the secret that every later request carries as ``id``.
     """
 
     connection_id: str | None = None
@@ -65,23 +65,23 @@ class NegotiateResponse(msgspec.Struct, frozen=True, rename="camel", kw_only=Tru
 
     @property
     def token(self) -> str:
-        """The ``id`` of later requests: the connection token, which before version 1 was the connection id."""
+        """The ``id`` of later requests: the connection token, or before version 1 the connection id."""
         token = self.connection_id if self.negotiate_version == 0 else self.connection_token
         return token or ""
 
 
 class RefreshResponse(msgspec.Struct, frozen=True, rename="camel"):
-    """The answer to an authentication refresh: how long the new authentication lasts, and a token to use from now on."""
+    """The response to an authentication refresh: how long the authentication lasts, and the token to use from now on."""
 
     token_lifetime_seconds: float | None = None
     access_token: str | None = None
 
 
 def negotiate_url(url: str, *, stateful_reconnect: bool = False) -> str:
-    """Return where to negotiate for the hub at *url*; its own query is kept."""
+    """Return the negotiate URL for the hub at *url*, whose own query is kept."""
     parts = urlsplit(url)
     query = parts.query
-    if "negotiateVersion" not in query:  # .NET looks no closer than this either
+    if "negotiateVersion" not in query:  # the same test as in the .NET client
         query = _append(query, f"negotiateVersion={NEGOTIATE_VERSION}")
     if stateful_reconnect and "useStatefulReconnect" not in query:
         query = _append(query, "useStatefulReconnect=true")
@@ -89,27 +89,27 @@ def negotiate_url(url: str, *, stateful_reconnect: bool = False) -> str:
 
 
 def refresh_url(url: str, token: str) -> str:
-    """Return where the authentication of the connection with this *token* is refreshed."""
+    """Return the URL that refreshes the authentication of the connection with this *token*."""
     parts = urlsplit(connect_url(url, token))
     return urlunsplit(parts._replace(path=_below(parts.path, "refresh")))
 
 
 def connect_url(url: str, token: str) -> str:
-    """Return where the transports connect: the hub's *url* with the connection *token* as ``id``."""
+    """Return the URL that transports connect to: the hub's *url* with the connection *token* as ``id``."""
     parts = urlsplit(url)
     query = _append(parts.query, f"id={quote(token, safe='')}") if token else parts.query
     return urlunsplit(parts._replace(query=query, fragment=""))
 
 
 def websocket_url(url: str) -> str:
-    """Return *url* with the scheme of WebSockets."""
+    """Return *url* with the scheme ``ws`` or ``wss``."""
     parts = urlsplit(url)
     scheme = {"http": "ws", "https": "wss"}.get(parts.scheme, parts.scheme)
     return urlunsplit(parts._replace(scheme=scheme))
 
 
 def redact_url(url: str) -> str:
-    """Return *url* as it may be logged: without connection token, access token and password."""
+    """Return *url* for logs and errors: without connection token, access token, user name and password."""
     parts = urlsplit(url)
     pairs = parse_qsl(parts.query, keep_blank_values=True)
     hidden = [(key, "***" if key.lower() in _SECRETS else value) for key, value in pairs]
@@ -118,10 +118,10 @@ def redact_url(url: str) -> str:
 
 
 def parse_negotiate_response(body: bytes, url: str) -> NegotiateResponse:
-    """Return the answer that the server at *url* gave with status 200.
+    """Return the response that the server at *url* sent with status 200.
 
     Raises:
-        NegotiationError: the server refused, is not an ASP.NET Core SignalR server, or its answer lacks what is needed.
+        NegotiationError: the server refused, is not an ASP.NET Core SignalR server, or its response is incomplete.
     """
     shown = redact_url(url)
     try:
@@ -139,7 +139,7 @@ def parse_negotiate_response(body: bytes, url: str) -> NegotiateResponse:
         try:
             urlsplit(response.url)
         except ValueError as exc:
-            text = f"Invalid negotiation response received. The redirect leads nowhere: {exc}."
+            text = f"Invalid negotiation response received. The redirect URL is not valid: {exc}."
             raise NegotiationError(text, shown, 200) from exc
         return response
     if not response.connection_id:
@@ -156,10 +156,10 @@ def parse_negotiate_response(body: bytes, url: str) -> NegotiateResponse:
 
 
 def parse_refresh_response(body: bytes) -> RefreshResponse:
-    """Return what a server answered to an authentication refresh with a status of success.
+    """Return the response of a server to a successful authentication refresh.
 
     Raises:
-        TransportError: it is no such answer.
+        TransportError: the response cannot be read.
     """
     try:
         return _REFRESH_RESPONSE.decode(body)
@@ -170,24 +170,21 @@ def parse_refresh_response(body: bytes) -> RefreshResponse:
 def candidates(
     response: NegotiateResponse, allowed: HttpTransportType, transfer_format: TransferFormat
 ) -> Iterator[HttpTransportType | TransportError]:
-    """Yield what the server offers, in its order: a transport to try, or why it is passed over.
-
-    Spec: client-behaviour.md, "B6. Transport selection".
-    """
+    """Yield for each transport that the server offers, in its order, the transport to try or the reason why it is skipped."""
     for offer in response.available_transports or []:
         transport = HttpTransportType.from_wire_name(offer.transport)
         if transport is None:
-            yield _passed_over(offer.transport, "The transport is not supported by the client.")
+            yield _skipped(offer.transport, "The transport is not supported by the client.")
         elif transport not in allowed:
-            yield _passed_over(offer.transport, "The transport is disabled by the client.")
+            yield _skipped(offer.transport, "The transport is disabled by the client.")
         elif transfer_format.value not in offer.transfer_formats:
             text = f"The transport does not support the '{transfer_format.value}' transfer format."
-            yield _passed_over(offer.transport, text)
+            yield _skipped(offer.transport, text)
         else:
             yield transport
 
 
-def _passed_over(name: str, reason: str) -> TransportError:
+def _skipped(name: str, reason: str) -> TransportError:
     return TransportError(f"{name} failed: {reason}", name)
 
 

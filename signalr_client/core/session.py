@@ -137,9 +137,7 @@ class HubSession:
         limit = options.max_message_size
         self._handshake = handshake.HandshakeBuffer(_HANDSHAKE_LIMIT if limit is None else limit)
         self._output: deque[bytes] = deque()
-        self._started = now
-        self._received = now
-        self._sent = now
+        self._started = self._received = self._sent = now
         self._second_look: float | None = None  # when to give up on a peer that was found silent
         self._watches = role is Role.CLIENT and not options.inherent_keep_alive  # whether the peer timeout is armed
 
@@ -159,8 +157,7 @@ class HubSession:
 
     def receive(self, data: bytes, now: float) -> list[HubMessage]:
         """Return the messages that *data* completes, for the caller to act on. Check `error` afterwards."""
-        self._received = now
-        self._second_look = None
+        self._received, self._second_look = now, None
         measure = self.options.measure
         if measure:
             self.sizes = []
@@ -191,6 +188,10 @@ class HubSession:
         if framer.error is not None:
             self._fail(self._framing_error(framer.error))
         return messages
+
+    def excuse_silence(self, now: float) -> None:
+        """Start the peer timeout anew, because the caller itself did not read from the transport until now."""
+        self._received, self._second_look = now, None
 
     def receive_end(self) -> None:
         """Note that the transport has ended; a truncated message becomes the `error`."""

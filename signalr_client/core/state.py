@@ -12,7 +12,7 @@
     RECONNECTING --STOP------> DISCONNECTING
     DISCONNECTING --CLOSED---> DISCONNECTED
 
-A test makes this picture from the table below, so that it stays true. Spec: client-behaviour.md, "E1. States".
+A test compares this picture with the table below. The states are those of the official clients.
 """
 
 from __future__ import annotations
@@ -31,10 +31,10 @@ class Trigger(StrEnum):
     """What moves a connection from one state to another."""
 
     START = "start"  # the user called start()
-    OPENED = "opened"  # the handshake was answered and the first ping is on its way
-    LOST = "lost"  # the connection ended and the retry policy names a delay
+    OPENED = "opened"  # the handshake succeeded
+    LOST = "lost"  # the connection ended, and there is a retry policy to ask
     STOP = "stop"  # the user called stop()
-    CLOSED = "closed"  # the connection has ended for good, or never came about
+    CLOSED = "closed"  # the connection has ended for good, or could not be opened
 
 
 TRANSITIONS: Final[Mapping[tuple[State, Trigger], State]] = {
@@ -57,10 +57,10 @@ _TEXTS: Final = {
 
 
 def advance(state: State, trigger: Trigger) -> State:
-    """Return the state after *trigger*; no other code may decide on a state.
+    """Return the state after *trigger*; no other code may choose a state.
 
     Raises:
-        InvalidStateError: there is no way from *state* by *trigger*.
+        InvalidStateError: *trigger* is not allowed in *state*.
     """
     try:
         return TRANSITIONS[state, trigger]

@@ -1,13 +1,13 @@
 """From a URL to a connected transport: negotiate, follow redirects, choose, fall back. Room: transports.
 
-Spec: client-behaviour.md, "B2" to "B7".
+Spec: transport protocols specification, "`POST [endpoint-base]/negotiate` request"; docs/transports.md, "Which transport".
 """
 
 from __future__ import annotations
 
 import logging
 from collections.abc import Awaitable, Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Final
 
 from signalr_client.core.negotiation import (
@@ -21,9 +21,17 @@ from signalr_client.core.negotiation import (
     redact_url,
     refresh_url,
 )
-from signalr_client.errors import AggregateTransportError, InvalidStateError, NegotiationError, SignalRError, TransportError
+from signalr_client.errors import (
+    AggregateTransportError,
+    InvalidStateError,
+    NegotiationError,
+    ProtocolError,
+    SignalRError,
+    TransportError,
+)
 from signalr_client.transports.base import HttpOptions, Transport
-from signalr_client.transports.http import HttpClient, hint
+from signalr_client.transports.failures import RequestError
+from signalr_client.transports.http import HttpClient
 from signalr_client.transports.long_polling import LongPollingTransport
 from signalr_client.transports.server_sent_events import ServerSentEventsTransport
 from signalr_client.transports.websockets import WebSocketTransport
@@ -37,26 +45,27 @@ _CONNECT: Final[Mapping[HttpTransportType, Callable[[HttpClient, str, TransferFo
     HttpTransportType.LONG_POLLING: LongPollingTransport.connect,
 }
 
-
 _ADVICE: Final = {
     404: " Either this is not a SignalR endpoint or there is a proxy blocking the connection.",
-    407: " The proxy wants a name and a password: pass proxy_auth=.",
+    407: " The proxy requires a name and a password: pass proxy_auth=.",
 }
+_DISCONNECTED: Final = " without an answer: it may speak only https://, or ask for a client certificate (ssl=)"
 
 
 @dataclass(frozen=True, slots=True)
 class Connected:
-    """A connected transport, and what negotiate said of it.
+    """A connected transport, and what the negotiate response said about the connection.
 
     Attributes:
+        transport: connected.
         connection_id: the public id; None where negotiation was skipped.
         connection_token: the secret one, or empty.
-        token_lifetime: seconds for which the server accepts the access token, where it tells.
+        token_lifetime: seconds for which the server accepts the access token, if it says so.
     """
 
     transport: Transport
     connection_id: str | None = None
-    connection_token: str = ""
+    connection_token: str = field(default="", repr=False)
     token_lifetime: float | None = None
 
 
@@ -66,8 +75,8 @@ class Connector:
     def __init__(self, options: HttpOptions, transfer_format: TransferFormat, logger: logging.Logger) -> None:
         self._options = options
         self._format = transfer_format
-        self._http = HttpClient(options)
         self._log = logger.getChild("transports")
+        self._http = HttpClient(options, self._log)
 
     async def connect(self) -> Connected:
         """Return a new connection to the hub; cancelling leaves nothing open.
@@ -76,7 +85,7 @@ class Connector:
             NegotiationError: the server refused, or is no SignalR server.
             AggregateTransportError: no transport could be used.
             TransportError: negotiation was skipped and the WebSocket could not be opened.
-            InvalidStateError: negotiation was to be skipped for something else than WebSockets alone.
+            InvalidStateError: negotiation is to be skipped, and other transports than WebSockets are allowed.
         """
         options = self._options
         self._http.tokens.begin()
@@ -89,9 +98,9 @@ class Connector:
         return await self._choose(*await self._negotiate(options.url))
 
     async def refresh(self, connection_token: str) -> float | None:
-        """Send a new access token for a connection; return for how many seconds it is accepted, where the server tells.
+        """Send a new access token for a connection; return for how many seconds it is accepted, if the server says so.
 
-        The request goes to the hub's own URL, also where negotiate was redirected: only there the caller's token is known.
+        The request goes to the hub's own URL even if negotiation was redirected: only that server knows the caller's token.
 
         Raises:
             TransportError: the server refused, or was not reached.
@@ -109,7 +118,7 @@ class Connector:
         await self._http.aclose()
 
     async def _negotiate(self, url: str) -> tuple[NegotiateResponse, str]:
-        """Return the final answer and the URL that gave it, after any redirects."""
+        """Return the final response and the URL that gave it, after any redirects."""
         for _ in range(MAX_REDIRECTS):
             response = await self._ask(url)
             if response.access_token:
@@ -127,10 +136,9 @@ class Connector:
         self._log.debug("> negotiate %s", shown)
         try:
             answer = await self._http.request("POST", target, fresh=True)
-        except TransportError as exc:
-            raise NegotiationError(
-                f"Failed to complete negotiation with the server: {exc}{hint(exc)}", shown
-            ) from exc.__cause__
+        except (TransportError, ProtocolError) as exc:
+            hint = _DISCONNECTED if isinstance(exc, RequestError) and exc.disconnected else ""
+            raise NegotiationError(f"Failed to complete negotiation with the server: {exc}{hint}", shown) from exc.__cause__
         if not answer.accepted:
             advice = _ADVICE.get(answer.status, "")
             text = f"Failed to complete negotiation with the server: {answer}{advice}"
@@ -138,7 +146,7 @@ class Connector:
         return parse_negotiate_response(answer.body, target)
 
     async def _choose(self, response: NegotiateResponse, url: str) -> Connected:
-        """Try what is left of the server's offer, in its order; a transport that failed makes the connection id useless."""
+        """Try the transports of the server's offer that may be used, in its order; after a failure, negotiate again."""
         errors: list[Exception] = []
         used = False
         for candidate in candidates(response, self._options.transports, self._format):

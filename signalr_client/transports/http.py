@@ -1,71 +1,75 @@
-"""Every HTTP request of the client: headers, cookies, tokens, and aiohttp's errors in our words. Room: transports.
+"""Every HTTP request of the client: headers, tokens, timeouts and limits. Room: transports.
 
-Spec: client-behaviour.md, "A6. Fixed headers and user agent", "C. Access tokens".
+What a request may raise, and how that reads, is in `failures`. The rules for tokens are in docs/transports.md, "Access tokens".
 """
 
 from __future__ import annotations
 
 import asyncio
-import io
+import logging
 import platform
-import re
-import ssl
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from importlib.metadata import PackageNotFoundError, version
 from typing import Final
 
 import aiohttp
-from aiohttp_socks import ProxyError
 from yarl import URL
 
-from signalr_client.core.negotiation import redact_url
-from signalr_client.errors import TransportError
+from signalr_client.errors import ProtocolError, TransportError
 from signalr_client.transports.base import HttpOptions
+from signalr_client.transports.failures import (
+    FAILURES,
+    REQUEST_TIMEOUT,
+    RequestError,
+    cause,
+    explain,
+    frame_limit,
+    request_error,
+    too_large,
+)
+from signalr_client.transports.request_body import RequestBody
 from signalr_client.transports.sessions import Sessions, request_address
 from signalr_client.transports.tokens import AccessTokens
 from signalr_client.types import TransferFormat
 
-__all__ = ["HttpClient", "HttpResponse", "explain", "hint"]
+__all__ = ["HttpClient", "HttpResponse"]
 
-# RuntimeError: the caller's session is closed
-_FAILURES: Final = (aiohttp.ClientError, OSError, TimeoutError, ValueError, RuntimeError, ProxyError)
-_URL: Final = re.compile(r"[a-z+]+://\S+")
-_UNKNOWN_AUTHORITY: Final = (18, 19, 20, 21)  # OpenSSL's codes for a certificate whose issuer it does not know
 _EVENT_STREAM: Final = "text/event-stream"
 _CONTENT_TYPES: Final = {TransferFormat.TEXT: "text/plain;charset=UTF-8", TransferFormat.BINARY: "application/octet-stream"}
-
-_LARGE: Final = 2**19  # bytes from which on aiohttp should send a body in pieces, so that the event loop gets its turns
-
-REQUEST_TIMEOUT: Final = 100.0  # seconds; the TypeScript client's: longer than the 90 s that a server lets a poll wait
+_RESPONSE_LIMIT: Final = 2**20  # bytes of a response that is not a poll's; a negotiate response has a few hundred
 
 
 @dataclass(frozen=True, slots=True)
 class HttpResponse:
-    """A response that was read to its end."""
+    """A response that was read to its end. Its body may hold tokens, so the repr leaves it out."""
 
     status: int
     reason: str
-    body: bytes
+    body: bytes = field(repr=False)
 
     @property
     def accepted(self) -> bool:
-        """Whether the server did what it was asked to."""
+        """Whether the request succeeded (2xx)."""
         return 200 <= self.status < 300
 
     def __str__(self) -> str:
-        """Return what is said of a response that was no success."""
+        """Return the error message for a failed response."""
         return f"Response status code does not indicate success: {self.status} ({self.reason})."
 
 
 class HttpClient:
-    """The HTTP side of one connection, from its start to its end; cookies that a response sets go with the requests after it."""
+    """The HTTP side of one connection, from its start to its end; cookies that a response sets go with the requests after it.
 
-    def __init__(self, options: HttpOptions) -> None:
+    No request is repeated because its connection was lost: see `sessions.send_once`.
+    """
+
+    def __init__(self, options: HttpOptions, logger: logging.Logger) -> None:
         self.options = options
+        self.log = logger
         self.tokens = AccessTokens(options.access_token_factory)
-        # One that the caller gave wins; an empty one takes the header away, as in the .NET client.
-        self._headers = {"User-Agent": user_agent(), "X-Requested-With": "XMLHttpRequest"}
+        # A header of the caller's wins; an empty User-Agent removes the header, as in the .NET client.
+        self._headers = {"User-Agent": _USER_AGENT, "X-Requested-With": "XMLHttpRequest"}
         for name, value in options.headers.items():
             for default in [key for key in self._headers if key.lower() == name.lower()]:
                 del self._headers[default]
@@ -74,34 +78,46 @@ class HttpClient:
         self._sessions = Sessions(options, sends_user_agent=any(name.lower() == "user-agent" for name in self._headers))
 
     async def request(
-        self, method: str, url: str, *, data: bytes | None = None, headers: Mapping[str, str] | None = None, fresh: bool = False
+        self,
+        method: str,
+        url: str,
+        *,
+        data: bytes | None = None,
+        headers: Mapping[str, str] | None = None,
+        fresh: bool = False,
+        limit: int | None = _RESPONSE_LIMIT,
     ) -> HttpResponse:
-        """Send a request and read the answer, whatever its status; a 401 is tried once more with a fresh token.
+        """Send a request and read the response, whatever its status; after a 401 it is sent once more with a fresh token.
 
         Args:
-            method, url, data, headers: of the request.
+            method: of the request.
+            url: of the request.
+            data: its body.
+            headers: besides those of every request.
             fresh: ask for a new token first, as a negotiate request does; then a 401 is final.
+            limit: bytes that the response may have; None for no limit.
 
         Raises:
-            TransportError: no answer came.
+            RequestError: no complete response came.
+            ProtocolError: the response is longer than *limit*.
         """
         if fresh:
             token, just_asked = await self.tokens.fresh(), True
         else:
             token, just_asked = await self.tokens.current()
-        response = await self._request(method, url, token, data, headers)
+        response = await self._request(method, url, token, data, headers, limit)
         if response.status == 401 and not just_asked and self.tokens.renewable:
-            response = await self._request(method, url, await self.tokens.fresh(), data, headers)
+            response = await self._request(method, url, await self.tokens.fresh(), data, headers, limit)
         return response
 
     async def refresh(self, url: str) -> HttpResponse:
         """Ask the server to accept a new token; it is used from now on if the server does.
 
         Raises:
-            TransportError: no answer came.
+            RequestError: no complete response came.
         """
         token = await self.tokens.ask()
-        response = await self._request("POST", url, token, None, None)
+        response = await self._request("POST", url, token, None, None, _RESPONSE_LIMIT)
         if response.accepted:
             self.tokens.keep(token)
         return response
@@ -117,23 +133,32 @@ class HttpClient:
             raise TransportError(f"{transport}: the server did not take a message. {answer}", transport, answer.status)
 
     async def poll(self, url: str) -> HttpResponse | None:
-        """Return the answer to one poll, or None when there was none within the time that polls are given.
+        """Return the response to one poll, or None if none had begun when the time for one request was over.
+
+        Only then may the caller poll again. A response that was cut off may have carried messages, which the server does not
+        send a second time.
 
         Raises:
-            TransportError: the server could not be reached.
+            RequestError: the server could not be reached, or its response was cut off.
+            ProtocolError: the response is longer than `max_message_size` allows.
         """
+        largest = self.options.max_message_size
         try:
-            return await self.request("GET", url)
-        except TransportError as exc:
-            if isinstance(exc.__cause__, TimeoutError) and not isinstance(exc.__cause__, aiohttp.ConnectionTimeoutError):
+            return await self.request("GET", url, limit=None if largest is None else frame_limit(largest))
+        except RequestError as exc:
+            if exc.unanswered:
                 return None
             raise
+        except _TooLargeError:
+            assert largest is not None
+            error = too_large("the response to a poll", largest)
+        raise error
 
     async def event_stream(self, url: str) -> aiohttp.ClientResponse:
-        """Return the answer to a GET of *url* that has begun and does not end, for the caller to read and to close.
+        """Return the response to a GET of *url* that has begun and does not end, for the caller to read and to close.
 
         Raises:
-            TransportError: the server could not be reached, refused, or answered with something else.
+            TransportError: the server could not be reached, refused, or responded with something else.
         """
         token, just_asked = await self.tokens.current()
         response = await self._open_event_stream(url, token)
@@ -156,32 +181,35 @@ class HttpClient:
             TransportError: it could not be opened.
         """
         token = await self.tokens.fresh()
-        session, way = self._sessions.way(url)
-        timeout = aiohttp.ClientWSTimeout(ws_close=self.options.close_timeout)
+        largest = self.options.max_message_size
         try:
+            session, way = self._sessions.way(url, upgrade=True)
             async with asyncio.timeout(REQUEST_TIMEOUT):
                 socket: aiohttp.ClientWebSocketResponse[bool] = await session.ws_connect(
                     self._stream_address(url, token),
-                    timeout=timeout,
+                    timeout=aiohttp.ClientWSTimeout(ws_close=self.options.close_timeout),
                     headers=self._stream_headers(token),
-                    max_msg_size=0,  # a frame may hold many messages: the limit is the hub protocol's
+                    max_msg_size=0 if largest is None else frame_limit(largest) + 1,  # aiohttp refuses as many bytes
+                    autoclose=False,  # the transport answers a close frame: see WebSocketTransport.close
                     decode_text=False,
                     **way,
                 )
                 return socket
         except aiohttp.WSServerHandshakeError as exc:
-            raise TransportError(_refused_upgrade(exc), "WebSockets", exc.status) from None  # it shows the URL: see _cause
-        except _FAILURES as exc:
-            raise TransportError(f"WebSockets failed: {explain(exc)}", "WebSockets") from _cause(exc)
+            error = TransportError(_refused_upgrade(exc.status), "WebSockets", exc.status)
+        except FAILURES as exc:
+            error = TransportError(f"WebSockets failed: {explain(exc)}", "WebSockets")
+            error.__cause__ = cause(exc)
+        raise error
 
     async def aclose(self) -> None:
         """Close our own sessions; the caller's is left as it is."""
         await self._sessions.aclose()
 
     async def _open_event_stream(self, url: str, token: str | None) -> aiohttp.ClientResponse:
-        session, way = self._sessions.way(url)
         headers = _merged(self._stream_headers(token), {"Accept": _EVENT_STREAM, "Cache-Control": "no-cache"})
         try:
+            session, way = self._sessions.way(url)
             async with asyncio.timeout(REQUEST_TIMEOUT):
                 return await session.get(
                     self._stream_address(url, token),
@@ -190,31 +218,50 @@ class HttpClient:
                     raise_for_status=False,
                     **way,
                 )
-        except _FAILURES as exc:
-            raise TransportError(f"ServerSentEvents failed: {explain(exc)}", "ServerSentEvents") from _cause(exc)
+        except FAILURES as exc:
+            error = TransportError(f"ServerSentEvents failed: {explain(exc)}", "ServerSentEvents")
+            error.__cause__ = cause(exc)
+        raise error
 
     async def _request(
-        self, method: str, url: str, token: str | None, data: bytes | None, headers: Mapping[str, str] | None
+        self,
+        method: str,
+        url: str,
+        token: str | None,
+        data: bytes | None,
+        headers: Mapping[str, str] | None,
+        limit: int | None,
     ) -> HttpResponse:
-        session, way = self._sessions.way(url)
+        body = None if data is None else RequestBody(data)
+        response: aiohttp.ClientResponse | None = None
+        answered = False
         try:
-            async with session.request(
+            session, way = self._sessions.way(url)
+            response = await session.request(
                 method,
                 _address(url, token),
-                data=io.BytesIO(data) if data is not None and len(data) > _LARGE else data,
+                data=body,
                 headers=_merged(self._request_headers(token), headers or {}),
                 timeout=aiohttp.ClientTimeout(total=REQUEST_TIMEOUT),
                 raise_for_status=False,  # whatever the caller's session is set to: statuses are looked at here
                 **way,
-            ) as response:
-                return HttpResponse(response.status, response.reason or "", await response.read())
-        except _FAILURES as exc:
-            raise TransportError(explain(exc)) from _cause(exc)
+            )
+            content = await _read(response, limit)
+            answered = True
+            return HttpResponse(response.status, response.reason or "", content)
+        except FAILURES as exc:
+            error = request_error(exc, begun=response is not None)
+        finally:
+            if response is not None:
+                response.close()  # the connection of a response that was read to its end is no longer the response's
+            if body is not None:
+                body.abort(unless_complete=answered)
+        raise error
 
     def _request_headers(self, token: str | None) -> dict[str, str]:
         return _merged(self._headers, {"Authorization": f"Bearer {token}"} if token else {})
 
-    # What browsers cannot send with a header: WebSockets and event streams.
+    # WebSockets and event streams: browsers cannot set headers for them, so their token may have to travel in the query.
 
     def _stream_address(self, url: str, token: str | None) -> URL:
         address = _address(url, token)
@@ -224,64 +271,37 @@ class HttpClient:
         return self._request_headers(None if self.options.access_token_in_query else token)
 
 
+class _TooLargeError(ProtocolError):
+    """A response is longer than the limit of its request."""
+
+
+async def _read(response: aiohttp.ClientResponse, limit: int | None) -> bytes:
+    """Return the body of a response, which may have *limit* bytes."""
+    pieces: list[bytes] = []
+    size = 0
+    while piece := await response.content.readany():
+        size += len(piece)
+        if limit is not None and size > limit:
+            raise _TooLargeError(f"The response has more than {limit:,} bytes.")
+        pieces.append(piece)
+    return pieces[0] if len(pieces) == 1 else b"".join(pieces)
+
+
 def _address(url: str, token: str | None) -> URL:
-    """Return where a request goes. A token leaves no place for a name and password in the URL: both are one header."""
+    """Return where a request goes. A token replaces a name and password in the URL, because both are sent in one header."""
     address = request_address(url)
     return address.with_user(None) if token and address.user is not None else address
 
 
 def _merged(headers: Mapping[str, str], winners: Mapping[str, str]) -> dict[str, str]:
-    """Return both; a name stands there once, however it is written."""
+    """Return both; a name is there once, whatever its case."""
     taken = {name.lower() for name in winners}
     return {name: value for name, value in headers.items() if name.lower() not in taken} | dict(winners)
 
 
-def explain(exc: BaseException) -> str:
-    """Return what went wrong in a request, and what to do about it where that is known."""
-    match exc:
-        case aiohttp.ClientConnectorCertificateError():
-            return explain(exc.certificate_error)
-        case ssl.SSLCertVerificationError():
-            text = f"the server's certificate was not accepted: {exc.verify_message.rstrip('.')}"
-            unknown = exc.verify_code in _UNKNOWN_AUTHORITY
-            return f"{text}. Pass its authority as ssl=ssl.create_default_context(cafile=...)" if unknown else text
-        case aiohttp.ClientConnectorSSLError() | ssl.SSLError() if "WRONG_VERSION" in str(exc) or "RECORD_LAYER" in str(exc):
-            return "the server speaks no TLS at this address: use http:// there, or the port for https://"
-        case aiohttp.ClientOSError() | ssl.SSLError() if "CERTIFICATE_REQUIRED" in str(exc):
-            return "the server asks for a client certificate: load one into the SSLContext that is passed as ssl="
-        case ProxyError():
-            return f"the proxy opened no tunnel: {exc}"
-        case aiohttp.ClientHttpProxyError():
-            return f"the proxy opened no tunnel: {exc.status} {exc.message}"
-        case aiohttp.ClientProxyConnectionError():
-            return f"the proxy cannot be reached: {exc}"
-        case aiohttp.ConnectionTimeoutError():
-            return "the server could not be reached in time"
-        case TimeoutError():
-            return f"no answer within {REQUEST_TIMEOUT:g} s"
-        case aiohttp.InvalidURL():
-            return "the URL cannot be used"
-        case aiohttp.ClientResponseError():
-            return f"{exc.message or 'unexpected answer'} (status {exc.status})"
-        case _:
-            return _URL.sub(lambda found: redact_url(found[0]), str(exc)) or type(exc).__name__
-
-
-def hint(error: TransportError) -> str:
-    """Return what may be behind a first request that was not answered, if there is something to be said."""
-    if not isinstance(error.__cause__, aiohttp.ServerDisconnectedError):
-        return ""
-    return " without an answer: it may speak only https://, or ask for a client certificate (ssl=)"
-
-
-def _cause(exc: BaseException) -> BaseException | None:
-    """Return what may be shown as the cause of an error: not those of aiohttp that show the URL, which may hold a token."""
-    return None if isinstance(exc, aiohttp.ClientResponseError | aiohttp.InvalidURL) or _URL.search(str(exc)) else exc
-
-
-def _refused_upgrade(exc: aiohttp.WSServerHandshakeError) -> str:
-    text = f"WebSockets failed: The server returned status code '{exc.status}' when status code '101' was expected."
-    if exc.status == 404:
+def _refused_upgrade(status: int) -> str:
+    text = f"WebSockets failed: The server returned status code '{status}' when status code '101' was expected."
+    if status == 404:
         text += (
             " Either this is not a SignalR endpoint, or the server does not know the connection id: with several servers behind"
             " one address, check that sticky sessions are enabled."
@@ -290,7 +310,7 @@ def _refused_upgrade(exc: aiohttp.WSServerHandshakeError) -> str:
 
 
 def user_agent() -> str:
-    """Return the header in the official clients' format."""
+    """Return the User-Agent header in the official clients' format."""
     try:
         full = version("signalr-client")
     except PackageNotFoundError:  # run from a checkout that was never installed
@@ -298,3 +318,6 @@ def user_agent() -> str:
     short = ".".join(full.split(".")[:2]) if full[0].isdigit() else "0.0"
     system = {"Linux": "Linux", "Darwin": "macOS", "Windows": "Windows NT"}.get(platform.system(), "Unknown OS")
     return f"Microsoft SignalR/{short} ({full}; {system}; Python; {platform.python_version()})"
+
+
+_USER_AGENT: Final = user_agent()  # made at import, because it reads files: a running event loop must not wait for a disk

@@ -1,11 +1,16 @@
-"""The aiohttp sessions that requests go through: the caller's, or our own, made as the way to a URL needs them. Room: transports.
+"""The aiohttp sessions that requests go through: the caller's, or our own, one for each kind of connector. Room: transports.
 
-Spec: client-behaviour.md, "A2. .NET HttpConnectionOptions" (Cookies, Proxy).
+Their options are in docs/transports.md, "Every option".
 """
 
 from __future__ import annotations
 
+import asyncio
 import base64
+import concurrent.futures.thread  # noqa: F401  # see below
+import contextlib
+import encodings.idna  # noqa: F401  # see below
+from collections.abc import Callable
 from typing import Any, Final
 from urllib.parse import unquote, urlsplit, urlunsplit
 
@@ -14,10 +19,28 @@ from aiohttp_socks import ProxyConnector
 from yarl import URL
 
 from signalr_client.transports.base import HttpOptions
+from signalr_client.transports.failures import RequestLostError
 
-__all__ = ["Sessions", "request_address"]
+__all__ = ["Sessions", "request_address", "send_once"]
+
+# asyncio and ssl import two modules when they first resolve a host name and check that of a certificate. Here they are imported
+# early, because a running event loop must not wait for a disk.
 
 _UNIX: Final = "http+unix"
+
+
+async def send_once(request: aiohttp.ClientRequest, handler: aiohttp.ClientHandlerType) -> aiohttp.ClientResponse:
+    """Keep aiohttp from sending a request again: a client middleware, the innermost of its session.
+
+    When a connection is lost, aiohttp repeats GET and DELETE once without telling anybody. The lost response of a poll may have
+    carried messages, which the server does not send a second time, so they would be missing silently.
+    """
+    try:
+        return await handler(request)
+    except (aiohttp.ClientOSError, aiohttp.ServerDisconnectedError) as exc:  # those that aiohttp repeats a request after
+        if isinstance(exc, aiohttp.ClientConnectorError | aiohttp.ConnectionTimeoutError):
+            raise  # nothing was sent, and aiohttp does not repeat it
+        raise RequestLostError(str(exc)) from exc
 
 
 class Sessions:
@@ -35,14 +58,23 @@ class Sessions:
         self._owned: dict[str, aiohttp.ClientSession] = {}
         self._proxy = None if options.proxy is None else _with_credentials(URL(options.proxy), options.proxy_auth)
 
-    def way(self, url: str) -> tuple[aiohttp.ClientSession, dict[str, Any]]:
-        """Return the session for a request to *url*, and aiohttp's own options for it. Needs a running loop."""
+    def way(self, url: str, *, upgrade: bool = False) -> tuple[aiohttp.ClientSession, dict[str, Any]]:
+        """Return the session for a request to *url*, and aiohttp's own options for it. Needs a running loop.
+
+        Args:
+            url: of the request.
+            upgrade: whether the request is to become a WebSocket.
+        """
         options: dict[str, Any] = {"ssl": self._options.ssl}
         socket = _unix_socket(url)
         if socket is None and self._proxy is not None and not self._tunnels(url):
             options["proxy"] = self._proxy
-        if self._options.session is not None:
-            return self._options.session, options
+        session = self._options.session
+        if session is not None:
+            if not upgrade:  # ws_connect() takes no middlewares; repeating an upgrade loses no message
+                # Middlewares of a request replace those of its session, which aiohttp does not make public.
+                options["middlewares"] = (*getattr(session, "_middlewares", ()), send_once)
+            return session, options
         if socket is not None:
             return self._own(socket, lambda: aiohttp.UnixConnector(socket)), options
         if self._tunnels(url):
@@ -50,15 +82,17 @@ class Sessions:
         return self._own("", aiohttp.TCPConnector), options
 
     async def aclose(self) -> None:
-        """Close our own sessions; the caller's is left as it is."""
-        while self._owned:
-            _, owned = self._owned.popitem()
-            await owned.close()
+        """Close our own sessions, within the close timeout; the caller's is left as it is."""
+        with contextlib.suppress(TimeoutError):
+            async with asyncio.timeout(self._options.close_timeout):
+                while self._owned:
+                    _, owned = self._owned.popitem()
+                    await owned.close()
 
     def _tunnels(self, url: str) -> bool:
-        """Return whether the proxy has to be asked for a tunnel, which aiohttp does for TLS alone.
+        """Return whether to ask the proxy for a tunnel to a plain WebSocket; aiohttp asks for one only where there is TLS.
 
-        Proxies drop what makes a plain request the beginning of a WebSocket.
+        Without a tunnel, a proxy drops the headers that upgrade a request to a WebSocket.
         """
         proxy = self._proxy
         return proxy is not None and proxy.scheme == "http" and url.startswith("ws:") and self._options.session is None
@@ -66,34 +100,34 @@ class Sessions:
     def _tunnel(self) -> aiohttp.BaseConnector:
         return ProxyConnector.from_url(str(self._proxy))
 
-    def _own(self, name: str, connector: Any) -> aiohttp.ClientSession:
+    def _own(self, name: str, connector: Callable[[], aiohttp.BaseConnector]) -> aiohttp.ClientSession:
         if name not in self._owned:
             if self._jar is None:
-                # unsafe: a server under an IP address may set cookies too; sticky sessions depend on them.
-                # quote_cookie: aiohttp would put a value with one of =/ in quotes, and balancers' values, base64, have them.
+                # unsafe: take cookies from a server with an IP address too; sticky sessions depend on them.
+                # quote_cookie: aiohttp would quote values with = or /, which the base64 values of load balancers have.
                 self._jar = aiohttp.CookieJar(unsafe=True, quote_cookie=False)
                 if self._options.cookies:
                     self._jar.update_cookies(dict(self._options.cookies), request_address(self._options.url).with_path("/"))
             self._owned[name] = aiohttp.ClientSession(
-                connector=connector(), cookie_jar=self._jar, skip_auto_headers=self._skipped
+                connector=connector(), cookie_jar=self._jar, skip_auto_headers=self._skipped, middlewares=(send_once,)
             )
         return self._owned[name]
 
 
 def request_address(url: str) -> URL:
-    """Return where a request to *url* goes: for ``http+unix`` to whoever listens at the socket, who needs a host name all the same."""
+    """Return the URL for aiohttp. A request over a Unix socket needs a host name too, so ``http+unix`` URLs get localhost."""
     parts = urlsplit(url)
     return URL(urlunsplit(parts._replace(scheme="http", netloc="localhost")) if parts.scheme == _UNIX else url)
 
 
 def _unix_socket(url: str) -> str | None:
-    """Return the path of the socket that an ``http+unix`` URL names where others name a host, or None for other URLs."""
+    """Return the path of the socket that an ``http+unix`` URL has in place of a host, or None for other URLs."""
     parts = urlsplit(url)
     return unquote(parts.netloc) if parts.scheme == _UNIX else None
 
 
 def _with_credentials(proxy: URL, auth: aiohttp.BasicAuth | str | None) -> URL:
-    """Return the proxy's URL with name and password in it: from there aiohttp sends them with plain requests and with CONNECT."""
+    """Return the proxy's URL with name and password in it: aiohttp sends those with plain requests and with CONNECT."""
     if auth is None:
         return proxy
     if isinstance(auth, str):

@@ -1,15 +1,13 @@
-"""Access tokens: when the caller's factory is asked, and when the last answer serves again. Room: transports.
+"""Access tokens: when the caller's factory is called, and when its last token is used again. Room: transports.
 
-Spec: client-behaviour.md, "C. Access tokens".
+The rules are in docs/transports.md, "Access tokens".
 """
 
 from __future__ import annotations
 
-import asyncio
-import inspect
-
 from signalr_client.errors import TransportError
 from signalr_client.types import AccessTokenFactory
+from signalr_client.user_code import UserCodeError, call
 
 __all__ = ["AccessTokens"]
 
@@ -23,7 +21,7 @@ class AccessTokens:
         self._cached: str | None = None
 
     def begin(self) -> None:
-        """Forget what an earlier start left: a redirect's token is for that start only."""
+        """Forget the tokens of an earlier start: a redirect's token is for that start only."""
         self._fixed = self._cached = None
 
     def fix(self, token: str) -> None:
@@ -40,28 +38,29 @@ class AccessTokens:
         return self._factory is not None and self._fixed is None
 
     async def fresh(self) -> str | None:
-        """Return a token asked for now; None for no token. What the caller's factory raises passes through."""
+        """Return a token asked for now, or None for no token; raises as `ask` does."""
         if self._fixed is not None:
             return self._fixed
         self._cached = await self.ask()
         return self._cached
 
     async def ask(self) -> str | None:
-        """Return what the caller's factory says now, after a redirect too, and keep what is in use.
+        """Return what the caller's factory returns now, after a redirect too, and leave the token in use as it is.
 
         Raises:
-            TransportError: the factory was cancelled, and we were not; to our tasks, that must not look the same.
+            TypeError: the factory returned something else than a text or None.
+            TransportError: it raised something that is not an `Exception`, such as a CancelledError of its own.
+            Exception: whatever else it raised.
         """
         if self._factory is None:
             return None
         try:
-            token = self._factory()
-            return await token if inspect.isawaitable(token) else token
-        except asyncio.CancelledError as exc:
-            task = asyncio.current_task()
-            if task is None or task.cancelling():
-                raise
-            raise TransportError("The access token factory was cancelled.") from exc
+            token: object = await call(self._factory)
+        except UserCodeError as exc:
+            raise TransportError(f"The access token factory failed: {exc}") from exc
+        if token is not None and not isinstance(token, str):  # its value may be a secret, so only its type is named
+            raise TypeError(f"The access token factory returned {type(token).__name__}; it has to return a str, or None.")
+        return token
 
     async def current(self) -> tuple[str | None, bool]:
         """Return the token in use and whether it was asked for just now."""

@@ -270,7 +270,7 @@ async def test_when_it_makes_no_sense_it_says_so() -> None:
         direct = await serve.connect(
             access_token_factory=Tokens(), skip_negotiation=True, transports=HttpTransportType.WEB_SOCKETS
         )
-        with pytest.raises(InvalidStateError, match="needs a connection that was negotiated"):
+        with pytest.raises(InvalidStateError, match="needs a negotiated connection"):
             await direct.refresh_authentication()
     with pytest.raises(ValueError, match="time before the expiration"):
         serve.builder().with_authentication_refresh(before_expiration=0)

@@ -13,7 +13,7 @@ import pytest
 DOCS = Path(__file__).parents[2] / "docs"
 
 
-@pytest.mark.parametrize("page", ["server.md"])
+@pytest.mark.parametrize("page", ["handlers.md", "server.md"])
 async def test_the_code_on_the_page_runs(page: str) -> None:
     """In one namespace, as if it were typed in; what it asserts holds."""
     text = (DOCS / page).read_text()

@@ -6,8 +6,8 @@ import asyncio
 import logging
 import re
 import socket
-import traceback
 from collections.abc import AsyncIterator, Awaitable, Callable
+from typing import Any
 
 import pytest
 from aiohttp import web
@@ -22,7 +22,10 @@ from signalr_client import (
 )
 from signalr_client.core.messages import CancelInvocation, Close, Completion, Invocation, StreamInvocation, StreamItem
 from tests.support.events import EventRecorder
+from tests.support.gated_hub import gated_hub
+from tests.support.hubs import TRANSPORTS
 from tests.support.scripted_server import OFFER, Peer, ScriptedServer
+from tests.support.secrets import shown_by
 from tests.support.wire import Wire, WirePeer, echo, stay, vanish
 
 SECRETS = ["secret-token", "hush-hush", "pass-word", "redirect-token"]
@@ -222,7 +225,7 @@ async def wrong_handshake(wire: Wire) -> None:
 async def test_no_failed_start_shows_a_secret(
     failing: Callable[[Wire], Awaitable[None]], wire: Wire, caplog: pytest.LogCaptureFixture
 ) -> None:
-    """Neither in the log nor in the error, its repr and its whole traceback."""
+    """Neither in the log nor in the error, its causes, its contexts, and the tracebacks of them all."""
     caplog.set_level(logging.DEBUG)
     await failing(wire)
     wire.server.url = wire.server.url.replace("http://", "http://user:pass-word@") + "?access_token=hush-hush"
@@ -231,8 +234,7 @@ async def test_no_failed_start_shows_a_secret(
     )
     with pytest.raises(SignalRError) as caught:
         await connection.start()
-    errors = [caught.value, *getattr(caught.value, "errors", ())]
-    said = "".join(text for error in errors for text in [repr(error), str(error), *traceback.format_exception(error)])
+    said = shown_by(caught.value)
     for secret in SECRETS:
         assert secret not in said
         assert secret not in caplog.text, [line for line in caplog.text.splitlines() if secret in line]
@@ -245,7 +247,7 @@ async def test_no_refused_websocket_shows_a_secret(wire: Wire) -> None:
     connection = wire.connection(skip_negotiation=True, transports=HttpTransportType.WEB_SOCKETS)
     with pytest.raises(TransportError, match="status code '401'") as caught:
         await connection.start()
-    assert "hush-hush" not in "".join(traceback.format_exception(caught.value))
+    assert "hush-hush" not in shown_by(caught.value)
 
 
 async def test_no_secret_is_logged_or_raised(scripted: ScriptedServer, caplog: pytest.LogCaptureFixture) -> None:
@@ -282,16 +284,43 @@ async def test_no_secret_is_logged_or_raised(scripted: ScriptedServer, caplog: p
         await connection.wait_closed()
     await connection.stop()
     errors.append(caught.value)
-    for error in errors:
-        cause: BaseException | None = error
-        while cause is not None:
-            for secret in SECRETS:
-                assert secret not in str(cause)
-                assert secret not in repr(cause)
-            cause = cause.__cause__
-    shown = caplog.text + repr(connection)
+    shown = caplog.text + repr(connection) + shown_by(*errors)
     assert "id=***" in shown or "connecting" in shown
     for secret in SECRETS:
+        assert secret not in shown, [line for line in shown.splitlines() if secret in line]
+
+
+@pytest.mark.parametrize("name", TRANSPORTS)
+@pytest.mark.parametrize("proxied", ["directly", "through a proxy that is not there"])
+async def test_no_broken_connection_shows_a_secret(name: str, proxied: str, caplog: pytest.LogCaptureFixture) -> None:
+    """While it starts and while it stands: aiohttp's errors name URLs, headers and proxies with everything in them."""
+    caplog.set_level(logging.DEBUG)
+    async with gated_hub() as gate, asyncio.timeout(10):
+        hub = gate.url.replace("http://", "http://user:pass-word@") + "?access_token=hush-hush"
+        options: dict[str, Any] = {
+            "transports": TRANSPORTS[name],
+            "access_token_factory": lambda: "hush-hush",
+            "headers": {"X-Key": "hush-hush"},
+            "cookies": {"c": "hush-hush"},
+        }
+        if proxied != "directly":
+            with socket.socket() as unused:
+                unused.bind(("127.0.0.1", 0))
+                options["proxy"] = f"http://user:pass-word@127.0.0.1:{unused.getsockname()[1]}"
+        errors: list[BaseException] = []
+        for cut in (("negotiate",), ("GET", "WebSocket"), ("POST",)):
+            gate.refuse(0, *cut)
+            connection = HubConnectionBuilder().with_url(hub, **options).build()
+            connection.on_close(lambda error: errors.append(error) if error else None)
+            try:
+                async with connection:
+                    await connection.invoke("Echo", 1)
+            except SignalRError as exc:
+                errors.append(exc)
+    tokens = {seen.path.partition("id=")[2].partition("&")[0] for seen in gate.seen} - {""}
+    assert errors
+    shown = caplog.text + shown_by(*errors)
+    for secret in [*SECRETS, *tokens]:
         assert secret not in shown, [line for line in shown.splitlines() if secret in line]
 
 
@@ -326,6 +355,19 @@ def test_logging_can_be_configured_by_level_or_by_logger() -> None:
     finally:
         package.setLevel(level)
         package.handlers = handlers
+
+
+async def test_a_delete_that_fails_is_told_to_the_callers_logger(caplog: pytest.LogCaptureFixture) -> None:
+    """As everything that the transports log."""
+    caplog.set_level(logging.DEBUG)
+    async with gated_hub() as gate:
+        builder = HubConnectionBuilder().with_url(gate.url, transports=HttpTransportType.LONG_POLLING)
+        connection = builder.configure_logging(logging.getLogger("mine")).build()
+        await connection.start()
+        gate.refuse(500, "DELETE")
+        await connection.stop()
+    lines = [(record.name, record.getMessage()) for record in caplog.records if record.name.startswith("mine")]
+    assert ("mine.transports", "! the connection was not deleted: status 500") in lines
 
 
 async def test_a_logger_of_the_callers_gets_the_lines(scripted: ScriptedServer, caplog: pytest.LogCaptureFixture) -> None:

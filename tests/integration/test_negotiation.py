@@ -496,7 +496,7 @@ def test_a_builder_builds_one_connection_to_one_url() -> None:
     assert connection.url == "http://host/hub"
     with pytest.raises(ValueError, match="allows creation only of a single instance"):
         builder.build()
-    with pytest.raises(TypeError, match="A hub protocol has name"):
+    with pytest.raises(TypeError, match="takes a protocol object"):
         HubConnectionBuilder().with_hub_protocol("json")  # type: ignore[arg-type]  # that is the mistake
     with pytest.raises(TypeError, match="A retry policy is"):
         HubConnectionBuilder().with_automatic_reconnect("0, 2")  # type: ignore[arg-type]  # that is the mistake

@@ -7,7 +7,6 @@ import ssl
 from collections.abc import AsyncIterator
 from pathlib import Path
 
-import aiohttp
 import pytest
 import trustme
 
@@ -92,7 +91,7 @@ async def test_certificates_are_verified_by_default(url: str) -> None:
     with pytest.raises(NegotiationError, match="the server's certificate was not accepted") as refused:
         await client.start()
     assert "ssl=ssl.create_default_context(cafile=...)" in str(refused.value)
-    assert isinstance(refused.value.__cause__, aiohttp.ClientConnectorCertificateError)
+    assert isinstance(refused.value.__cause__, ssl.SSLCertVerificationError)
 
 
 async def test_without_negotiation_the_same_is_said(url: str) -> None:

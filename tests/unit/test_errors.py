@@ -44,7 +44,7 @@ SAMPLES: Final[list[tuple[SignalRError, str]]] = [
     (
         ServerTimeoutError(30.0, 31.26),
         (
-            "Server timeout (30000.00ms) elapsed without receiving a message from the server. The last one came 31.3 s ago;"
+            "Server timeout (30000.00ms) elapsed without receiving a message from the server. The last one was received 31.3 s ago;"
             " set the server timeout to at least twice the server's KeepAliveInterval, or check the network."
         ),
     ),

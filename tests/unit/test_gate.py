@@ -76,6 +76,17 @@ async def test_wait_empty_returns_when_nothing_waits() -> None:
     await waiting
 
 
+async def test_bytes_alone_make_a_gate_that_is_not_empty() -> None:
+    """Whoever writes whole batches does not count messages."""
+    gate = Gate(10)
+    gate.add(5, 0)
+    waiting = asyncio.create_task(gate.wait_empty())
+    await asyncio.sleep(0)
+    assert not waiting.done()
+    gate.remove(5, 0)
+    await waiting
+
+
 @given(st.lists(st.integers(min_value=0, max_value=60)))
 def test_a_producer_that_waits_when_full_overshoots_by_one_message(sizes: list[int]) -> None:
     gate, waiting = Gate(100), list[int]()

@@ -118,3 +118,48 @@ async def test_awaiting_a_task_that_was_cancelled_is_the_users_failure() -> None
     function: Callable[[], Awaitable[None]] = await_the_dead
     with pytest.raises(UserCodeError, match="CancelledError"):
         await call(function)
+
+
+async def swallow() -> str:
+    try:
+        await asyncio.get_running_loop().create_future()
+    except asyncio.CancelledError:
+        return "swallowed"
+    return "never"
+
+
+async def disguise() -> str:
+    try:
+        await asyncio.get_running_loop().create_future()
+    except asyncio.CancelledError:
+        raise LookupError("something else") from None
+    return "never"
+
+
+@pytest.mark.parametrize("function", [swallow, disguise])
+async def test_a_cancellation_that_user_code_swallows_takes_effect_when_it_returns(
+    function: Callable[[], Awaitable[str]],
+) -> None:
+    """Otherwise a loop that was cancelled would go on with its next attempt."""
+    task = asyncio.create_task(call(function))
+    await asyncio.sleep(0)
+    task.cancel()
+    with pytest.raises(asyncio.CancelledError):
+        await task
+
+
+async def test_user_code_may_run_in_the_cleanup_of_a_cancelled_task() -> None:
+    results: list[str] = []
+
+    async def work() -> None:
+        try:
+            await asyncio.get_running_loop().create_future()
+        finally:
+            results.append(await call(coroutine_function))
+
+    task = asyncio.create_task(work())
+    await asyncio.sleep(0)
+    task.cancel()
+    with pytest.raises(asyncio.CancelledError):
+        await task
+    assert results == ["done"]

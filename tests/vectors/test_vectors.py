@@ -228,14 +228,14 @@ def test_we_read_the_bytes_of_dotnet(name: str, protocol: HubProtocol, message: 
 
 
 @each_message
-def test_what_we_read_we_write_again_as_it_was(name: str, protocol: HubProtocol, message: HubMessage) -> None:
+def test_decoded_messages_encode_to_the_same_bytes(name: str, protocol: HubProtocol, message: HubMessage) -> None:
     [again] = read(protocol, [wire_of(name, protocol)])
     assert again is not None
     assert protocol.encode(again) == protocol.encode(message)
 
 
 @each_message
-def test_we_read_the_bytes_of_dotnet_one_at_a_time(name: str, protocol: HubProtocol, message: HubMessage) -> None:
+def test_we_read_the_bytes_of_dotnet_byte_by_byte(name: str, protocol: HubProtocol, message: HubMessage) -> None:
     assert read(protocol, bytewise(wire_of(name, protocol))) == [message]
 
 

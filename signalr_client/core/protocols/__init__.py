@@ -1,6 +1,6 @@
 """The hub protocols: one message to and from bytes. Room: core, row 1; no I/O, no clock.
 
-`HubProtocol` is the door. `JsonHubProtocol` and `MessagePackHubProtocol` stand behind it, and so may one of the caller's own.
+`HubProtocol` is the interface. `JsonHubProtocol` and `MessagePackHubProtocol` implement it, and users may write their own.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ __all__ = ["HubProtocol", "JsonHubProtocol", "MessagePackHubProtocol"]
 
 @runtime_checkable
 class HubProtocol(Protocol):
-    """How hub messages become bytes. One object may serve many connections: it keeps no state of any of them."""
+    """Encodes and decodes hub messages. One object may serve many connections, so it keeps no state of any of them."""
 
     @property
     def name(self) -> str:
@@ -26,25 +26,25 @@ class HubProtocol(Protocol):
 
     @property
     def version(self) -> int:
-        """The highest version of the hub protocol it speaks: 2 where it can write `Ack` and `Sequence`, else 1."""
+        """The highest version of the hub protocol that it supports: 2 if it can write `Ack` and `Sequence`, else 1."""
 
     @property
     def transfer_format(self) -> TransferFormat:
-        """What the transport has to carry."""
+        """Whether the transport has to carry text or bytes."""
 
     def framer(self, max_size: int | None = None) -> Framer:
-        """Return a new splitter for one direction of one connection; *max_size* is in bytes."""
+        """Return a new framer for one direction of one connection; *max_size* is in bytes."""
 
     def encode(self, message: HubMessage) -> bytes:
         """Return *message* framed for the wire.
 
         Raises:
-            BindingError: a value of the message cannot be written; nothing was sent.
+            BindingError: a value of the message cannot be encoded.
         """
 
     def decode(self, record: bytes) -> HubMessage | None:
-        """Return the message of one record, or None for a type that this version does not know and has to skip.
+        """Return the message of one record, or None for an unknown message type, which is skipped.
 
         Raises:
-            ProtocolError: the record is not a message.
+            ProtocolError: the record is not a valid message.
         """

@@ -1,8 +1,7 @@
-"""The JSON hub protocol. Room: core, row 1. Spec: HubProtocol.md, "JSON Encoding"; client-behaviour.md, "H1. JSON".
+"""The JSON hub protocol. Room: core, row 1. Spec: hub protocol specification, "JSON Encoding".
 
-The whole of a message is decoded in one call into its type, which is what makes it fast. Only when that call refuses a record
-is the record read again, member by member, to tell a message type that is merely unknown from one that is broken, and to name
-what is wrong with it in the words of the official clients.
+A message is decoded into its type in one call, which makes it fast. Only if that call fails is the record read again, member by
+member, to tell an unknown message type from an invalid message, and to describe the problem in the words of the official clients.
 """
 
 from __future__ import annotations
@@ -45,8 +44,8 @@ _CHECKED: Final = frozenset({Completion, StreamInvocation, CancelInvocation})
 class JsonHubProtocol:
     """Hub messages as JSON texts that end with 0x1E.
 
-    Python's own types and dataclasses, msgspec Structs, attrs classes, `datetime`, `UUID`, `Decimal`, `Enum` and `bytes` (as
-    base64) can be sent. What is received is plain: dict, list, str, int, float, bool and None.
+    Built-in types, dataclasses, msgspec Structs, attrs classes, `datetime`, `UUID`, `Decimal`, `Enum` and `bytes` (as base64) can be
+    sent. Received values are plain: dict, list, str, int, float, bool and None.
     """
 
     name: Final = "json"
@@ -58,22 +57,22 @@ class JsonHubProtocol:
         self._decode = msgspec.json.Decoder(HubMessage).decode
 
     def __repr__(self) -> str:
-        """Return the call that makes an equal one."""
+        """Return the expression that creates an equal object."""
         return "JsonHubProtocol()"
 
     def framer(self, max_size: int | None = None) -> TextFramer:
-        """Return a new splitter for one direction of one connection; *max_size* is in bytes."""
+        """Return a new framer for one direction of one connection; *max_size* is in bytes."""
         return TextFramer(max_size)
 
     def encode(self, message: HubMessage) -> bytes:
         """Return *message* as JSON text with its separator.
 
         Raises:
-            BindingError: a value has no JSON form; the text names its type.
+            BindingError: a value has no JSON form (the message names its type), or the message is nested too deeply.
         """
         try:
             data = self._encode(message)
-            # A Decimal may be NaN or Infinity, which JSON has no words for; one letter is found much faster than a word.
+            # A Decimal may be NaN or Infinity, which JSON does not have; searching for one letter first is much faster.
             if (_N in data and b"NaN" in data) or (_I in data and b"Infinity" in data):
                 msgspec.json.decode(data)
         except (TypeError, ValueError, RecursionError) as exc:
@@ -83,10 +82,10 @@ class JsonHubProtocol:
         return data + RECORD_SEPARATOR
 
     def decode(self, record: bytes) -> HubMessage | None:
-        """Return the message of one record, or None for a message type that is not known.
+        """Return the message of one record, or None for an unknown message type.
 
         Raises:
-            ProtocolError: the record is not JSON, or a member is missing or of the wrong type.
+            ProtocolError: the record is not JSON, is nested too deeply, or a member is missing or of the wrong type.
         """
         try:
             message: HubMessage = self._decode(record)
@@ -106,7 +105,7 @@ class JsonHubProtocol:
 
 
 def _check(message: HubMessage) -> None:
-    """Refuse what the types alone do not rule out."""
+    """Refuse what is invalid although all types are right."""
     if type(message) is Completion:
         if message.error and message.result is not UNSET:
             raise ProtocolError("The 'error' and 'result' properties are mutually exclusive.")
@@ -115,10 +114,10 @@ def _check(message: HubMessage) -> None:
 
 
 def _diagnose(record: bytes, refusal: Exception) -> None:
-    """Return None if *record* has an unknown message type; else raise what is wrong with it.
+    """Return if *record* has an unknown message type.
 
     Raises:
-        ProtocolError: always, but for an unknown type.
+        ProtocolError: the message is invalid; the text says why.
     """
     try:
         members = msgspec.json.decode(record)
@@ -158,7 +157,7 @@ def _json_type(value: object) -> str:
 
 
 def _other(value: Any) -> Any:
-    """Return what msgspec has no JSON form of in one that it has."""
+    """Return a value that msgspec cannot encode as JSON in a form that it can."""
     if isinstance(value, PreciseDatetime):
         return value.isoformat()
     raise TypeError(f"a value of type {type(value).__module__}.{type(value).__qualname__} has no JSON form")

@@ -1,7 +1,7 @@
-"""The MessagePack hub protocol. Room: core, row 1. Spec: HubProtocol.md, "MessagePack (MsgPack) encoding"; client-behaviour.md, "H2".
+"""The MessagePack hub protocol. Room: core, row 1. Spec: hub protocol specification, "MessagePack (MsgPack) encoding".
 
-Each message is an array that begins with its type, behind a VarInt of its length. We write what the .NET classes write (six
-items for an invocation, three for Close) and read what any official client writes (fewer items; more items, to be passed over).
+Each message is an array that begins with its type, prefixed with its length as a VarInt. We write what the .NET classes write (six
+items for an invocation, three for Close) and accept what any official client writes (fewer items; additional items are ignored).
 """
 
 from __future__ import annotations
@@ -44,6 +44,7 @@ _RESULT: Final = 3
 
 _NO_HEADERS: Final[dict[str, str]] = {}
 _NO_STREAMS: Final[list[str]] = []
+_SCALARS: Final = frozenset({str, int, float, bool, type(None), bytes})
 
 # TypeError: a map key that cannot be hashed; ValueError: a timestamp out of range
 _UNREADABLE: Final = (msgspec.MsgspecError, UnicodeDecodeError, RecursionError, ValueError, TypeError)
@@ -52,11 +53,11 @@ T = TypeVar("T")
 
 
 class MessagePackHubProtocol:
-    """Hub messages as MessagePack arrays behind their length.
+    """Hub messages as MessagePack arrays, prefixed with their length.
 
-    Python's own types and dataclasses, msgspec Structs, attrs classes, `datetime` (as a timestamp), `UUID`, `Decimal` and `Enum`
-    can be sent. What is received is plain: dict, list, str, int, float, bool, bytes, `datetime` and None; an extension that is not
-    known is a `msgspec.msgpack.Ext`.
+    Built-in types, dataclasses, msgspec Structs, attrs classes, `datetime` (as a timestamp), `UUID`, `Decimal` and `Enum` can be
+    sent. Received values are plain: dict, list, str, int, float, bool, bytes, `datetime` and None. An unknown extension is a
+    `msgspec.msgpack.Ext`.
     """
 
     name: Final = "messagepack"
@@ -68,18 +69,18 @@ class MessagePackHubProtocol:
         self._decode = msgspec.msgpack.Decoder(list).decode
 
     def __repr__(self) -> str:
-        """Return the call that makes an equal one."""
+        """Return the expression that creates an equal object."""
         return "MessagePackHubProtocol()"
 
     def framer(self, max_size: int | None = None) -> BinaryFramer:
-        """Return a new splitter for one direction of one connection; *max_size* is in bytes."""
+        """Return a new framer for one direction of one connection; *max_size* is in bytes."""
         return BinaryFramer(max_size)
 
     def encode(self, message: HubMessage) -> bytes:
-        """Return *message* as MessagePack with its length before it.
+        """Return *message* as MessagePack, prefixed with its length.
 
         Raises:
-            BindingError: a value has no MessagePack form; the text names its type.
+            BindingError: a value has no MessagePack form (the message names its type), or the message is nested too deeply.
         """
         try:
             body = self._encode(_WRITERS[type(message)](message))
@@ -95,28 +96,32 @@ class MessagePackHubProtocol:
         return (_PREFIXES[size] if size < len(_PREFIXES) else write_varint(size)) + body
 
     def decode(self, record: bytes) -> HubMessage | None:
-        """Return the message of one record, or None for a message type that is not known.
+        """Return the message of one record, or None for an unknown message type.
 
         Raises:
-            ProtocolError: the record is not MessagePack, or an item is missing or of the wrong type.
+            ProtocolError: the record is not MessagePack, is nested too deeply, or an item is missing or of the wrong type.
         """
-        # The fast path for ordinary messages; whatever does not fit takes the careful one. The byte 0xff is part of every timestamp
-        # finer than a microsecond and of few other records.
-        if 0xFF not in record and (len(record) < SHORTEST_MESSAGEPACK or not messagepack_may_exceed_depth(record)):
-            try:
-                items = self._decode(record)
-                kind = items[0]
-                if kind == 2:
-                    _, headers, invocation_id, item = items
-                    if headers == _NO_HEADERS and type(invocation_id) is str and invocation_id:
-                        return StreamItem(invocation_id=invocation_id, item=item)
-                elif kind == 1:
-                    _, headers, invocation_id, target, arguments, stream_ids = items
-                    plain = invocation_id is None and stream_ids == _NO_STREAMS and headers == _NO_HEADERS
-                    if plain and type(target) is str and target and type(arguments) is list:
+        # The fast path for ordinary messages; whatever does not fit takes the careful one.
+        try:
+            items = self._decode(record)
+            kind = items[0]
+            if kind == 2:
+                _, headers, invocation_id, item = items
+                plain = headers == _NO_HEADERS and type(invocation_id) is str and invocation_id
+                if plain and (type(item) in _SCALARS or _is_plain(record)):
+                    return StreamItem(invocation_id=invocation_id, item=item)
+            elif kind == 1:
+                _, headers, invocation_id, target, arguments, stream_ids = items
+                plain = invocation_id is None and stream_ids == _NO_STREAMS and headers == _NO_HEADERS
+                if plain and type(target) is str and target and type(arguments) is list:
+                    for argument in arguments:
+                        if type(argument) not in _SCALARS:
+                            plain = _is_plain(record)
+                            break
+                    if plain:
                         return Invocation(target=target, arguments=arguments)
-            except (*_UNREADABLE, IndexError):
-                pass
+        except (*_UNREADABLE, IndexError):
+            pass
         return self._decode_carefully(record)
 
     def _decode_carefully(self, record: bytes) -> HubMessage | None:
@@ -148,8 +153,16 @@ class MessagePackHubProtocol:
         return bool(exceeds_depth(self._decode(body)) if exceeds is None else exceeds)
 
 
+def _is_plain(record: bytes) -> bool:
+    """Return whether a record with other values than scalars can have neither too many levels nor a precise timestamp.
+
+    The byte 0xff is part of every timestamp finer than a microsecond and of few other records.
+    """
+    return 0xFF not in record and (len(record) < SHORTEST_MESSAGEPACK or not messagepack_may_exceed_depth(record))
+
+
 def _decode_times(record: bytes) -> list[Any] | None:
-    """Return what *record* holds with its times to the last digit; None if it takes msgspec to read it, or to say what is wrong."""
+    """Return the values of *record* with its times in full precision, or None if only msgspec can read it or name the error."""
     try:
         items = decode_precise(record)
     except (ValueError, TypeError, OverflowError, RecursionError):
@@ -182,14 +195,14 @@ _WRITERS: Final[dict[type[HubMessage], Callable[[Any], tuple[object, ...]]]] = {
     Ack: lambda message: (8, message.sequence_id),
     SequenceMessage: lambda message: (9, message.sequence_id),
 }
-"""The array that each message is on the wire."""
+"""Each message as the array that is sent."""
 
 _PREFIXES: Final = tuple(write_varint(size) for size in range(0x4000))
-"""The length prefixes of all but large messages, made once."""
+"""The length prefixes of all but large messages, created once."""
 
 
 def _item(items: Sequence[Any], index: int, name: str, wanted: type[T]) -> T:
-    """Return an item of the type that it has to have."""
+    """Return an item of a message, whose type is checked."""
     value = items[index]
     if not isinstance(value, wanted) or (wanted is int and isinstance(value, bool)):
         raise ProtocolError(f"Reading '{name}' as {wanted.__name__} failed: it is {type(value).__name__}.")
@@ -208,13 +221,13 @@ def _headers(items: Sequence[Any]) -> Headers | msgspec.UnsetType:
     if not headers and isinstance(headers, dict):
         return UNSET
     for key, value in _item(items, 1, "headers", dict).items():
-        if not (isinstance(key, str) and isinstance(value, str) and key and value):  # .NET refuses empty ones as well
+        if not (isinstance(key, str) and isinstance(value, str) and key and value):  # .NET refuses empty ones too
             raise ProtocolError(f"Reading 'headers' as a map of strings failed at {key!r}.")
-    return headers  # type: ignore[no-any-return]  # every key and value was looked at
+    return headers  # type: ignore[no-any-return]  # every key and value was checked
 
 
 def _stream_ids(items: Sequence[Any], index: int = 5) -> list[str] | msgspec.UnsetType:
-    """Return the stream ids; the TypeScript client leaves the item out when there are none."""
+    """Return the stream ids; the TypeScript client omits the item if there are none."""
     if len(items) <= index or items[index] is None:
         return UNSET
     stream_ids = _item(items, index, "streamIds", list)
@@ -282,7 +295,7 @@ def _read_ping(_items: list[Any]) -> Ping:
 
 
 def _read_close(items: list[Any]) -> Close:
-    """Return a Close; the TypeScript client writes two items."""
+    """Return a Close; the TypeScript client sends only two items."""
     error = None if items[1] is None else _item(items, 1, "error", str)
     allow_reconnect = len(items) > 2 and _item(items, 2, "allowReconnect", bool)
     return Close(error=UNSET if error is None else error, allow_reconnect=allow_reconnect)
@@ -310,7 +323,7 @@ _READERS: Final[dict[int, Callable[[list[Any]], HubMessage]]] = {
 
 
 def _other(value: Any) -> Any:
-    """Return what msgspec has no MessagePack form of in one that it has."""
+    """Return a value that msgspec cannot encode as MessagePack in a form that it can."""
     if isinstance(value, PreciseDatetime):
         return timestamp_extension(value)
     raise TypeError(f"a value of type {type(value).__module__}.{type(value).__qualname__} has no MessagePack form")

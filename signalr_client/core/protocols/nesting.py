@@ -4,8 +4,8 @@ Both protocols refuse a message of more than `MAX_DEPTH` levels, in both directi
 message itself counted: ``{"arguments":[[]]}`` has three levels. Without it a peer could send a value that is decoded just below
 Python's recursion limit and can then be neither converted nor passed on.
 
-The limit must cost nothing for ordinary messages, so their bytes are looked at first: what is short or has few opening brackets
-cannot be deep. Only the rest is walked over, level by level and without recursion.
+The limit must cost next to nothing for ordinary messages, so the cheapest questions come first: is the message too short to be deep,
+does it have few opening brackets? Only the rest is walked over, level by level and without recursion.
 """
 
 from __future__ import annotations
@@ -33,11 +33,11 @@ __all__ = [
 
 MAX_DEPTH: Final = 64
 
-SHORTEST_JSON: Final = 2 * (MAX_DEPTH + 1)
-"""Bytes of the shortest JSON text that is too deep; callers compare the length themselves, which saves a call for each message."""
+SHORTEST_JSON: Final = 162
+"""Bytes of the shortest JSON message that is too deep: an Invocation without a target, and brackets. To be compared first."""
 
-SHORTEST_MESSAGEPACK: Final = MAX_DEPTH + 1
-"""The same for MessagePack."""
+SHORTEST_MESSAGEPACK: Final = 69
+"""Bytes of the shortest MessagePack message that is too deep: a StreamItem with a one-character id. To be compared first."""
 
 _LARGE: Final = 1024  # bytes from which walking over the values costs no more than counting brackets
 

@@ -1,7 +1,7 @@
-"""Times finer than a microsecond, which .NET sends (its clock counts 100 ns) and Python's datetime cannot hold. Room: core, row 1.
+"""Times finer than a microsecond: .NET sends them (its clock counts 100 ns) and Python's datetime cannot hold them. Room: core, row 1.
 
-Such a time is received as a `PreciseDatetime`: a datetime that remembers the rest, so that sending it back loses nothing. All other
-times are plain datetimes. Spec: client-behaviour.md, "H2" (DateTime).
+Such a time is received as a `PreciseDatetime`, a datetime that also has the nanoseconds, so that it can be sent back without loss.
+All other times are plain datetimes.
 """
 
 from __future__ import annotations
@@ -17,24 +17,24 @@ __all__ = ["PreciseDatetime", "decode_precise", "may_be_precise", "timestamp_ext
 _EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
 _TIMESTAMP: Final = -1
 
-# How a timestamp with a fraction of a second begins: fixext 8 and ext 8 of 12 bytes, both with the type -1.
+# The first bytes of a timestamp with a fraction of a second: fixext 8, and ext 8 of 12 bytes, both of type -1.
 _MARKS: Final = (b"\xd7\xff", b"\xc7\x0c\xff")
 
 
 class PreciseDatetime(datetime):
-    """A datetime with a rest of ``nanosecond`` (0 to 999) behind its microseconds, as pandas names it; arithmetic drops the rest."""
+    """A datetime with a ``nanosecond`` (0 to 999, named as in pandas) below its microseconds; arithmetic drops it."""
 
     nanosecond: int = 0
 
     @classmethod
     def of(cls, moment: datetime, nanosecond: int) -> Self:
-        """Return *moment* with the rest."""
+        """Return *moment* with the nanoseconds added."""
         self = cls.combine(moment.date(), moment.timetz())
         self.nanosecond = nanosecond
         return self
 
     def isoformat(self, sep: str = "T", timespec: str = "auto") -> str:
-        """Return the time with seven decimals, as .NET writes it; with a *timespec*, as datetime does."""
+        """Return the time with seven decimals, as .NET does; with a *timespec*, as datetime does."""
         if timespec != "auto":
             return super().isoformat(sep, timespec)
         zone = self.strftime("%z")
@@ -42,20 +42,20 @@ class PreciseDatetime(datetime):
         return f"{self.replace(tzinfo=None).isoformat(sep, 'microseconds')}{self.nanosecond // 100}{zone}"
 
     def __reduce_ex__(self, protocol: Any) -> Any:
-        """Keep the rest in copies and pickles."""
+        """Keep the nanoseconds in copies and pickles."""
         return type(self).of, (datetime.combine(self.date(), self.timetz()), self.nanosecond)
 
 
 def may_be_precise(record: bytes) -> bool:
-    """Return whether a MessagePack record may hold such a time; a quick look that is right when it says no."""
+    """Return whether a MessagePack record may contain such a time. The test is quick; only False is certain."""
     return any(mark in record for mark in _MARKS)
 
 
 def decode_precise(record: bytes) -> list[Any]:
-    """Return what *record* holds, its finest times as `PreciseDatetime`.
+    """Return the values of *record*, with times finer than a microsecond as `PreciseDatetime`.
 
     Raises:
-        ValueError, TypeError: it holds something that only msgspec can read, or that nobody can.
+        ValueError, TypeError: only msgspec can read the record, or it is invalid.
     """
     items = msgpack.unpackb(record, timestamp=0, strict_map_key=False, ext_hook=msgspec.msgpack.Ext)
     return cast("list[Any]", _with_datetimes(items))

@@ -1,4 +1,4 @@
-"""Plain values to the types that were asked for."""
+"""Conversion of decoded values to the requested types."""
 
 from __future__ import annotations
 
@@ -92,7 +92,7 @@ FITS: Final[list[tuple[object, Any, object]]] = [
 
 
 @pytest.mark.parametrize(("value", "wanted", "expected"), FITS)
-def test_a_value_that_fits_becomes_the_type(value: object, wanted: Any, expected: object) -> None:
+def test_a_value_that_fits_is_converted(value: object, wanted: Any, expected: object) -> None:
     bound = bind(value, wanted)
     assert bound == expected
     assert type(bound) is type(expected)
@@ -122,14 +122,14 @@ def test_a_value_that_does_not_fit_says_where_and_why(value: object, wanted: Any
 
 
 @pytest.mark.parametrize("wanted", [Opaque, Opaque | None, Opaque | Other])
-def test_a_value_that_is_one_already_fits_a_type_that_cannot_be_made(wanted: Any) -> None:
+def test_an_instance_of_an_unsupported_type_is_returned_as_it_is(wanted: Any) -> None:
     opaque = Opaque()
     assert bind(opaque, wanted) is opaque
 
 
 @pytest.mark.parametrize("wanted", [Opaque, Opaque | Other])
 @pytest.mark.parametrize("value", [1, {"a": 1}, None])
-def test_a_type_that_cannot_be_made_is_named(value: object, wanted: Any) -> None:
+def test_an_unsupported_type_is_named(value: object, wanted: Any) -> None:
     with pytest.raises(BindingError, match="Opaque"):
         bind(value, wanted)
 
@@ -137,5 +137,5 @@ def test_a_type_that_cannot_be_made_is_named(value: object, wanted: Any) -> None
 @pytest.mark.parametrize(
     ("wanted", "name"), [(int, "int"), (Point, "Point"), (list[int], "list[int]"), (int | None, "int | None"), (Any, "Any")]
 )
-def test_types_are_named_as_they_are_written(wanted: Any, name: str) -> None:
+def test_type_names_look_like_their_source(wanted: Any, name: str) -> None:
     assert type_name(wanted) == name

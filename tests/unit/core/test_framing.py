@@ -1,4 +1,4 @@
-"""Byte streams to records: every way to cut them, every limit, every broken length, and the cost."""
+"""Framing: every way to split a stream, every limit, every broken length, and the cost."""
 
 from __future__ import annotations
 
@@ -40,12 +40,12 @@ def test_varint_vector(prefix: str, length: int) -> None:
 
 
 @pytest.mark.parametrize(("prefix", "length"), LENGTHS)
-def test_varint_that_is_cut_off_asks_for_more(prefix: str, length: int) -> None:
+def test_truncated_varint_is_incomplete(prefix: str, length: int) -> None:
     wire = bytes.fromhex(prefix)
     assert [read_varint(wire[:end]) for end in range(len(wire))] == [None] * len(wire)
 
 
-def test_varint_with_more_bytes_than_it_needs_is_read() -> None:
+def test_varint_with_redundant_bytes_is_read() -> None:
     assert read_varint(bytes.fromhex("81 80 80 80 00")) == (1, 5)
 
 
@@ -83,7 +83,7 @@ FRAMED: Final[list[tuple[type[TextFramer | BinaryFramer], bytes, list[bytes]]]] 
 
 
 @pytest.mark.parametrize(("framer_type", "stream", "records"), FRAMED)
-def test_records_that_come_whole(framer_type: type[TextFramer | BinaryFramer], stream: bytes, records: list[bytes]) -> None:
+def test_records_that_arrive_whole(framer_type: type[TextFramer | BinaryFramer], stream: bytes, records: list[bytes]) -> None:
     framer = framer_type()
     assert framer.feed(stream) == records
     assert framer.pending == 0
@@ -91,7 +91,7 @@ def test_records_that_come_whole(framer_type: type[TextFramer | BinaryFramer], s
 
 
 @pytest.mark.parametrize(("framer_type", "stream", "records"), FRAMED)
-def test_records_that_come_one_byte_at_a_time(
+def test_records_that_arrive_byte_by_byte(
     framer_type: type[TextFramer | BinaryFramer], stream: bytes, records: list[bytes]
 ) -> None:
     framer = framer_type(max_size=20_000)
@@ -101,7 +101,7 @@ def test_records_that_come_one_byte_at_a_time(
 
 
 @pytest.mark.parametrize(("framer_type", "stream", "records"), [case for case in FRAMED if 0 < len(case[1]) < 300])
-def test_records_that_are_cut_in_two_anywhere(
+def test_records_that_are_split_anywhere(
     framer_type: type[TextFramer | BinaryFramer], stream: bytes, records: list[bytes]
 ) -> None:
     for cut in range(len(stream) + 1):
@@ -109,7 +109,7 @@ def test_records_that_are_cut_in_two_anywhere(
         assert framer.feed(stream[:cut]) + framer.feed(stream[cut:]) == records
 
 
-def test_a_record_is_returned_as_soon_as_it_is_whole() -> None:
+def test_a_record_is_returned_as_soon_as_it_is_complete() -> None:
     """What the record before needed does not hold up the next one, though its length came with that one's end."""
     framer = BinaryFramer()
     large, next_one = b"\xc8\x01" + b"a" * 200, b"\x80\x01" + b"b" * 128
@@ -128,7 +128,7 @@ def test_a_record_is_returned_as_soon_as_it_is_whole() -> None:
         (BinaryFramer(), b"\x05", 1),
     ],
 )
-def test_a_record_that_has_not_ended_is_pending(framer: Framer, stream: bytes, pending: int) -> None:
+def test_an_incomplete_record_is_pending(framer: Framer, stream: bytes, pending: int) -> None:
     framer.feed(stream)
     assert framer.pending == pending
     framer.feed(b"")
@@ -170,7 +170,7 @@ def test_a_larger_record_ends_the_stream_after_those_before_it(framer: Framer, s
 
 
 @pytest.mark.parametrize("framer", [TextFramer(10), BinaryFramer(10)])
-def test_a_larger_record_that_comes_in_pieces_ends_the_stream(framer: Framer) -> None:
+def test_a_larger_record_that_arrives_in_pieces_ends_the_stream(framer: Framer) -> None:
     records = [record for _ in range(12) for record in framer.feed(b"\x0b")]
     assert records == []
     assert str(framer.error) == TOO_LARGE_10
@@ -182,7 +182,7 @@ def test_a_broken_length_ends_the_stream_after_the_records_before_it() -> None:
     assert str(framer.error) == "Messages over 2GB in size are not supported. (length prefix ff ff ff ff ff)"
 
 
-def test_a_broken_length_that_comes_one_byte_at_a_time_ends_the_stream() -> None:
+def test_a_broken_length_that_arrives_byte_by_byte_ends_the_stream() -> None:
     framer = BinaryFramer()
     for _ in range(4):
         assert framer.feed(b"\xff") == []

@@ -1,4 +1,4 @@
-"""The handshake's two texts, and what is said about those that are none."""
+"""The two handshake texts, and the errors about invalid ones."""
 
 from __future__ import annotations
 
@@ -97,7 +97,7 @@ def test_request_vector(protocol: str, version: int, wire: bytes) -> None:
         b'{"pr\\u006ftocol":"json","version":1}',
     ],
 )
-def test_request_is_read_in_any_order_and_with_members_that_are_not_known(text: bytes) -> None:
+def test_request_may_have_any_order_and_unknown_members(text: bytes) -> None:
     assert decode_request(text) == HandshakeRequest("json", 1)
 
 
@@ -123,7 +123,7 @@ def test_request_is_read_in_any_order_and_with_members_that_are_not_known(text: 
         (b"1.5", "Unexpected JSON Token Type 'Number'. Expected a JSON Object."),
     ],
 )  # fmt: skip
-def test_request_that_is_none_says_why(text: bytes, trouble: str) -> None:
+def test_invalid_request_says_why(text: bytes, trouble: str) -> None:
     with pytest.raises(HandshakeError) as caught:
         decode_request(text)
     assert str(caught.value) == trouble
@@ -156,7 +156,7 @@ def test_response_without_an_error_is_success(text: bytes) -> None:
 
 
 @pytest.mark.parametrize("text", [b'{"type":6}', b'{"type":7,"error":"bye"}', b'{"error":"x","type":"1"}'])
-def test_a_message_is_no_response(text: bytes) -> None:
+def test_a_message_is_not_a_response(text: bytes) -> None:
     with pytest.raises(HandshakeError) as caught:
         decode_response(text)
     assert str(caught.value) == "Expected a handshake response from the server."
@@ -175,6 +175,6 @@ def test_a_message_is_no_response(text: bytes) -> None:
         pytest.param(b'{"type":' + b"[" * 100_000, id="deep"),
     ],
 )
-def test_response_that_cannot_be_read_says_so(text: bytes) -> None:
+def test_invalid_response_says_why(text: bytes) -> None:
     with pytest.raises(HandshakeError, match=r"^The server's handshake response cannot be read: "):
         decode_response(text)

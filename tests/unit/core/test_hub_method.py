@@ -1,4 +1,4 @@
-"""Another name on the wire."""
+"""Renaming a method on the wire."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ import pytest
 from signalr_client.core.hub_method import hub_method, wire_name
 
 
-def test_a_method_gets_another_name_and_stays_itself() -> None:
+def test_the_decorator_returns_the_method_unchanged() -> None:
     def method() -> int:
         return 1
 
@@ -16,7 +16,7 @@ def test_a_method_gets_another_name_and_stays_itself() -> None:
     assert method() == 1
 
 
-def test_a_method_without_another_name_has_none() -> None:
+def test_a_method_that_was_not_renamed_has_no_wire_name() -> None:
     assert wire_name(lambda: None) is None
     assert wire_name(None) is None
 

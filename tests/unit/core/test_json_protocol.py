@@ -1,4 +1,4 @@
-"""The JSON hub protocol: what is read beyond what .NET writes, what is refused and how, what can be sent."""
+"""The JSON hub protocol: what is accepted beyond what .NET writes, what is refused and how, what can be sent."""
 
 from __future__ import annotations
 
@@ -61,7 +61,7 @@ def test_it_is_a_hub_protocol_of_version_2_for_text() -> None:
     assert repr(PROTOCOL) == "JsonHubProtocol()"
 
 
-def test_its_framer_knows_the_limit() -> None:
+def test_its_framer_has_the_limit() -> None:
     framer = PROTOCOL.framer(5)
     assert isinstance(framer, TextFramer)
     framer.feed(b"123456")
@@ -101,7 +101,7 @@ def test_its_framer_knows_the_limit() -> None:
         (b'{"type":9,"sequenceId":9223372036854775807}', Sequence(sequence_id=2**63 - 1)),
     ],
 )  # fmt: skip
-def test_what_may_be_read(record: bytes, message: HubMessage) -> None:
+def test_messages_are_accepted_in_every_form_that_peers_send(record: bytes, message: HubMessage) -> None:
     assert PROTOCOL.decode(record) == message
 
 
@@ -151,7 +151,7 @@ def test_unknown_message_type_is_none(record: bytes) -> None:
          "The 'error' and 'result' properties are mutually exclusive."),
     ],
 )  # fmt: skip
-def test_a_broken_message_is_named_in_the_official_words(record: bytes, text: str) -> None:
+def test_an_invalid_message_is_described_in_the_official_words(record: bytes, text: str) -> None:
     with pytest.raises(ProtocolError) as caught:
         PROTOCOL.decode(record)
     assert str(caught.value) == text
@@ -244,7 +244,7 @@ def test_a_value_becomes_json(value: object, text: str) -> None:
 
 
 @pytest.mark.parametrize("value", ["\x1e", ["\x1e"], {"\x1e": "\x1e"}, b"\x1e", "\x1e" * 100])
-def test_the_separator_is_never_written_inside_a_message(value: object) -> None:
+def test_the_separator_never_occurs_inside_a_message(value: object) -> None:
     wire = PROTOCOL.encode(Invocation(target="\x1e", arguments=[value], headers={"\x1e": "\x1e"}))
     assert wire.index(b"\x1e") == len(wire) - 1
 
@@ -269,12 +269,12 @@ def test_a_value_without_a_json_form_is_named(message: HubMessage, text: str) ->
 
 
 @pytest.mark.parametrize("value", ["\ud800", {None: 1}, {(1, 2): 1}, range(3), (item for item in "abc"), Opaque])
-def test_a_value_that_cannot_be_written_is_a_binding_error(value: object) -> None:
+def test_a_value_that_cannot_be_encoded_is_a_binding_error(value: object) -> None:
     with pytest.raises(BindingError, match=r"^Cannot send StreamItem as JSON: "):
         PROTOCOL.encode(StreamItem(invocation_id="1", item=value))
 
 
-def test_a_value_that_holds_itself_is_a_binding_error() -> None:
+def test_a_recursive_value_is_a_binding_error() -> None:
     value: list[object] = []
     value.append(value)
     with pytest.raises(BindingError, match="recursion"):
@@ -282,12 +282,12 @@ def test_a_value_that_holds_itself_is_a_binding_error() -> None:
 
 
 @pytest.mark.parametrize("value", [Decimal("NaN"), Decimal("Infinity"), [Decimal("-Infinity")]])
-def test_a_number_that_json_has_no_word_for_is_a_binding_error(value: object) -> None:
+def test_a_number_that_json_does_not_have_is_a_binding_error(value: object) -> None:
     """Written all the same, it would end the connection."""
     with pytest.raises(BindingError, match="Cannot send Invocation as JSON"):
         JsonHubProtocol().encode(Invocation(target="T", arguments=[value]))
 
 
-def test_the_words_for_such_numbers_may_be_sent_as_text() -> None:
+def test_the_names_of_such_numbers_may_be_sent_as_text() -> None:
     """They are letters like any others."""
     assert JsonHubProtocol().encode(Invocation(target="T", arguments=["NaN", "Infinity"])).endswith(b'["NaN","Infinity"]}\x1e')

@@ -1,4 +1,4 @@
-"""The MessagePack hub protocol: what is read beyond what .NET writes, what is refused and how, what can be sent."""
+"""The MessagePack hub protocol: what is accepted beyond what .NET writes, what is refused and how, what can be sent."""
 
 from __future__ import annotations
 
@@ -56,7 +56,7 @@ def test_it_is_a_hub_protocol_of_version_2_for_binary() -> None:
     assert repr(PROTOCOL) == "MessagePackHubProtocol()"
 
 
-def test_its_framer_knows_the_limit() -> None:
+def test_its_framer_has_the_limit() -> None:
     framer = PROTOCOL.framer(5)
     assert isinstance(framer, BinaryFramer)
     framer.feed(b"\x05")
@@ -64,7 +64,7 @@ def test_its_framer_knows_the_limit() -> None:
     assert PROTOCOL.framer().feed(b"\x0512345") == [b"12345"]
 
 
-SPEC: Final[list[tuple[str, HubMessage]]] = [  # HubProtocol.md, "MessagePack (MsgPack) encoding"
+SPEC: Final[list[tuple[str, HubMessage]]] = [  # hub protocol specification, "MessagePack (MsgPack) encoding"
     ("96 01 80 a3 78 79 7a a6 6d 65 74 68 6f 64 91 2a 90", Invocation(invocation_id="xyz", target="method", arguments=[42])),
     ("96 01 80 c0 a6 6d 65 74 68 6f 64 91 2a 90", Invocation(target="method", arguments=[42])),
     ("96 01 80 c0 a6 6d 65 74 68 6f 64 90 90", Invocation(target="method", arguments=[])),
@@ -129,7 +129,7 @@ def test_spec_vector(wire: str, message: HubMessage) -> None:
         ("94 02 80 a1 31 d6 ff 00 00 00 01", StreamItem(invocation_id="1", item=datetime(1970, 1, 1, 0, 0, 1, tzinfo=UTC))),
     ],
 )
-def test_what_may_be_read(wire: str, message: HubMessage) -> None:
+def test_messages_are_accepted_in_every_form_that_peers_send(wire: str, message: HubMessage) -> None:
     assert PROTOCOL.decode(bytes.fromhex(wire)) == message
 
 
@@ -185,7 +185,7 @@ def test_unknown_message_type_is_none(wire: str) -> None:
         ("92 09 c3", "Reading 'sequenceId' as int failed: it is bool."),
     ],
 )
-def test_a_broken_message_says_what_is_wrong(wire: str, text: str | None) -> None:
+def test_an_invalid_message_says_what_is_wrong(wire: str, text: str | None) -> None:
     body = bytes.fromhex(wire)
     with pytest.raises(ProtocolError) as caught:
         PROTOCOL.decode(body)
@@ -274,11 +274,11 @@ def test_a_value_becomes_messagepack(value: object, wire: str) -> None:
         (Close(error=""), Close()),
     ],
 )
-def test_empty_members_are_written_as_absent_ones(message: HubMessage, same: HubMessage) -> None:
+def test_empty_members_are_encoded_like_absent_ones(message: HubMessage, same: HubMessage) -> None:
     assert PROTOCOL.encode(message) == PROTOCOL.encode(same)
 
 
-def test_an_error_wins_over_a_result() -> None:
+def test_an_error_takes_precedence_over_a_result() -> None:
     both, error = Completion(invocation_id="1", error="e", result=1), Completion(invocation_id="1", error="e")
     assert PROTOCOL.encode(both) == PROTOCOL.encode(error)
 
@@ -303,12 +303,12 @@ def test_a_value_without_a_messagepack_form_is_named(message: HubMessage, text: 
 
 
 @pytest.mark.parametrize("value", ["\ud800", 2**64, -(2**63) - 1, range(3), (item for item in "abc"), Opaque])
-def test_a_value_that_cannot_be_written_is_a_binding_error(value: object) -> None:
+def test_a_value_that_cannot_be_encoded_is_a_binding_error(value: object) -> None:
     with pytest.raises(BindingError, match=r"^Cannot send StreamItem as MessagePack: "):
         PROTOCOL.encode(StreamItem(invocation_id="1", item=value))
 
 
-def test_a_value_that_holds_itself_is_a_binding_error() -> None:
+def test_a_recursive_value_is_a_binding_error() -> None:
     value: list[object] = []
     value.append(value)
     with pytest.raises(BindingError, match="recursion"):

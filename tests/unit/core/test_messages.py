@@ -1,4 +1,4 @@
-"""The message types as values: what they hold, what an absent member is, and that nobody changes one."""
+"""The message types as values: their members, absent members, and immutability."""
 
 from __future__ import annotations
 
@@ -44,7 +44,7 @@ each_type = pytest.mark.parametrize(
 
 
 @each_type
-def test_absent_members_are_not_written(number: int, message: HubMessage, members: dict[str, object]) -> None:
+def test_absent_members_are_not_encoded(number: int, message: HubMessage, members: dict[str, object]) -> None:
     assert msgspec.to_builtins(message) == {"type": number} | members
 
 
@@ -75,7 +75,7 @@ def test_members_are_passed_by_name_only(number: int, message: HubMessage, membe
         make("1")
 
 
-def test_members_are_written_in_the_order_of_dotnet() -> None:
+def test_members_are_encoded_in_the_order_of_dotnet() -> None:
     message = Invocation(stream_ids=["s"], arguments=[1], target="T", invocation_id="1", headers={"a": "b"})
     assert list(msgspec.to_builtins(message)) == ["type", "headers", "invocationId", "target", "arguments", "streamIds"]
     completion = Completion(result=1, error="e", invocation_id="1", headers={"a": "b"})
@@ -92,18 +92,18 @@ def test_an_absent_member_is_false_in_a_condition() -> None:
     assert not Close().error
 
 
-def test_nothing_returned_is_not_null_returned() -> None:
+def test_a_void_result_differs_from_null() -> None:
     assert Completion(invocation_id="1").result is VOID is UNSET
     assert Completion(invocation_id="1", result=None).result is None
     assert Completion(invocation_id="1") != Completion(invocation_id="1", result=None)
 
 
-def test_a_close_does_not_welcome_a_reconnect_unless_it_says_so() -> None:
+def test_a_close_does_not_allow_a_reconnect_by_default() -> None:
     assert Close().allow_reconnect is False
     assert Close(allow_reconnect=True).allow_reconnect is True
 
 
-def test_the_union_holds_every_message_type() -> None:
+def test_the_union_contains_every_message_type() -> None:
     assert (
         HubMessage == Invocation | StreamItem | Completion | StreamInvocation | CancelInvocation | Ping | Close | Ack | Sequence
     )

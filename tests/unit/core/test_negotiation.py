@@ -1,4 +1,4 @@
-"""Addresses, the negotiate response, and the transports that it leaves."""
+"""URLs, the negotiate response, and the transports to try."""
 
 from __future__ import annotations
 
@@ -173,7 +173,7 @@ MISSING: Final = "Invalid negotiation response received. Missing required proper
          f"{MISSING} 'connectionToken'."),
     ],
 )  # fmt: skip
-def test_a_response_that_leads_nowhere_says_why(body: bytes, text: str) -> None:
+def test_an_unusable_response_says_why(body: bytes, text: str) -> None:
     with pytest.raises(NegotiationError) as caught:
         parse_negotiate_response(body, f"{URL}?access_token=SECRET")
     assert caught.value.message == text
@@ -188,7 +188,7 @@ NO_ENDPOINT: Final = "Either this is not a SignalR endpoint or there is a proxy 
     "body",
     [b"", b"<html>hello</html>", b"[]", b"null", b'"x"', b"\xff", pytest.param(b"[" * 100_000, id="deep"), b"\n  not found"],
 )
-def test_an_answer_that_is_no_json_object_hints_at_the_address(body: bytes) -> None:
+def test_a_response_that_is_not_a_json_object_hints_at_the_url(body: bytes) -> None:
     with pytest.raises(NegotiationError) as caught:
         parse_negotiate_response(body, URL)
     assert caught.value.message.startswith("Invalid negotiation response received. ")
@@ -237,14 +237,14 @@ DISABLED: Final = "The transport is disabled by the client."
          [f"{name} failed: {DISABLED}" for name in ("WebSockets", "ServerSentEvents", "LongPolling")]),
     ],
 )  # fmt: skip
-def test_transports_come_in_the_order_of_the_server(
+def test_transports_are_tried_in_the_order_of_the_server(
     allowed: HttpTransportType, transfer_format: TransferFormat, expected: list[HttpTransportType | str]
 ) -> None:
     found = list(candidates(parse_negotiate_response(FULL, URL), allowed, transfer_format))
     assert [str(offer) if isinstance(offer, TransportError) else offer for offer in found] == expected
 
 
-def test_a_transport_that_is_passed_over_is_named() -> None:
+def test_a_skipped_transport_is_named() -> None:
     response = NegotiateResponse(
         available_transports=[
             AvailableTransport("Carrier", ["Text"]),
@@ -261,7 +261,7 @@ def test_a_transport_that_is_passed_over_is_named() -> None:
     assert len(offers) == 3
 
 
-def test_the_order_of_the_server_is_not_ours_to_change() -> None:
+def test_the_order_of_the_server_is_kept() -> None:
     response = NegotiateResponse(
         available_transports=[AvailableTransport(name, ["Text"]) for name in ("LongPolling", "WebSockets")]
     )

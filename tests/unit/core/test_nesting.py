@@ -86,18 +86,25 @@ def test_a_deeper_message_is_not_sent(protocol: HubProtocol, make: Any, levels: 
         protocol.encode(make(nested(levels + more)))
 
 
-@both_protocols
-def test_minimal_brackets_are_counted_too(protocol: HubProtocol) -> None:
-    """Nothing but brackets: the shortest records that are too deep."""
-    texts = {62: b"[" * 62 + b"]" * 62, 63: b"[" * 63 + b"]" * 63} if protocol is JSON else {
-        62: b"\x91" * 61 + b"\x90", 63: b"\x91" * 62 + b"\x90"}  # fmt: skip
-    for levels, text in texts.items():
-        wire = b'{"type":1,"target":"T","arguments":[%s]}' % text if protocol is JSON else b"\x95\x01\x80\xc0\xa1T\x91" + text
-        if levels == 62:
-            assert isinstance(protocol.decode(wire), Invocation)
-        else:
-            with pytest.raises(ProtocolError):
-                protocol.decode(wire)
+SHORTEST: Final = [  # records of which the middle, brackets only, makes 64 levels and with one more pair 65
+    (JSON, b'{"type":1,"target":"","arguments":[', b"[", 62, b"]", b"]}"),
+    (JSON, b'{"type":2,"invocationId":"","item":', b"[", 63, b"]", b"}"),
+    (JSON, b'{"type":3,"invocationId":"","result":', b"[", 63, b"]", b"}"),
+    (MESSAGEPACK, b"\x95\x01\x80\xc0\xa1T\x91", b"\x91", 61, b"", b"\x90"),
+    (MESSAGEPACK, b"\x94\x02\x80\xa11", b"\x91", 62, b"", b"\x90"),
+    (MESSAGEPACK, b"\x95\x03\x80\xa11\x03", b"\x91", 62, b"", b"\x90"),
+]
+
+
+@pytest.mark.parametrize(("protocol", "head", "opener", "levels", "closer", "tail"), SHORTEST)
+def test_the_shortest_records_that_are_too_deep_are_refused(
+    protocol: HubProtocol, head: bytes, opener: bytes, levels: int, closer: bytes, tail: bytes
+) -> None:
+    assert protocol.decode(head + opener * levels + closer * levels + tail)
+    levels += 1
+    with pytest.raises(ProtocolError) as caught:
+        protocol.decode(head + opener * levels + closer * levels + tail)
+    assert str(caught.value) == TOO_DEEP[protocol.name]
 
 
 @both_protocols

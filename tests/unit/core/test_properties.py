@@ -1,4 +1,4 @@
-"""What holds for every input: Hypothesis looks for one for which it does not."""
+"""Properties that hold for every input; Hypothesis searches for counterexamples."""
 
 from __future__ import annotations
 
@@ -198,7 +198,7 @@ def well_formed(message: HubMessage) -> bool:
 @both_protocols
 @large
 @given(data=st.data())
-def test_what_is_written_is_read_again(protocol: HubProtocol, data: st.DataObject) -> None:
+def test_encoded_messages_decode_to_the_same(protocol: HubProtocol, data: st.DataObject) -> None:
     message = data.draw(MESSAGES[protocol])
     wire = protocol.encode(message)
     framer = protocol.framer(len(wire))
@@ -210,7 +210,7 @@ def test_what_is_written_is_read_again(protocol: HubProtocol, data: st.DataObjec
 @both_protocols
 @large
 @given(data=st.data())
-def test_any_cutting_gives_the_same_messages(protocol: HubProtocol, data: st.DataObject) -> None:
+def test_any_chunking_gives_the_same_messages(protocol: HubProtocol, data: st.DataObject) -> None:
     sent = data.draw(st.lists(MESSAGES[protocol], max_size=3))
     stream = b"".join(protocol.encode(message) for message in sent)
     framer = protocol.framer()
@@ -222,7 +222,7 @@ def test_any_cutting_gives_the_same_messages(protocol: HubProtocol, data: st.Dat
 @both_protocols
 @large
 @given(data=st.data())
-def test_any_cutting_of_anything_gives_the_same_messages_and_the_same_error(protocol: HubProtocol, data: st.DataObject) -> None:
+def test_any_chunking_of_any_bytes_gives_the_same_messages_and_error(protocol: HubProtocol, data: st.DataObject) -> None:
     stream = data.draw(streams(protocol))
     role, max_size = data.draw(st.sampled_from(Role)), data.draw(st.none() | st.integers(1, 60))
     whole, pieces = open_session(protocol, role, max_size), open_session(protocol, role, max_size)
@@ -267,7 +267,7 @@ def test_nothing_that_a_peer_sends_raises(role: Role, pieces: list[bytes]) -> No
 
 @large
 @given(text=json_garbage)
-def test_any_handshake_is_one_or_a_handshake_error(text: bytes) -> None:
+def test_any_garbage_is_a_handshake_or_a_handshake_error(text: bytes) -> None:
     for decode in (handshake.decode_request, handshake.decode_response):
         with suppress(HandshakeError):
             decode(text)
@@ -275,7 +275,7 @@ def test_any_handshake_is_one_or_a_handshake_error(text: bytes) -> None:
 
 @small
 @given(protocol=short_text, version=st.integers(-(2**31), 2**31), error=st.none() | short_text, rest=st.binary(max_size=5))
-def test_a_handshake_is_read_as_it_was_written(protocol: str, version: int, error: str | None, rest: bytes) -> None:
+def test_encoded_handshakes_decode_to_the_same(protocol: str, version: int, error: str | None, rest: bytes) -> None:
     parts = handshake.HandshakeBuffer(100).feed(handshake.encode_request(protocol, version) + rest)
     assert parts is not None
     assert (handshake.decode_request(parts[0]), parts[1]) == (handshake.HandshakeRequest(protocol, version), rest)
@@ -286,7 +286,7 @@ def test_a_handshake_is_read_as_it_was_written(protocol: str, version: int, erro
 
 @large
 @given(body=json_garbage)
-def test_any_negotiate_response_is_one_or_a_negotiation_error(body: bytes) -> None:
+def test_any_garbage_is_a_negotiate_response_or_a_negotiation_error(body: bytes) -> None:
     try:
         response = negotiation.parse_negotiate_response(body, "http://host/hub")
     except NegotiationError:
@@ -296,14 +296,14 @@ def test_any_negotiate_response_is_one_or_a_negotiation_error(body: bytes) -> No
 
 @small
 @given(length=st.integers(0, 2**31 - 1), rest=st.binary(max_size=6))
-def test_a_length_is_read_as_it_was_written(length: int, rest: bytes) -> None:
+def test_encoded_lengths_decode_to_the_same(length: int, rest: bytes) -> None:
     prefix = write_varint(length)
     assert read_varint(prefix + rest) == (length, len(prefix))
 
 
 @small
 @given(data=st.binary(max_size=8))
-def test_any_length_is_one_or_a_protocol_error_or_unfinished(data: bytes) -> None:
+def test_any_garbage_is_a_length_or_incomplete_or_a_protocol_error(data: bytes) -> None:
     try:
         found = read_varint(data)
     except ProtocolError:
@@ -333,7 +333,7 @@ SENDABLE_OR_NOT: Final = st.recursive(
 @both_protocols
 @large
 @given(value=SENDABLE_OR_NOT)
-def test_any_value_is_written_so_that_it_can_be_read_or_is_a_binding_error(protocol: HubProtocol, value: object) -> None:
+def test_any_value_is_encoded_validly_or_is_a_binding_error(protocol: HubProtocol, value: object) -> None:
     try:
         wire = protocol.encode(StreamItem(invocation_id="1", item=value))
     except BindingError:
@@ -403,7 +403,7 @@ def test_whatever_is_received_and_portable_can_be_sent_on_in_every_protocol(prot
         [int, str, bytes, float, datetime, Decimal, list[int], dict[str, int], int | None, object, Invocation]
     ),
 )
-def test_any_value_fits_or_is_a_binding_error(value: object, wanted: Any) -> None:
+def test_any_value_is_converted_or_is_a_binding_error(value: object, wanted: Any) -> None:
     with suppress(BindingError):
         bind(value, wanted)
 

@@ -1,4 +1,4 @@
-"""The rules of one connection, in both roles, with bytes and times put in by hand."""
+"""The rules of one connection in both roles; bytes and times are passed in by hand."""
 
 from __future__ import annotations
 
@@ -88,7 +88,7 @@ def test_client_pings_at_once_after_the_handshake(protocol: HubProtocol) -> None
     assert session.data_to_send() == protocol.encode(Ping())
 
 
-def test_client_does_not_ping_where_the_transport_is_never_silent() -> None:
+def test_client_does_not_ping_on_a_transport_with_inherent_keep_alive() -> None:
     session = HubSession.client(JSON, replace(OPTIONS, inherent_keep_alive=True), 100.0)
     session.data_to_send()
     session.receive(SUCCESS, 101.0)
@@ -97,14 +97,14 @@ def test_client_does_not_ping_where_the_transport_is_never_silent() -> None:
 
 
 @both_protocols
-def test_messages_may_come_with_the_handshake_response(protocol: HubProtocol) -> None:
+def test_messages_may_arrive_with_the_handshake_response(protocol: HubProtocol) -> None:
     session = HubSession.client(protocol, OPTIONS, 100.0)
     assert session.receive(SUCCESS + protocol.encode(HELLO_MESSAGE) * 2, 100.0) == [HELLO_MESSAGE, HELLO_MESSAGE]
     assert session.phase is Phase.OPEN
 
 
 @both_protocols
-def test_handshake_response_and_messages_may_come_one_byte_at_a_time(protocol: HubProtocol) -> None:
+def test_handshake_response_and_messages_may_arrive_byte_by_byte(protocol: HubProtocol) -> None:
     session = HubSession.client(protocol, OPTIONS, 100.0)
     stream = SUCCESS + protocol.encode(HELLO_MESSAGE) + protocol.encode(Ping()) + protocol.encode(HELLO_MESSAGE)
     assert [message for byte in stream for message in session.receive(bytes([byte]), 100.0)] == [HELLO_MESSAGE] * 2
@@ -130,7 +130,7 @@ def test_client_is_told_why_the_server_refused() -> None:
         (b"\x1e", "The server's handshake response cannot be read: "),
     ],
 )
-def test_client_refuses_what_is_no_handshake_response(answer: bytes, text: str) -> None:
+def test_client_refuses_an_invalid_handshake_response(answer: bytes, text: str) -> None:
     session = HubSession.client(JSON, OPTIONS, 100.0)
     session.data_to_send()
     assert session.receive(answer, 100.0) == []
@@ -154,14 +154,14 @@ def test_client_gives_up_on_a_server_that_does_not_answer_the_handshake() -> Non
     assert session.data_to_send() == b""
 
 
-def test_half_a_handshake_does_not_move_its_deadline() -> None:
+def test_an_incomplete_handshake_does_not_move_its_deadline() -> None:
     session = HubSession.client(JSON, OPTIONS, 100.0)
     session.receive(b"{", 110.0)
     assert session.next_deadline() == 115.0
 
 
 @both_roles
-def test_handshake_may_take_for_ever(role: Role) -> None:
+def test_handshake_timeout_can_be_disabled(role: Role) -> None:
     options = replace(OPTIONS, handshake_timeout=None)
     session = HubSession.client(JSON, options, 100.0) if role is Role.CLIENT else HubSession.server([JSON], options, 100.0)
     assert session.next_deadline() is None
@@ -183,7 +183,7 @@ def test_handshake_may_take_for_ever(role: Role) -> None:
         (b'{"version":1,"minorVersion":3,"protocol":"JSON"}', JSON),
     ],
 )
-def test_server_takes_the_protocol_that_the_client_names(request_text: bytes, protocol: HubProtocol) -> None:
+def test_server_uses_the_protocol_that_the_client_requests(request_text: bytes, protocol: HubProtocol) -> None:
     session = HubSession.server([JSON, MESSAGEPACK], OPTIONS, 100.0)
     assert session.data_to_send() == b""
     assert session.receive(request_text + b"\x1e", 101.0) == []
@@ -192,7 +192,7 @@ def test_server_takes_the_protocol_that_the_client_names(request_text: bytes, pr
 
 
 @both_protocols
-def test_messages_may_come_with_the_handshake_request_one_byte_at_a_time(protocol: HubProtocol) -> None:
+def test_handshake_request_and_messages_may_arrive_byte_by_byte(protocol: HubProtocol) -> None:
     session = HubSession.server([JSON, MESSAGEPACK], OPTIONS, 100.0)
     stream = b'{"protocol":"%s","version":1}\x1e' % protocol.name.encode() + protocol.encode(HELLO_MESSAGE)
     assert [message for byte in stream for message in session.receive(bytes([byte]), 100.0)] == [HELLO_MESSAGE]
@@ -216,7 +216,7 @@ REFUSALS: Final = [  # as ASP.NET Core answers: request, short text, what detail
 
 @pytest.mark.parametrize("detailed", [False, True], ids=["short", "detailed"])
 @pytest.mark.parametrize(("request_text", "text", "detail"), REFUSALS)
-def test_server_tells_why_it_refuses(request_text: bytes, text: str, detail: str, detailed: bool) -> None:
+def test_server_tells_the_client_why_it_refuses(request_text: bytes, text: str, detail: str, detailed: bool) -> None:
     session = HubSession.server([JSON], replace(OPTIONS, enable_detailed_errors=detailed), 100.0)
     assert session.receive(request_text + b"\x1e" + HELLO, 100.0) == []
     expected = text + detail * detailed
@@ -291,7 +291,7 @@ def test_client_names_its_option_when_the_handshake_exceeds_it() -> None:
     assert str(session.error) == "The server's handshake response is longer than max_message_size, 40 bytes."
 
 
-def test_server_takes_a_handshake_of_just_the_limit() -> None:
+def test_server_accepts_a_handshake_of_exactly_the_limit() -> None:
     request = b'{"protocol":"json","version":1}\x1e'
     for chunks in ([request], [request[:-1], request[-1:]]):
         session = HubSession.server([JSON], replace(OPTIONS, max_message_size=len(request)), 100.0)
@@ -300,7 +300,7 @@ def test_server_takes_a_handshake_of_just_the_limit() -> None:
         assert status(session) == (Phase.OPEN, None)
 
 
-def test_what_follows_a_handshake_does_not_count_as_its_size() -> None:
+def test_bytes_after_the_handshake_do_not_count_towards_its_size() -> None:
     session = HubSession.server([JSON], replace(OPTIONS, max_message_size=45), 100.0)
     assert session.receive(b'{"protocol":"json","version":1}\x1e' + HELLO, 100.0) == [HELLO_MESSAGE]
 
@@ -319,7 +319,7 @@ def test_a_connection_that_ends_in_the_handshake_ends_silently(role: Role) -> No
 
 @both_roles
 @both_protocols
-def test_messages_come_in_order_however_they_are_cut(role: Role, protocol: HubProtocol) -> None:
+def test_messages_are_returned_in_order_however_they_are_split(role: Role, protocol: HubProtocol) -> None:
     sent: list[HubMessage] = [
         HELLO_MESSAGE,
         StreamItem(invocation_id="1", item=["\x1e", 1, None]),
@@ -445,7 +445,7 @@ def test_a_message_over_the_limit_ends_the_session_after_the_messages_before_it(
 
 @both_roles
 @both_protocols
-def test_a_message_of_just_the_limit_is_read(role: Role, protocol: HubProtocol) -> None:
+def test_a_message_of_exactly_the_limit_is_read(role: Role, protocol: HubProtocol) -> None:
     message = Invocation(target="T", arguments=["x" * 100])
     wire = protocol.encode(message)
     session = open_session(role, replace(OPTIONS, max_message_size=len(wire)), protocol)
@@ -456,7 +456,7 @@ def test_a_message_of_just_the_limit_is_read(role: Role, protocol: HubProtocol) 
 
 
 @both_protocols
-def test_half_a_message_at_the_end_is_an_error(protocol: HubProtocol) -> None:
+def test_a_truncated_message_at_the_end_is_an_error(protocol: HubProtocol) -> None:
     session = open_client(protocol=protocol)
     assert session.receive(protocol.encode(HELLO_MESSAGE)[:-1], 100.0) == []
     session.receive_end()
@@ -466,7 +466,7 @@ def test_half_a_message_at_the_end_is_an_error(protocol: HubProtocol) -> None:
 
 
 @both_protocols
-def test_the_end_after_a_whole_message_is_no_error(protocol: HubProtocol) -> None:
+def test_the_end_after_a_complete_message_is_not_an_error(protocol: HubProtocol) -> None:
     session = open_client(protocol=protocol)
     assert session.receive(protocol.encode(HELLO_MESSAGE), 100.0) == [HELLO_MESSAGE]
     session.receive_end()
@@ -491,7 +491,7 @@ def test_nothing_is_read_after_a_close(role: Role, close: Close) -> None:
 
 @both_roles
 @both_protocols
-def test_messages_of_one_turn_leave_together(role: Role, protocol: HubProtocol) -> None:
+def test_queued_messages_are_returned_together(role: Role, protocol: HubProtocol) -> None:
     session = open_session(role, protocol=protocol)
     wire = protocol.encode(HELLO_MESSAGE)
     for count in range(1, 4):
@@ -546,7 +546,7 @@ def test_taking_messages_one_by_one_does_not_copy_the_queue() -> None:
     assert all(one is other for one, other in zip(taken, messages, strict=True))  # not even copied
 
 
-def test_a_value_that_cannot_be_sent_leaves_the_session_as_it_was() -> None:
+def test_a_value_that_cannot_be_sent_does_not_change_the_session() -> None:
     session = open_client()
     session.send(HELLO_MESSAGE, 101.0)
     queued, deadline = session.queued, session.next_deadline()
@@ -578,7 +578,7 @@ def test_client_pings_when_it_has_sent_nothing_for_the_interval() -> None:
     assert session.next_deadline() == 130.0
 
 
-def test_whatever_the_client_sends_moves_its_ping() -> None:
+def test_whatever_the_client_sends_postpones_its_ping() -> None:
     session = open_client(now=100.0)
     session.send(HELLO_MESSAGE, 110.0)
     assert session.next_deadline() == 125.0
@@ -587,7 +587,7 @@ def test_whatever_the_client_sends_moves_its_ping() -> None:
     assert session.data_to_send() == b""
 
 
-def test_what_the_client_receives_does_not_move_its_ping() -> None:
+def test_what_the_client_receives_does_not_postpone_its_ping() -> None:
     session = open_client(now=100.0)
     session.receive(PING, 114.0)
     assert session.next_deadline() == 115.0
@@ -632,6 +632,19 @@ def test_a_peer_whose_bytes_are_read_after_a_blocked_loop_is_not_cut(role: Role,
     assert session.phase is Phase.ENDED
 
 
+def test_silence_is_excused_while_the_caller_does_not_read() -> None:
+    """A client that holds back its reader cannot tell whether the server is silent; pings are due all the same."""
+    session = open_client(now=100.0)
+    session.handle_timeout(200.0)  # the first look finds silence
+    session.excuse_silence(200.0)
+    session.handle_timeout(200.0 + SECOND_LOOK)
+    assert status(session) == (Phase.OPEN, None)
+    assert session.data_to_send() == PING
+    session.handle_timeout(230.0)
+    session.handle_timeout(230.0 + SECOND_LOOK)
+    assert isinstance(session.error, ServerTimeoutError)
+
+
 def test_a_ping_that_is_due_leaves_at_the_first_look() -> None:
     """After a blocked loop the peer has not heard of this side either, and must not have to wait longer."""
     session = open_client(now=100.0)
@@ -657,14 +670,14 @@ def test_a_ping_that_falls_due_before_the_second_look_is_sent() -> None:
 
 
 @pytest.mark.parametrize("data", [PING, HELLO, b'{"type":99}\x1e', b"{"])
-def test_any_bytes_of_the_server_show_that_it_is_there(data: bytes) -> None:
+def test_any_bytes_of_the_server_restart_its_timeout(data: bytes) -> None:
     session = open_client(replace(OPTIONS, keep_alive_interval=None), now=100.0)
     assert session.next_deadline() == 130.0
     session.receive(data, 120.0)
     assert session.next_deadline() == 150.0
 
 
-def test_the_handshake_shows_that_the_server_is_there() -> None:
+def test_the_handshake_restarts_the_server_timeout() -> None:
     session = HubSession.client(JSON, replace(OPTIONS, keep_alive_interval=None), 100.0)
     session.receive(SUCCESS, 112.0)
     assert session.next_deadline() == 142.0
@@ -680,7 +693,7 @@ def test_the_handshake_shows_that_the_server_is_there() -> None:
         (replace(OPTIONS, inherent_keep_alive=True), None),
     ],
 )
-def test_timers_can_be_switched_off(options: SessionOptions, deadline: float | None) -> None:
+def test_timers_can_be_disabled(options: SessionOptions, deadline: float | None) -> None:
     session = open_client(options, now=100.0)
     assert session.next_deadline() == deadline
     if deadline is None:
@@ -688,7 +701,7 @@ def test_timers_can_be_switched_off(options: SessionOptions, deadline: float | N
         assert (session.phase, session.error, session.data_to_send()) == (Phase.OPEN, None, b"")
 
 
-def test_client_that_is_woken_early_does_nothing() -> None:
+def test_a_call_before_the_deadline_does_nothing() -> None:
     session = open_client(now=100.0)
     for moment in (100.0, 107.5, 114.999):
         session.handle_timeout(moment)
@@ -698,7 +711,7 @@ def test_client_that_is_woken_early_does_nothing() -> None:
 # time, the server's
 
 
-def test_server_pings_at_a_fixed_rhythm_whatever_else_it_sends() -> None:
+def test_server_pings_at_a_fixed_interval_whatever_else_it_sends() -> None:
     session = open_server(now=100.0)
     assert session.next_deadline() == 115.0
     session.send(HELLO_MESSAGE, 110.0)
@@ -765,14 +778,14 @@ def test_the_end_of_the_handshake_may_move_the_deadline(role: Role) -> None:
     assert not moved(session)
 
 
-def test_a_ping_moves_no_deadline_where_the_transport_is_never_silent() -> None:
+def test_a_ping_moves_no_deadline_on_a_transport_with_inherent_keep_alive() -> None:
     session = open_server(replace(OPTIONS, inherent_keep_alive=True))
     session.next_deadline()
     session.receive(PING, 101.0)
     assert not moved(session)
 
 
-def test_server_neither_pings_nor_times_out_where_the_transport_is_never_silent() -> None:
+def test_server_neither_pings_nor_times_out_on_a_transport_with_inherent_keep_alive() -> None:
     session = open_server(replace(OPTIONS, inherent_keep_alive=True), now=100.0)
     session.receive(PING, 110.0)
     assert session.next_deadline() is None

@@ -1,4 +1,4 @@
-"""Times finer than a microsecond pass through unharmed. Spec: client-behaviour.md, "H2"."""
+"""Times finer than a microsecond are received, sent and copied without loss."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ def received() -> PreciseDatetime:
     return moment
 
 
-def test_a_time_of_dotnet_keeps_its_last_digit() -> None:
+def test_a_dotnet_time_keeps_its_last_digit() -> None:
     """It is a datetime like any other, and sends the same bytes back."""
     moment = received()
     assert moment == MOMENT
@@ -33,7 +33,7 @@ def test_a_time_of_dotnet_keeps_its_last_digit() -> None:
     assert MessagePackHubProtocol().encode(Invocation(target="T", arguments=[moment])) == VECTOR
 
 
-def test_it_is_written_to_json_as_dotnet_writes_it() -> None:
+def test_it_is_encoded_in_json_as_dotnet_does() -> None:
     """Seven decimals and Z."""
     data = JsonHubProtocol().encode(Invocation(target="T", arguments=[received()]))
     assert data == b'{"type":1,"target":"T","arguments":["2016-04-05T06:07:08.1234567Z"]}\x1e'
@@ -54,7 +54,7 @@ def test_a_time_of_whole_microseconds_is_a_plain_datetime() -> None:
     assert type(message.arguments[0]["at"][0]) is datetime  # type: ignore[index]  # it is what was sent
 
 
-def test_the_last_moment_of_dotnet_is_read() -> None:
+def test_the_latest_dotnet_time_is_read() -> None:
     """DateTime.MaxValue: 100 ns before the year 10000; the bytes are those of the official .NET class."""
     message = MessagePackHubProtocol().decode(bytes.fromhex("960180c0a15491c70cff3b9ac99c0000003afff4417f90"))
     assert isinstance(message, Invocation)
@@ -63,7 +63,7 @@ def test_the_last_moment_of_dotnet_is_read() -> None:
     assert (moment.isoformat(), moment.nanosecond) == ("9999-12-31T23:59:59.9999999Z", 900)
 
 
-def test_what_is_made_of_it_is_a_time_like_any_other() -> None:
+def test_arithmetic_gives_plain_datetimes() -> None:
     """Arithmetic drops the rest."""
     later = received() + timedelta(days=1)
     assert later == MOMENT + timedelta(days=1)
@@ -71,7 +71,7 @@ def test_what_is_made_of_it_is_a_time_like_any_other() -> None:
     assert b"08.1234560Z" in JsonHubProtocol().encode(Invocation(target="T", arguments=[later]))
 
 
-def test_bytes_that_only_look_like_a_time_do_no_harm() -> None:
+def test_bytes_that_only_look_like_a_time_are_left_alone() -> None:
     """A map with an array as its key, beside the two bytes that a fine time begins with."""
     message = MessagePackHubProtocol().decode(bytes.fromhex("940280a131829001a161c402d7ff"))
     assert isinstance(message, StreamItem)

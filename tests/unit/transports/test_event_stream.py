@@ -1,12 +1,19 @@
-"""The text/event-stream format. Spec: client-behaviour.md, "D2. Server-Sent Events"; HTML Living Standard, "Server-sent events"."""
+"""The text/event-stream format. Spec: HTML Living Standard, "Server-sent events"."""
 
 from __future__ import annotations
+
+import re
+import tracemalloc
+from collections.abc import Iterator
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from signalr_client import ProtocolError
+from signalr_client.transports import event_stream
 from signalr_client.transports.event_stream import EventStreamParser
+from signalr_client.transports.failures import FRAME_SLACK
 
 
 @pytest.mark.parametrize(
@@ -68,3 +75,113 @@ def test_no_bytes_are_an_error(chunks: list[bytes]) -> None:
     parser = EventStreamParser()
     for chunk in chunks:
         assert all(isinstance(event, bytes) for event in parser.feed(chunk))
+
+
+# cost and limits
+
+LARGEST = 100
+LIMIT = LARGEST + FRAME_SLACK
+
+
+def chunks(stream: bytes, size: int) -> Iterator[bytes]:
+    for start in range(0, len(stream), size):
+        yield stream[start : start + size]
+
+
+class CountingPattern:
+    """A line end pattern that counts the bytes it is applied to: the work of a parser that splits."""
+
+    def __init__(self, pattern: re.Pattern[bytes]) -> None:
+        self._pattern = pattern
+        self.seen = 0
+
+    def split(self, text: bytes) -> list[bytes]:
+        """Count and split."""
+        self.seen += len(text)
+        return self._pattern.split(text)
+
+
+@pytest.mark.parametrize("size", [1, 7, 4096])
+@pytest.mark.parametrize("kind", ["one line", "many lines", "many events"])
+def test_each_byte_is_looked_at_once_whatever_the_chunks_are(monkeypatch: pytest.MonkeyPatch, size: int, kind: str) -> None:
+    pattern = CountingPattern(re.compile(rb"\r\n|\r|\n"))
+    monkeypatch.setattr(event_stream, "_LINE_END", pattern)
+    for length in (2**13, 2**15):
+        stream = {
+            "one line": b"data: " + b"x" * length + b"\n\n",
+            "many lines": b"data: xx\n" * (length // 9) + b"\n",
+            "many events": b"data: xx\r\n\r\n" * (length // 12),
+        }[kind]
+        parser, pattern.seen = EventStreamParser(), 0
+        events = [event for chunk in chunks(stream, size) for event in parser.feed(chunk)]
+        assert events
+        assert pattern.seen <= len(stream)
+
+
+def copied(length: int, size: int) -> int:
+    """Return the bytes that are allocated for chunks of one long line, each chunk apart: a copy of all so far would show."""
+    parser = EventStreamParser()
+    total = 0
+    for chunk in chunks(b"data: " + b"x" * length, size):
+        tracemalloc.reset_peak()
+        before = tracemalloc.get_traced_memory()[0]
+        parser.feed(chunk)
+        total += tracemalloc.get_traced_memory()[1] - before
+    return total
+
+
+def test_a_long_line_is_not_copied_with_each_chunk() -> None:
+    """Four times the bytes cost about four times as much, not sixteen times."""
+    tracemalloc.start()
+    try:
+        once, four_times = copied(2**16, 256), copied(2**18, 256)
+    finally:
+        tracemalloc.stop()
+    assert four_times < 8 * once
+
+
+@pytest.mark.parametrize(
+    "begin", [b"data: ", b"data: x\ndata: ", b": ", b"id: ", b""], ids=["data", "data lines", "comment", "field", "name"]
+)
+def test_a_line_that_does_not_end_is_refused_before_it_is_much_longer_than_allowed(begin: bytes) -> None:
+    parser = EventStreamParser(LARGEST)
+    parser.feed(begin)
+    fed = 0
+    with pytest.raises(ProtocolError, match="an event of more than 1,048,676 bytes: max_message_size=100 allows"):
+        while fed < 2 * LIMIT:
+            fed += 2**16
+            parser.feed(b"x" * 2**16)
+    assert fed <= LIMIT + 2**16
+
+
+@pytest.mark.parametrize("line", [b"data: " + b"x" * 1000 + b"\n", b"data\n", b"data: x\r\n"])
+def test_an_event_of_many_lines_is_refused_when_they_are_too_much_together(line: bytes) -> None:
+    parser = EventStreamParser(LARGEST)
+    with pytest.raises(ProtocolError, match="max_message_size=100"):
+        for _ in range(LIMIT):
+            parser.feed(line * 1000)
+
+
+@given(data=st.data(), excess=st.integers(-3, 3))
+def test_the_limit_is_the_same_under_any_cutting(data: st.DataObject, excess: int) -> None:
+    """It counts the data of an event, and no name of a field."""
+    size = LIMIT + excess
+    stream = b"data: x\n\ndata:" + data.draw(st.sampled_from([b"", b" "])) + b"x" * size + b"\n\n"
+    parser, events = EventStreamParser(LARGEST), []
+    cuts = sorted(data.draw(st.lists(st.integers(0, len(stream)), max_size=6)))
+    pieces = [stream[start:end] for start, end in zip([0, *cuts], [*cuts, len(stream)], strict=True)]
+    try:
+        for piece in pieces:
+            events += parser.feed(piece)
+    except ProtocolError:
+        assert excess > 0
+    else:
+        assert excess <= 0
+        assert events == [b"x", b"x" * size]
+
+
+def test_events_that_came_before_do_not_count() -> None:
+    parser = EventStreamParser(LARGEST)
+    event = b"data: " + b"x" * (2**19) + b"\n\n"
+    assert sum(len(parser.feed(event)) for _ in range(20)) == 20
+    assert len(parser.feed(event * 20)) == 20

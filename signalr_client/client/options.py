@@ -1,0 +1,52 @@
+"""The options of a connection that do not concern HTTP. Room: client."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from signalr_client.client.refresh import RefreshOptions
+from signalr_client.core.protocols import HubProtocol
+from signalr_client.core.retry import RetryPolicy
+from signalr_client.core.session import HubSession, SessionOptions
+from signalr_client.gate import Gate
+
+__all__ = ["ConnectionOptions", "ReceiveLimit"]
+
+
+@dataclass(frozen=True, slots=True)
+class ReceiveLimit:
+    """How many calls of the server may wait for their handlers before the client stops reading; None for no limit."""
+
+    bytes: int | None = 16_777_216
+    messages: int | None = 100_000
+
+    def gate(self) -> Gate:
+        """Return a new gate with these limits."""
+        return Gate(self.bytes, self.messages)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ConnectionOptions:
+    """What `HubConnectionBuilder` collects, except for `HttpOptions`. Times in seconds, sizes in bytes."""
+
+    protocol: HubProtocol
+    server_timeout: float
+    keep_alive_interval: float
+    handshake_timeout: float
+    close_timeout: float
+    max_message_size: int | None
+    receive_limit: ReceiveLimit
+    retry_policy: RetryPolicy | None
+    retry_start: bool
+    refresh: RefreshOptions
+
+    def session(self, now: float, *, inherent_keep_alive: bool) -> HubSession:
+        """Return the session of a new physical connection."""
+        options = SessionOptions(
+            peer_timeout=self.server_timeout,
+            keep_alive_interval=self.keep_alive_interval,
+            handshake_timeout=self.handshake_timeout,
+            max_message_size=self.max_message_size,
+            inherent_keep_alive=inherent_keep_alive,
+        )
+        return HubSession.client(self.protocol, options, now)

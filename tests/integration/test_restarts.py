@@ -1,0 +1,34 @@
+"""Restarting again and again leaves nothing behind."""
+
+from __future__ import annotations
+
+import asyncio
+import gc
+
+from signalr_client.client.life import Life
+from tests.support.wire import Wire, vanish
+
+
+async def test_restarts_from_on_close_do_not_keep_earlier_lives_in_memory(wire: Wire) -> None:
+    """Each callback runs in the context of the life before; 200 restarts leave a handful of lives at most."""
+    restarts = 200
+    wire.play(vanish)
+    connection, done = wire.connection(close_timeout=0.1), asyncio.Event()
+    left = restarts
+
+    @connection.on_close
+    async def restart(_error: Exception | None) -> None:
+        nonlocal left
+        left -= 1
+        if left < 0:
+            done.set()
+        else:
+            await connection.start()
+
+    async with asyncio.timeout(60):
+        await connection.start()
+        await done.wait()
+        await connection.stop()
+    gc.collect()
+    alive = sum(isinstance(thing, Life) for thing in gc.get_objects())
+    assert alive <= 3

@@ -1,0 +1,404 @@
+"""How transports close: within the close timeout, with nothing left in flight, whatever the server does. docs/transports.md."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import struct
+from collections.abc import AsyncIterator, Awaitable, Callable
+
+import aiohttp
+import pytest
+from aiohttp import WSMsgType
+
+from signalr_client import HttpTransportType, HubConnectionBuilder, TransportError
+from signalr_client.transports.base import HttpOptions, Transport
+from signalr_client.transports.http import HttpClient
+from signalr_client.transports.long_polling import LongPollingTransport
+from signalr_client.transports.server_sent_events import ServerSentEventsTransport
+from signalr_client.transports.websockets import WebSocketTransport
+from signalr_client.types import TransferFormat
+from tests.support.leaks import TURNS
+from tests.support.stubborn_server import Connection, StubbornServer, stubborn_server
+
+NORMAL = (WSMsgType.CLOSE, struct.pack("!H", 1000))
+HUGE = b"x" * 2**25  # more than the buffers of two sockets hold
+Serve = Callable[[Connection], Awaitable[None]]
+
+
+@pytest.fixture
+async def server(no_leaks: None) -> AsyncIterator[StubbornServer]:
+    async with stubborn_server() as server:
+        yield server
+
+
+@pytest.fixture
+async def client(server: StubbornServer) -> AsyncIterator[HttpClient]:
+    """A client of that server with a close timeout long enough to tell whether something waits for it."""
+    client = HttpClient(HttpOptions(url=server.url, close_timeout=30.0), logging.getLogger("signalr_client"))
+    yield client
+    await client.aclose()
+
+
+@pytest.fixture
+async def hasty(server: StubbornServer) -> AsyncIterator[HttpClient]:
+    """A client of that server with a short close timeout."""
+    client = HttpClient(HttpOptions(url=server.url, close_timeout=0.05), logging.getLogger("signalr_client"))
+    yield client
+    await client.aclose()
+
+
+async def no_clients(server: StubbornServer) -> None:
+    """Check that the client's sockets are gone while the server still holds its own."""
+    for _ in range(TURNS):
+        if server.clients() == 0:
+            return
+        await asyncio.sleep(0)
+    raise AssertionError(f"{server.clients()} sockets of the client are left")
+
+
+async def turns(count: int = 20) -> None:
+    for _ in range(count):
+        await asyncio.sleep(0)
+
+
+# WebSockets
+
+
+class Peer:
+    """The server's side of one WebSocket: it answers the client's close frame when it is allowed to."""
+
+    def __init__(self) -> None:
+        self.answer = asyncio.Event()
+        self.asked = asyncio.Event()
+        self.first: list[tuple[WSMsgType, bytes]] = []
+        self.frames: list[tuple[int, bytes]] = []
+        self.over = asyncio.Event()
+
+    async def serve(self, connection: Connection) -> None:
+        await connection.read_request()
+        await connection.upgrade()
+        for opcode, payload in self.first:
+            await connection.send_frame(opcode, payload)
+        while (frame := await connection.read_frame()) is not None:
+            self.frames.append(frame)
+            if frame[0] == WSMsgType.CLOSE and not self.asked.is_set():
+                self.asked.set()
+                await self.answer.wait()
+                await connection.send_frame(WSMsgType.TEXT, b"on its way")
+                await connection.send_frame(*NORMAL)
+        self.over.set()
+
+
+async def websocket(server: StubbornServer, client: HttpClient, serve: Serve) -> WebSocketTransport:
+    server.serve = serve
+    return await WebSocketTransport.connect(client, server.url, TransferFormat.TEXT)
+
+
+async def wait_and_read(_reader: asyncio.Task[bytes | None]) -> None:
+    """Leave the reader waiting."""
+
+
+async def cancel_and_wait(reader: asyncio.Task[bytes | None]) -> None:
+    reader.cancel()
+    await asyncio.wait({reader})
+
+
+async def cancel_at_once(reader: asyncio.Task[bytes | None]) -> None:
+    """Cancel without giving the reader a turn before `close` is called."""
+    reader.cancel()
+
+
+@pytest.mark.parametrize("leave", [wait_and_read, cancel_and_wait, cancel_at_once])
+async def test_a_websocket_waits_for_the_servers_close_frame(
+    server: StubbornServer, client: HttpClient, leave: Callable[[asyncio.Task[bytes | None]], Awaitable[None]]
+) -> None:
+    """With a reader that waits, or that was cancelled; the server sees one close frame and then the end."""
+    peer = Peer()
+    async with asyncio.timeout(5):
+        transport = await websocket(server, client, peer.serve)
+        reader = asyncio.create_task(transport.receive())
+        await turns()
+        await leave(reader)
+        closing = asyncio.create_task(transport.close())
+        await peer.asked.wait()
+        await turns()
+        assert not closing.done()
+        peer.answer.set()
+        await closing
+        await peer.over.wait()
+        assert peer.frames == [NORMAL]
+        if leave is wait_and_read:
+            assert await reader is None
+        await no_clients(server)
+
+
+async def test_a_websocket_without_a_reader_waits_too(server: StubbornServer, client: HttpClient) -> None:
+    peer = Peer()
+    async with asyncio.timeout(5):
+        transport = await websocket(server, client, peer.serve)
+        closing = asyncio.create_task(transport.close())
+        await peer.asked.wait()
+        await turns()
+        assert not closing.done()
+        peer.answer.set()
+        await closing
+        await peer.over.wait()
+        assert peer.frames == [NORMAL]
+        assert await transport.receive() is None
+
+
+async def test_the_servers_close_frame_is_answered_once(server: StubbornServer, client: HttpClient) -> None:
+    peer = Peer()
+    peer.first = [(WSMsgType.TEXT, b"last words"), NORMAL]
+    peer.asked.set()  # it says no more
+    async with asyncio.timeout(5):
+        transport = await websocket(server, client, peer.serve)
+        assert await transport.receive() == b"last words"
+        assert await transport.receive() is None
+        await transport.close()
+        await peer.over.wait()
+        assert peer.frames == [NORMAL]
+
+
+@pytest.mark.parametrize("leave", [wait_and_read, cancel_and_wait, cancel_at_once])
+async def test_a_close_frame_that_is_never_answered_costs_the_close_timeout(
+    server: StubbornServer, hasty: HttpClient, leave: Callable[[asyncio.Task[bytes | None]], Awaitable[None]]
+) -> None:
+    peer = Peer()
+    async with asyncio.timeout(5):
+        transport = await websocket(server, hasty, peer.serve)
+        reader = asyncio.create_task(transport.receive())
+        await turns()
+        await leave(reader)
+        await transport.close()
+        await no_clients(server)
+        await asyncio.wait({reader})
+
+
+@pytest.mark.parametrize("session", ["own session", "caller's session"])
+async def test_a_websocket_whose_peer_reads_no_more_is_dropped(server: StubbornServer, session: str) -> None:
+    """With everything that was not sent: asyncio would keep the socket until the peer takes it."""
+    async with aiohttp.ClientSession() as own, asyncio.timeout(5):
+        given = None if session == "own session" else own
+        client = HttpClient(HttpOptions(url=server.url, close_timeout=0.05, session=given), logging.getLogger("signalr_client"))
+
+        async def serve(connection: Connection) -> None:
+            await connection.read_request()
+            await connection.upgrade()
+            connection.writer.transport.pause_reading()  # type: ignore[attr-defined]  # of both directions
+            await asyncio.get_running_loop().create_future()
+
+        transport = await websocket(server, client, serve)
+        sending = asyncio.create_task(transport.send(HUGE))
+        await turns()
+        sending.cancel()
+        await asyncio.wait({sending})
+        await transport.close()
+        await no_clients(server)
+        await client.aclose()
+
+
+async def test_a_send_that_waits_ends_with_the_websocket(server: StubbornServer, hasty: HttpClient) -> None:
+    async def serve(connection: Connection) -> None:
+        await connection.read_request()
+        await connection.upgrade()
+        connection.writer.transport.pause_reading()  # type: ignore[attr-defined]  # of both directions
+        await asyncio.get_running_loop().create_future()
+
+    async with asyncio.timeout(5):
+        transport = await websocket(server, hasty, serve)
+        sending = asyncio.create_task(transport.send(HUGE))
+        await turns()
+        await transport.close()
+        with pytest.raises(TransportError):
+            await sending
+        await no_clients(server)
+
+
+async def test_a_close_that_is_cancelled_drops_the_websocket(server: StubbornServer, client: HttpClient) -> None:
+    peer = Peer()
+    async with asyncio.timeout(5):
+        transport = await websocket(server, client, peer.serve)
+        closing = asyncio.create_task(transport.close())
+        await peer.asked.wait()
+        closing.cancel()
+        with pytest.raises(asyncio.CancelledError):
+            await closing
+        await no_clients(server)
+        await transport.close()
+
+
+# requests
+
+
+async def connected(
+    server: StubbornServer, client: HttpClient, name: str, serve: dict[str, Serve]
+) -> tuple[Transport, asyncio.Queue[str]]:
+    """Return a transport over HTTP to a server that serves each method as told, and the queue of the methods that came."""
+    came: asyncio.Queue[str] = asyncio.Queue()
+    polls = 0
+
+    async def each(connection: Connection) -> None:
+        nonlocal polls
+        while await connection.read_request():
+            came.put_nowait(connection.method)
+            if connection.method == "GET":
+                polls += 1
+                if name == "sse":
+                    await connection.begin_events()
+                    await connection.reader.read()
+                    return
+                if polls == 1:
+                    await connection.respond()
+                    continue
+            await serve.get(connection.method, hang)(connection)
+
+    server.serve = each
+    kind: type[LongPollingTransport | ServerSentEventsTransport]
+    kind = ServerSentEventsTransport if name == "sse" else LongPollingTransport
+    transport = await kind.connect(client, server.url, TransferFormat.TEXT)
+    assert await came.get() == "GET"
+    return transport, came
+
+
+async def hang(_connection: Connection) -> None:
+    """Read no more, and answer nothing."""
+    await asyncio.get_running_loop().create_future()
+
+
+async def take(connection: Connection) -> None:
+    """Answer at once."""
+    await connection.read_body()
+    await connection.respond()
+
+
+over_http = pytest.mark.parametrize("name", ["sse", "lp"])
+
+
+@over_http
+async def test_a_receive_that_waits_ends_with_the_transport(server: StubbornServer, client: HttpClient, name: str) -> None:
+    async with asyncio.timeout(5):
+        transport, came = await connected(server, client, name, {"DELETE": take})
+        reader = asyncio.create_task(transport.receive())
+        if name == "lp":
+            assert await came.get() == "GET"
+        await turns()
+        await transport.close()
+        assert await reader is None
+        if name == "lp":
+            assert await came.get() == "DELETE"
+    await client.aclose()
+    await no_clients(server)
+
+
+@over_http
+@pytest.mark.parametrize("size", [10, len(HUGE)], ids=["small", "huge"])
+@pytest.mark.parametrize("cancelled", [False, True])
+@pytest.mark.parametrize("session", ["own session", "caller's session"])
+async def test_a_post_in_flight_ends_with_the_transport(
+    server: StubbornServer, name: str, size: int, cancelled: bool, session: str
+) -> None:
+    """Also one that the server does not read: what was not sent of it does not keep its socket."""
+    async with aiohttp.ClientSession() as own, asyncio.timeout(5):
+        given = None if session == "own session" else own
+        client = HttpClient(HttpOptions(url=server.url, close_timeout=30.0, session=given), logging.getLogger("signalr_client"))
+        transport, came = await connected(server, client, name, {"DELETE": take})
+        sending = asyncio.create_task(transport.send(HUGE[:size]))
+        assert await came.get() == "POST"
+        await turns()
+        if cancelled:
+            sending.cancel()
+            await asyncio.wait({sending})
+        await transport.close()
+        await asyncio.wait({sending})
+        assert sending.cancelled() if cancelled else isinstance(sending.exception(), TransportError)
+        await client.aclose()
+        await own.close()
+        await no_clients(server)
+        with pytest.raises(TransportError, match="The connection was closed"):
+            await transport.send(b"too late")
+
+
+async def test_a_delete_without_an_answer_costs_the_close_timeout(server: StubbornServer, hasty: HttpClient) -> None:
+    async with asyncio.timeout(5):
+        transport, came = await connected(server, hasty, "lp", {"DELETE": hang})
+        await transport.close()
+        assert await came.get() == "DELETE"
+    await hasty.aclose()
+    await no_clients(server)
+
+
+async def test_a_token_factory_that_hangs_at_the_delete_costs_the_close_timeout(server: StubbornServer) -> None:
+    async def refuse(connection: Connection) -> None:
+        await connection.respond(status="401 Unauthorized")
+
+    calls = 0
+
+    async def factory() -> str:
+        nonlocal calls
+        calls += 1
+        return "t" if calls == 1 else await asyncio.get_running_loop().create_future()
+
+    options = HttpOptions(url=server.url, close_timeout=0.05, access_token_factory=factory)
+    client = HttpClient(options, logging.getLogger("signalr_client"))
+    async with asyncio.timeout(5):
+        transport, _ = await connected(server, client, "lp", {"DELETE": refuse})
+        await transport.close()
+    assert calls == 2
+    await client.aclose()
+
+
+async def test_a_close_that_is_cancelled_ends_the_delete(server: StubbornServer, client: HttpClient) -> None:
+    async with asyncio.timeout(5):
+        transport, came = await connected(server, client, "lp", {"DELETE": hang})
+        closing = asyncio.create_task(transport.close())
+        assert await came.get() == "DELETE"
+        closing.cancel()
+        with pytest.raises(asyncio.CancelledError):
+            await closing
+    await client.aclose()
+    await no_clients(server)
+
+
+async def test_a_request_that_is_answered_before_it_was_read_leaves_nothing(server: StubbornServer, client: HttpClient) -> None:
+    """As a proxy answers a body that it finds too large."""
+
+    async def refuse(connection: Connection) -> None:
+        await connection.respond(status="413 Content Too Large")
+        await hang(connection)
+
+    async with asyncio.timeout(5):
+        transport, _ = await connected(server, client, "sse", {"POST": refuse})
+        with pytest.raises(TransportError, match="413"):
+            await transport.send(HUGE)
+        await transport.close()
+    await no_clients(server)
+
+
+async def test_stopping_a_connection_takes_no_longer_than_the_close_timeout(server: StubbornServer) -> None:
+    """Over Long Polling, with a server that answers no DELETE."""
+    offer = (
+        b'{"negotiateVersion":1,"connectionId":"c","connectionToken":"t","availableTransports":'
+        b'[{"transport":"LongPolling","transferFormats":["Text"]}]}'
+    )
+    answers = [offer, b"", b"{}\x1e"]
+
+    async def serve(connection: Connection) -> None:
+        while await connection.read_request():
+            await connection.read_body()
+            match connection.method:
+                case "POST":
+                    await connection.respond(answers.pop(0) if len(answers) == 3 else b"")
+                case "GET" if answers:
+                    await connection.respond(answers.pop(0))
+                case _:
+                    await hang(connection)
+
+    server.serve = serve
+    builder = HubConnectionBuilder().with_url(server.url, transports=HttpTransportType.LONG_POLLING, close_timeout=0.05)
+    async with asyncio.timeout(5):
+        connection = builder.build()
+        await connection.start()
+        await connection.stop()
+    await no_clients(server)

@@ -1,0 +1,119 @@
+"""A TCP proxy that cuts connections at the moment when a chosen response comes: what the server sent is lost on the way."""
+
+from __future__ import annotations
+
+import asyncio
+import re
+from collections.abc import AsyncIterator, Callable
+from contextlib import asynccontextmanager
+from urllib.parse import urlsplit
+
+__all__ = ["CuttingProxy", "cutting_proxy"]
+
+_REQUEST = re.compile(rb"(GET|POST|DELETE) (\S+) HTTP/1.1\r\n")
+
+
+class CuttingProxy:
+    """What a test sets and sees.
+
+    Attributes:
+        url: the proxy's address in place of the server's.
+        requests: "METHOD path?query" of each request so far, negotiations as "negotiate".
+        cut: whether to cut the connection when the response to a request comes, decided when the request is sent.
+        lost: bytes of responses that were not passed on.
+    """
+
+    def __init__(self, target: str) -> None:
+        parts = urlsplit(target)
+        assert parts.hostname is not None
+        self._target = (parts.hostname, parts.port)
+        self.url = ""
+        self.requests: list[str] = []
+        self.cut: Callable[[str], bool] = lambda _: False
+        self.lost = b""
+        self._changed = asyncio.Event()
+
+    def count(self, method: str) -> int:
+        """Return how often a method was sent so far, or "negotiate"."""
+        return sum(request.startswith(method) for request in self.requests)
+
+    async def until(self, condition: Callable[[], bool]) -> None:
+        """Wait for a request or a cut after which the condition holds."""
+        while not condition():
+            self._changed.clear()
+            await self._changed.wait()
+
+    async def serve(self, client: asyncio.StreamReader, client_writer: asyncio.StreamWriter) -> None:
+        """Pass on what one connection carries."""
+        writers = [client_writer]
+        try:
+            server, server_writer = await asyncio.open_connection(*self._target)
+            writers.append(server_writer)
+            await self._pass_on(client, client_writer, server, server_writer)
+        except OSError:  # the server is gone, or the client
+            pass
+        finally:
+            for writer in writers:
+                writer.close()
+
+    async def _pass_on(
+        self,
+        client: asyncio.StreamReader,
+        client_writer: asyncio.StreamWriter,
+        server: asyncio.StreamReader,
+        server_writer: asyncio.StreamWriter,
+    ) -> None:
+        """Return when one side has ended, or the connection is to be cut."""
+        cutting = False
+
+        async def upwards() -> None:
+            nonlocal cutting
+            while data := await client.read(2**16):
+                if found := _REQUEST.match(data):
+                    method, path = found[1].decode(), found[2].decode()
+                    request = "negotiate" if "/negotiate" in path else f"{method} {path}"
+                    self.requests.append(request)
+                    cutting = self.cut(request)
+                    self._changed.set()
+                server_writer.write(data)
+                await server_writer.drain()
+
+        async def downwards() -> None:
+            while data := await server.read(2**16):
+                if cutting:
+                    self.lost += data
+                    self._changed.set()
+                    return
+                client_writer.write(data)
+                await client_writer.drain()
+
+        directions = {asyncio.create_task(upwards()), asyncio.create_task(downwards())}
+        try:
+            await asyncio.wait(directions, return_when=asyncio.FIRST_COMPLETED)
+        finally:
+            for direction in directions:
+                direction.cancel()
+            await asyncio.gather(*directions, return_exceptions=True)
+
+
+@asynccontextmanager
+async def cutting_proxy(target: str) -> AsyncIterator[CuttingProxy]:
+    """Run a proxy to the server at *target* for as long as the block lasts."""
+    proxy = CuttingProxy(target)
+    tasks: set[asyncio.Task[None]] = set()
+
+    def accept(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        task = asyncio.create_task(proxy.serve(reader, writer), name="cutting proxy")
+        tasks.add(task)
+        task.add_done_callback(tasks.discard)
+
+    server = await asyncio.start_server(accept, "127.0.0.1", 0)
+    proxy.url = f"http://127.0.0.1:{server.sockets[0].getsockname()[1]}{urlsplit(target).path}"
+    try:
+        yield proxy
+    finally:
+        server.close()
+        await asyncio.sleep(0)  # connections that were just accepted begin to be served
+        for task in tasks:
+            task.cancel()
+        await asyncio.gather(*tasks, return_exceptions=True)

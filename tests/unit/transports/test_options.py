@@ -1,0 +1,101 @@
+"""`HttpOptions`: what it accepts, and that its repr shows no secret."""
+
+from __future__ import annotations
+
+import functools
+import logging
+import math
+from datetime import timedelta
+from typing import Any
+
+import aiohttp
+import pytest
+
+from signalr_client import HttpTransportType, HubConnectionBuilder
+from signalr_client.transports.base import HttpOptions
+from signalr_client.transports.connector import Connected
+from signalr_client.transports.http import HttpClient, HttpResponse
+
+URL = "http://hub.example/chathub"
+
+
+@pytest.mark.parametrize(
+    ("given", "used"),
+    [
+        ("ws://hub.example/chathub", "http://hub.example/chathub"),
+        ("wss://hub.example:7/chathub?a=b", "https://hub.example:7/chathub?a=b"),
+        ("WSS://hub.example/x", "https://hub.example/x"),
+        (URL, URL),
+    ],
+)
+def test_a_websocket_url_is_read_as_an_http_url(given: str, used: str) -> None:
+    assert HttpOptions(url=given).url == used
+    assert HubConnectionBuilder().with_url(given).build().url == used
+
+
+@pytest.mark.parametrize(
+    ("options", "text"),
+    [
+        ({"url": "hub.example/chathub"}, "begins with http:// or https:// and names a host"),
+        ({"url": "ftp://hub.example"}, "begins with http:// or https:// and names a host"),
+        ({"url": "http:///chathub"}, "begins with http:// or https:// and names a host"),
+        ({"url": "ws:///chathub"}, "begins with http:// or https:// and names a host"),
+        ({"transports": HttpTransportType.NONE}, "leaves no way to connect"),
+        ({"url": "http+unix://%2Fhub.sock/chathub", "proxy": "http://proxy:1"}, "A proxy cannot reach a Unix socket"),
+        ({"proxy": "socks5://user:hush@proxy"}, r"'socks5://proxy' is none"),
+        ({"proxy": "http://proxy", "proxy_auth": "hush"}, "it begins with 'Basic '"),
+        ({"max_message_size": 0}, "leaves no room for a message"),
+        ({"close_timeout": 0.0}, "a time in seconds above 0; 0 is not"),
+        ({"close_timeout": -1.0}, "a time in seconds above 0; -1 is not"),
+        ({"close_timeout": math.nan}, "a time in seconds above 0; nan is not"),
+        ({"close_timeout": math.inf}, "a time in seconds above 0; inf is not"),
+    ],
+)
+def test_what_makes_no_sense_is_refused_by_the_options_and_by_the_builder(options: dict[str, Any], text: str) -> None:
+    given: dict[str, Any] = {"url": URL} | options
+    for refusing in (HttpOptions, HubConnectionBuilder().with_url):
+        with pytest.raises(ValueError, match=text) as caught:
+            refusing(**given)
+        assert "hush" not in str(caught.value)
+
+
+def test_a_token_in_place_of_a_factory_is_refused_and_not_shown() -> None:
+    with pytest.raises(TypeError, match="not a str: for a fixed token pass access_token_factory=lambda: token") as caught:
+        HubConnectionBuilder().with_url(URL, access_token_factory="hush")  # type: ignore[arg-type]  # the mistake
+    assert "hush" not in str(caught.value)
+
+
+def test_a_close_timeout_may_be_a_timedelta() -> None:
+    builder = HubConnectionBuilder().with_url(URL, close_timeout=timedelta(milliseconds=1500))
+    assert builder._http is not None
+    assert builder._http.close_timeout == 1.5
+
+
+async def test_no_repr_shows_a_secret() -> None:
+    def factory(token: str) -> str:
+        return token
+
+    async with aiohttp.ClientSession(headers={"Authorization": "hush"}) as session:
+        options = HttpOptions(
+            url="http://user:hush@hub.example/chathub?access_token=hush&id=hush&a=b",
+            access_token_factory=functools.partial(factory, "hush"),
+            headers={"Authorization": "hush"},
+            cookies={"session": "hush"},
+            proxy="http://user:hush@proxy:3128",
+            proxy_auth="Basic hush",
+            session=session,
+            max_message_size=7,
+        )
+        client = HttpClient(options, logging.getLogger("signalr_client"))
+        assert repr(options) == str(options)
+        assert repr(options) == (
+            "HttpOptions(url='http://hub.example/chathub?access_token=***&id=***&a=b', transports=<HttpTransportType.ALL: 7>,"
+            " skip_negotiation=False, close_timeout=5.0, max_message_size=7, access_token_factory=***, headers=***, cookies=***,"
+            " proxy=***, proxy_auth=***, session=***)"
+        )
+    for holder in (client, client.tokens, HttpResponse(200, "OK", b"hush")):
+        assert "hush" not in repr(holder)
+
+
+def test_the_repr_of_a_connection_shows_no_connection_token() -> None:
+    assert "hush" not in repr(Connected(object(), "public", "hush"))  # type: ignore[arg-type]  # no transport is needed for it
