@@ -155,7 +155,7 @@ class HttpConnectionDispatcher:
         except OSError:  # the client is gone
             connection.dispose()
             return None
-        except BaseException:
+        except BaseException:  # the web framework answers it; the connection must not stay negotiated
             connection.dispose()
             raise
         await self._stay(request, connection)

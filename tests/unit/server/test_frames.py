@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import os
 
 import pytest
@@ -34,7 +35,7 @@ def feed_in_pieces(wire: bytes, cuts: list[int]) -> list[Piece]:
     decoder = FrameDecoder()
     bounds = [0, *sorted({cut % (len(wire) + 1) for cut in cuts}), len(wire)]
     pieces: list[Piece] = []
-    for start, end in zip(bounds, bounds[1:], strict=False):
+    for start, end in itertools.pairwise(bounds):
         for piece in decoder.feed(wire[start:end]):
             if pieces and piece.opcode == pieces[-1].opcode == DATA:
                 pieces[-1] = Piece(DATA, pieces[-1].payload + piece.payload)
