@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import struct
 from collections.abc import Sequence as Items
 from contextlib import suppress
@@ -14,7 +13,7 @@ from urllib.parse import quote, urlencode
 
 import msgspec
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from signalr_client.core import handshake, negotiation
@@ -36,11 +35,6 @@ from signalr_client.core.messages import (
 from signalr_client.core.protocols import HubProtocol, JsonHubProtocol, MessagePackHubProtocol
 from signalr_client.core.session import HubSession, Phase, Role, SessionOptions
 from signalr_client.errors import BindingError, HandshakeError, NegotiationError, ProtocolError
-
-# Few, so that the unit tests stay quick: SIGNALR_EXAMPLES=100 looks a hundred times as long.
-EXAMPLES: Final = int(os.environ.get("SIGNALR_EXAMPLES", "1"))
-small = settings(max_examples=50 * EXAMPLES, deadline=None, database=None)  # examples that take no time to make
-large = settings(max_examples=30 * EXAMPLES, deadline=None, database=None)
 
 JSON: Final = JsonHubProtocol()
 MESSAGEPACK: Final = MessagePackHubProtocol()
@@ -195,7 +189,6 @@ def well_formed(message: HubMessage) -> bool:
 
 
 @both_protocols
-@large
 @given(data=st.data())
 def test_what_is_written_is_read_again(protocol: HubProtocol, data: st.DataObject) -> None:
     message = data.draw(MESSAGES[protocol])
@@ -207,7 +200,6 @@ def test_what_is_written_is_read_again(protocol: HubProtocol, data: st.DataObjec
 
 
 @both_protocols
-@large
 @given(data=st.data())
 def test_any_cutting_gives_the_same_messages(protocol: HubProtocol, data: st.DataObject) -> None:
     sent = data.draw(st.lists(MESSAGES[protocol], max_size=3))
@@ -219,7 +211,6 @@ def test_any_cutting_gives_the_same_messages(protocol: HubProtocol, data: st.Dat
 
 
 @both_protocols
-@large
 @given(data=st.data())
 def test_any_cutting_of_anything_gives_the_same_messages_and_the_same_error(protocol: HubProtocol, data: st.DataObject) -> None:
     stream = data.draw(streams(protocol))
@@ -233,7 +224,6 @@ def test_any_cutting_of_anything_gives_the_same_messages_and_the_same_error(prot
 
 
 @both_protocols
-@large
 @given(data=st.data())
 def test_any_garbage_is_a_message_or_a_protocol_error(protocol: HubProtocol, data: st.DataObject) -> None:
     record = data.draw(GARBAGE[protocol])
@@ -244,7 +234,6 @@ def test_any_garbage_is_a_message_or_a_protocol_error(protocol: HubProtocol, dat
     assert message is None or well_formed(message)
 
 
-@large
 @given(
     role=st.sampled_from(Role),
     pieces=st.lists(st.binary(max_size=30) | json_garbage.map(lambda text: text + b"\x1e"), max_size=4),
@@ -264,7 +253,6 @@ def test_nothing_that_a_peer_sends_raises(role: Role, pieces: list[bytes]) -> No
     assert session.phase is Phase.ENDED
 
 
-@large
 @given(text=json_garbage)
 def test_any_handshake_is_one_or_a_handshake_error(text: bytes) -> None:
     for decode in (handshake.decode_request, handshake.decode_response):
@@ -272,7 +260,6 @@ def test_any_handshake_is_one_or_a_handshake_error(text: bytes) -> None:
             decode(text)
 
 
-@small
 @given(protocol=short_text, version=st.integers(-(2**31), 2**31), error=st.none() | short_text, rest=st.binary(max_size=5))
 def test_a_handshake_is_read_as_it_was_written(protocol: str, version: int, error: str | None, rest: bytes) -> None:
     parts = handshake.split_handshake(handshake.encode_request(protocol, version) + rest)
@@ -283,7 +270,6 @@ def test_a_handshake_is_read_as_it_was_written(protocol: str, version: int, erro
     assert (handshake.decode_response(parts[0]).error, parts[1]) == (error, rest)
 
 
-@large
 @given(body=json_garbage)
 def test_any_negotiate_response_is_one_or_a_negotiation_error(body: bytes) -> None:
     try:
@@ -293,14 +279,12 @@ def test_any_negotiate_response_is_one_or_a_negotiation_error(body: bytes) -> No
     assert response.url or response.token
 
 
-@small
 @given(length=st.integers(0, 2**31 - 1), rest=st.binary(max_size=6))
 def test_a_length_is_read_as_it_was_written(length: int, rest: bytes) -> None:
     prefix = write_varint(length)
     assert read_varint(prefix + rest) == (length, len(prefix))
 
 
-@small
 @given(data=st.binary(max_size=8))
 def test_any_length_is_one_or_a_protocol_error_or_unfinished(data: bytes) -> None:
     try:
@@ -330,7 +314,6 @@ SENDABLE_OR_NOT: Final = st.recursive(
 
 
 @both_protocols
-@large
 @given(value=SENDABLE_OR_NOT)
 def test_any_value_is_written_so_that_it_can_be_read_or_is_a_binding_error(protocol: HubProtocol, value: object) -> None:
     try:
@@ -341,7 +324,6 @@ def test_any_value_is_written_so_that_it_can_be_read_or_is_a_binding_error(proto
     assert isinstance(protocol.decode(record), StreamItem)
 
 
-@large
 @given(
     value=messagepack_values,
     wanted=st.sampled_from(
@@ -353,7 +335,6 @@ def test_any_value_fits_or_is_a_binding_error(value: object, wanted: Any) -> Non
         bind(value, wanted)
 
 
-@small
 @given(
     secret=st.text("abcdef0123456789+/=&#%é", min_size=12, max_size=20),
     key=st.sampled_from(["id", "ID", "access_token", "Access_Token"]),
