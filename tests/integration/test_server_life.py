@@ -223,6 +223,8 @@ async def test_a_call_that_has_not_begun_can_be_cancelled(gates: Gates) -> None:
         await socket.call("Wait", id="1")
         await socket.call("Same", 2, id="2")
         await socket.send({"type": 5, "invocationId": "2"})
+        for _ in range(50):  # the server reads it before the first call ends
+            await asyncio.sleep(0)
         gates.open.set()
         records = [json.loads(await socket.read() or "") for _ in range(3)]
         answers = {record["invocationId"]: record for record in records if record["type"] == 3}
