@@ -7,7 +7,6 @@ responses. With the upgrade headers, which WebSockets need, it asks in HTTP/1.1 
 from __future__ import annotations
 
 import asyncio
-import socket
 from collections.abc import AsyncIterator, Iterator
 
 import pytest
@@ -124,8 +123,6 @@ async def test_the_client_reconnects_when_nginx_is_restarted(python_url: str, tr
             first = connection.connection_id
         async with asyncio.timeout(WAIT):
             await events.wait("reconnecting")
-            with pytest.raises(ConnectionRefusedError), socket.create_connection(("127.0.0.1", port)):  # nobody listens there
-                pass
             with nginx(python_url, port=port, upgrade=True):
                 await events.wait("reconnected")
                 assert connection.state is HubConnectionState.CONNECTED

@@ -35,10 +35,13 @@ async def test_the_typescript_client_passes_its_scenarios(
 
 
 @pytest.mark.parametrize("protocol", ["json", "messagepack"])
-async def test_the_dotnet_client_loses_nothing_under_stress(python_url: str, protocol: str) -> None:
-    """Every item, each way, once and in order, for two seconds of rounds as fast as they go."""
+async def test_the_dotnet_client_loses_nothing_under_stress(
+    python_url: str, protocol: str, request: pytest.FixtureRequest
+) -> None:
+    """Every item, each way, once and in order, in rounds as fast as they go: for two seconds, or a minute with ``--long``."""
+    seconds = "60" if request.config.getoption("--long") else "2"
     client = str(program("interop-client"))
-    code, output = await run(client, "stress", f"{python_url}/orderedhub", "--seconds", "2", "--protocol", protocol)
+    code, output = await run(client, "stress", f"{python_url}/orderedhub", "--seconds", seconds, "--protocol", protocol)
     assert code == 0, output
     result = json.loads(output.splitlines()[-1].removeprefix("RESULT "))
     assert result["problems"] == []
