@@ -7,7 +7,7 @@ from collections.abc import AsyncIterator
 
 import pytest
 
-from signalr_client import HttpTransportType
+from signalr_client import ConnectionClosedError, HttpTransportType
 from signalr_client.server import Hub, caller
 from tests.support.hub_server import serving
 from tests.support.hubs import TRANSPORTS
@@ -39,9 +39,12 @@ async def test_its_loss_is_noticed(transport: HttpTransportType, monkeypatch: py
     Stubborn.begun, Stubborn.told, Stubborn.left = asyncio.Event(), asyncio.Event(), asyncio.Event()
     async with serving(Stubborn, disconnect_timeout=0.05, keep_alive_interval=0.05) as serve:
         client = await serve.connect(transports=transport, close_timeout=0.01)
-        await client.send("NeverRead", numbers())
         async with asyncio.timeout(10):
+            # a task, because `send` itself waits if the upload has filled the client's buffer by then
+            sending = asyncio.create_task(client.send("NeverRead", numbers()))
             await Stubborn.begun.wait()
             await client.stop()
             await Stubborn.told.wait()
             await Stubborn.left.wait()
+            await asyncio.wait({sending})
+        assert sending.exception() is None or isinstance(sending.exception(), ConnectionClosedError)
