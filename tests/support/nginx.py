@@ -12,8 +12,7 @@ from tempfile import TemporaryDirectory
 
 from tests.support.aspnetcore import missing, running
 
-# What remains is nginx's default: responses are buffered, and the server is asked in HTTP/1.0 without the upgrade headers
-# where UPGRADE is not added.
+# Everything that is not set here is nginx's default: it buffers responses and, without UPGRADE, asks the server in HTTP/1.0.
 CONFIGURATION = """
 {user}
 worker_processes 1;
@@ -92,6 +91,6 @@ def nginx(upstream: str, *, port: int, upgrade: bool) -> Iterator[str]:
                 location=UPGRADE if upgrade else "",
             )
         )
-        command = [program, "-e", "stderr", "-p", folder, "-c", str(configuration)]
+        command = [program, "-p", folder, "-c", str(configuration)]
         with running(command, ready="start worker process "):
             yield f"http://127.0.0.1:{port}"
