@@ -37,7 +37,7 @@ async def test_its_loss_is_noticed(transport: HttpTransportType, monkeypatch: py
     """Over a WebSocket, whose socket is not read either, by the next ping that cannot be written."""
     monkeypatch.setattr(caller, "_TICK", 0.01)
     Stubborn.begun, Stubborn.told, Stubborn.left = asyncio.Event(), asyncio.Event(), asyncio.Event()
-    async with serving(Stubborn, disconnect_timeout=0.05, keep_alive_interval=0.05) as serve:
+    async with serving(Stubborn, disconnect_timeout=0.5, keep_alive_interval=0.05) as serve:
         client = await serve.connect(transports=transport, close_timeout=0.01)
         async with asyncio.timeout(10):
             # a task, because `send` itself waits if the upload has filled the client's buffer by then
