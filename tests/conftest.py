@@ -1,19 +1,49 @@
-"""Fixtures of all tests: the real server, the two hub protocols, and the check that nothing is left behind."""
+"""Fixtures and options of all tests: the servers, the two hub protocols, the leak check, and the choice of an event loop."""
 
 from __future__ import annotations
 
+import asyncio
 import sys
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator, Mapping
 
 import pytest
+from hypothesis import settings
 
 from signalr_client import HubProtocol, JsonHubProtocol, MessagePackHubProtocol
 from tests.support.aspnetcore import aspnetcore_server, running
 from tests.support.leaks import no_leaks
+from tests.support.loops import LOOPS
 
 pytest_plugins = ["pytester"]
 
 __all__ = ["aspnetcore_url", "hub_protocol", "no_leaks", "python_url"]
+
+# No deadline: a slow machine is not a failure. No database: a run does not depend on the runs before it.
+settings.register_profile("short", max_examples=40, deadline=None, database=None)
+settings.register_profile("long", max_examples=4_000, deadline=None, database=None)
+
+
+def pytest_addoption(parser: pytest.Parser) -> None:
+    """Add the options of this project."""
+    group = parser.getgroup("signalr_client")
+    group.addoption("--loop", choices=sorted(LOOPS), default="asyncio", help="the event loop of the tests (eager: Python 3.12)")
+    group.addoption("--long", action="store_true", help="search for failures for minutes instead of seconds")
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    """Choose how many examples Hypothesis tries."""
+    settings.load_profile("long" if config.getoption("--long") else "short")
+
+
+def pytest_report_header(config: pytest.Config) -> str:
+    """Name the event loop."""
+    return f"event loop: {config.getoption('--loop')}"
+
+
+def pytest_asyncio_loop_factories(config: pytest.Config) -> Mapping[str, Callable[[], asyncio.AbstractEventLoop]]:
+    """Run every asynchronous test on the loop of `--loop`."""
+    name: str = config.getoption("--loop")
+    return {name: LOOPS[name]}
 
 
 @pytest.fixture(scope="session")

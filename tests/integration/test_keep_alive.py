@@ -328,7 +328,7 @@ MALFORMED = {
         b'{"type":3}\x1e',
         b'{"type":2,"item":1}\x1e',
         b'{"type":1,"target":"\xc3\x28","arguments":[]}\x1e'.replace(b"\xc3\x28", b"\\ud800"),
-        b'{"type":1,"target":"M","arguments":' + b"[" * 5000 + b"]" * 5000 + b"}\x1e",
+        b'{"type":1,"target":"M","arguments":' + b"[" * 100_000 + b"]" * 100_000 + b"}\x1e",
     ],
     "messagepack": [
         packed(b""),
@@ -344,7 +344,7 @@ MALFORMED = {
         packed(bytes.fromhex("94 03 80 a1 31 09")),
         packed(bytes.fromhex("95 01 80 c0 a2 c3 28 90")),
         packed(bytes.fromhex("96 01 80 c0 a1 4d")),
-        packed(bytes.fromhex("95 01 80 c0 a1 4d") + b"\x91" * 5000 + b"\xc0"),
+        packed(bytes.fromhex("95 01 80 c0 a1 4d") + b"\x91" * 100_000 + b"\xc0"),
         b"\xff\xff\xff\xff\xff\xff",
     ],
 }

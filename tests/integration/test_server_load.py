@@ -159,7 +159,7 @@ async def test_message_types_that_nobody_knows_are_passed_over(record: str) -> N
 
 async def test_a_client_that_polls_no_more_is_given_up() -> None:
     """With more waiting for it than the buffer holds, so that a sender waits, too."""
-    async with serving(Room, disconnect_timeout=0.1) as serve, raw(serve.url) as hub:
+    async with serving(Room, disconnect_timeout=1.0) as serve, raw(serve.url) as hub:
         token = await hub.long_polling()
         async with asyncio.timeout(10):
             for _ in range(3):

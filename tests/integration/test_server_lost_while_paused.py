@@ -7,7 +7,7 @@ from collections.abc import AsyncIterator
 
 import pytest
 
-from signalr_client import HttpTransportType
+from signalr_client import ConnectionClosedError, HttpTransportType
 from signalr_client.server import Hub
 from signalr_client.server.connections import context
 from tests.support.hub_server import serving
@@ -38,11 +38,14 @@ async def test_its_loss_is_noticed(transport: HttpTransportType, monkeypatch: py
     """Over a WebSocket, whose socket is not read either, by the next ping that cannot be written."""
     monkeypatch.setattr(context, "_TICK", 0.01)
     Stubborn.begun, Stubborn.told, Stubborn.left = asyncio.Event(), asyncio.Event(), asyncio.Event()
-    async with serving(Stubborn, disconnect_timeout=0.05, keep_alive_interval=0.05) as serve:
+    async with serving(Stubborn, disconnect_timeout=0.5, keep_alive_interval=0.05) as serve:
         client = await serve.connect(transports=transport, close_timeout=0.01)
-        await client.send("NeverRead", numbers())
         async with asyncio.timeout(10):
+            # a task, because `send` itself waits if the upload has filled the client's buffer by then
+            sending = asyncio.create_task(client.send("NeverRead", numbers()))
             await Stubborn.begun.wait()
             await client.stop()
             await Stubborn.told.wait()
             await Stubborn.left.wait()
+            await asyncio.wait({sending})
+        assert sending.exception() is None or isinstance(sending.exception(), ConnectionClosedError)

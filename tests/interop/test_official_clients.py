@@ -5,11 +5,11 @@ Our own client is held to the same by tests/conformance, where the real server s
 
 from __future__ import annotations
 
-import asyncio
 import json
 
 import pytest
 
+from tests.interop.checks import check_hubs, run
 from tests.support.aspnetcore import program
 from tests.support.hubs import PAIRINGS
 
@@ -20,46 +20,28 @@ HUBS = ["testhub", "authhub", "typedhub", "rejectinghub", "detailedhub", "strict
 each_pairing = pytest.mark.parametrize(("transport", "protocol"), PAIRINGS, ids=["-".join(pairing) for pairing in PAIRINGS])
 
 
-async def run(*command: str) -> tuple[int | None, str]:
-    """Return the exit code of a program and what it printed."""
-    process = await asyncio.create_subprocess_exec(*command, stdout=asyncio.subprocess.PIPE, stderr=asyncio.subprocess.STDOUT)
-    try:
-        output, _ = await process.communicate()
-    finally:
-        if process.returncode is None:
-            process.kill()
-            await process.wait()
-    return process.returncode, output.decode()
-
-
-async def check_every_hub(url: str, *command: str, options: tuple[str, ...]) -> None:
-    """Run the scenarios of each hub, all hubs side by side; fail with every line that does not say ok."""
-    outcomes = await asyncio.gather(*(run(*command, f"{url}/{hub}", *options) for hub in HUBS))
-    for hub, (code, output) in zip(HUBS, outcomes, strict=True):
-        lines = output.splitlines()
-        assert code == 0, f"/{hub}: {[line for line in lines if not line.startswith('ok ')]}"
-        assert lines[-1].endswith(" passed, 0 failed"), f"/{hub}: {lines[-1]}"
-
-
 @each_pairing
 async def test_the_dotnet_client_passes_its_scenarios(python_url: str, transport: str, protocol: str) -> None:
     client = str(program("interop-client"))
     options = ("--transport", transport, "--protocol", protocol)
-    await check_every_hub(python_url, client, "check", options=options)
+    await check_hubs(python_url, client, "check", hubs=HUBS, options=options)
 
 
 @each_pairing
 async def test_the_typescript_client_passes_its_scenarios(
     python_url: str, typescript_check: list[str], transport: str, protocol: str
 ) -> None:
-    await check_every_hub(python_url, *typescript_check, options=(protocol, transport))
+    await check_hubs(python_url, *typescript_check, hubs=HUBS, options=(protocol, transport))
 
 
 @pytest.mark.parametrize("protocol", ["json", "messagepack"])
-async def test_the_dotnet_client_loses_nothing_under_stress(python_url: str, protocol: str) -> None:
-    """Every item, each way, once and in order, for two seconds of rounds as fast as they go."""
+async def test_the_dotnet_client_loses_nothing_under_stress(
+    python_url: str, protocol: str, request: pytest.FixtureRequest
+) -> None:
+    """Every item, each way, once and in order, in rounds as fast as they go: for two seconds, or a minute with ``--long``."""
+    seconds = "60" if request.config.getoption("--long") else "2"
     client = str(program("interop-client"))
-    code, output = await run(client, "stress", f"{python_url}/orderedhub", "--seconds", "2", "--protocol", protocol)
+    code, output = await run(client, "stress", f"{python_url}/orderedhub", "--seconds", seconds, "--protocol", protocol)
     assert code == 0, output
     result = json.loads(output.splitlines()[-1].removeprefix("RESULT "))
     assert result["problems"] == []

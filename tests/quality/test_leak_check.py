@@ -6,16 +6,26 @@ from pathlib import Path
 
 import pytest
 
+from tests.support.loops import LOOPS
+
 pytestmark = pytest.mark.quality
 
 CONFTEST = f"""
 import sys
 sys.path.insert(0, {str(Path(__file__).parents[2])!r})
 from tests.support.leaks import no_leaks
+from tests.support.loops import LOOPS
 import pytest
 @pytest.fixture(autouse=True)
 def watch(no_leaks): ...
 """
+
+
+@pytest.fixture(params=sorted(LOOPS), autouse=True)
+def conftest(request: pytest.FixtureRequest, pytester: pytest.Pytester) -> None:
+    """Switch the check on for the inner tests, which run on each event loop in turn."""
+    factories = f"def pytest_asyncio_loop_factories(): return {{'loop': LOOPS[{request.param!r}]}}\n"
+    pytester.makeconftest(CONFTEST + factories)
 
 
 @pytest.mark.parametrize(
@@ -27,7 +37,6 @@ def watch(no_leaks): ...
 )
 def test_a_leak_fails_the_test(pytester: pytest.Pytester, body: str, words: str) -> None:
     """A task that still runs, or a socket that is still open, fails the test that left it."""
-    pytester.makeconftest(CONFTEST)
     pytester.makepyfile(
         f"import asyncio, socket\nkept = []\nasync def test_leaves():\n    {body}\n    await asyncio.sleep(0)\n"
     )
@@ -38,7 +47,6 @@ def test_a_leak_fails_the_test(pytester: pytest.Pytester, body: str, words: str)
 
 def test_a_tidy_test_passes(pytester: pytest.Pytester) -> None:
     """What is closed in the test counts as closed, also when the loop needs a turn for it."""
-    pytester.makeconftest(CONFTEST)
     pytester.makepyfile(
         "import asyncio\n"
         "async def test_tidy():\n"

@@ -6,6 +6,7 @@ import ast
 import importlib
 import pkgutil
 import re
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -23,26 +24,52 @@ def python_files(*folders: str) -> list[Path]:
     return [path for folder in folders for path in sorted((ROOT / folder).rglob("*.py"))]
 
 
+def calls_in_tests() -> Iterator[tuple[str, str, ast.Call]]:
+    """Yield where each call in the tests stands, what it calls, and the call."""
+    for path in python_files("tests"):
+        for node in ast.walk(ast.parse(path.read_text())):
+            if isinstance(node, ast.Call):
+                where = f"{path.relative_to(ROOT)}:{node.lineno}: {ast.unparse(node)}"
+                yield where, ast.unparse(node.func), node
+
+
 def test_no_test_sleeps() -> None:
-    """A test waits for what it waits for; ``sleep(0)`` gives the loop a turn."""
-    sleeps = re.compile(r"\bsleep\((?!0\))(?P<seconds>[^)]*)\)")
+    """A test waits for an event; ``sleep(0)`` gives the loop a turn."""
+    allowed = {"0", "math.inf"}
     found = [
-        f"{path.relative_to(ROOT)}:{number}: {line.strip()}"
-        for path in python_files("tests")
-        for number, line in enumerate(path.read_text().splitlines(), 1)
-        if path != Path(__file__) and (match := sleeps.search(line)) and match["seconds"] != "math.inf"
+        where
+        for where, function, call in calls_in_tests()
+        if function.rpartition(".")[2] == "sleep"
+        and next(ast.unparse(argument) for argument in (*call.args, *call.keywords)) not in allowed
     ]
     assert not found
 
 
 def test_no_test_mocks() -> None:
-    """Doubles are fakes with behaviour."""
+    """Doubles are fakes with behaviour: no test imports a mocking library, or replaces what is no constant."""
+    imports = re.compile(r"^\s*(import|from)\s.*\b(mock|pytest_mock)\b", re.MULTILINE)
+    found = [str(path.relative_to(ROOT)) for path in python_files("tests") if imports.search(path.read_text())]
+    for where, function, call in calls_in_tests():
+        if function == "monkeypatch.setattr":
+            owner, attribute = ast.unparse(call.args[0]), ast.unparse(call.args[1]).strip("'")
+            if owner != "sys" and not attribute.isupper():
+                found.append(where)
+    assert not found
+
+
+@pytest.mark.xfail(reason="docstrings still name notes that are not published", strict=False)
+def test_only_published_documents_are_named() -> None:
+    """A reader can open every source that the code, the tests and the documents refer to."""
+    unpublished = re.compile(r"(client|server)-behaviour\.md|hubs-api-documentation\.md|\bshared/(?!aspnetcore/bin\b)")
+    files = [path for folder in [*CODE, "docs", "scripts", ".ci"] for path in (ROOT / folder).rglob("*") if path.is_file()]
     found = [
-        path
-        for path in python_files("tests")
-        if re.search(r"unittest import mock|unittest\.mock|MagicMock\(", path.read_text())
+        f"{path.relative_to(ROOT)}:{number}: {line.strip()}"
+        for path in [*files, *ROOT.glob("*.md"), ROOT / "pyproject.toml"]
+        if "node_modules" not in path.parts and "__pycache__" not in path.parts and path != Path(__file__)
+        for number, line in enumerate(path.read_text().splitlines(), 1)
+        if unpublished.search(line)
     ]
-    assert found == [Path(__file__)] or not found
+    assert not found
 
 
 def test_every_name_that_is_exported_exists() -> None:

@@ -49,8 +49,11 @@ def aspnetcore_server(environment: Mapping[str, str] | None = None, *, url: str 
 
 
 @contextmanager
-def running(command: list[str], environment: Mapping[str, str] | None = None) -> Iterator[str]:
-    """Run a hub server that prints ``listening on URL``; yields the URL and ends the process at the end of the block."""
+def running(command: list[str], environment: Mapping[str, str] | None = None, *, ready: str = "listening on ") -> Iterator[str]:
+    """Run a program that prints a line with *ready* in it once it serves; terminate it at the end of the block.
+
+    Yields what follows *ready* on that line: the URL, for a hub server.
+    """
     process = subprocess.Popen(
         command,
         cwd=ROOT,
@@ -65,11 +68,11 @@ def running(command: list[str], environment: Mapping[str, str] | None = None) ->
         lines = []
         for line in process.stdout:
             lines.append(line)
-            if "listening on " in line:
+            if ready in line:
                 # what it logs from here on is read and dropped: a full pipe would stop it
                 reader = threading.Thread(target=deque, args=(process.stdout, 0), name=f"output of {command[0]}")
                 reader.start()
-                yield line.partition("listening on ")[2].strip()
+                yield line.partition(ready)[2].strip()
                 break
         else:
             pytest.fail(f"{command[0]} ended with code {process.wait()}: {''.join(lines)}", pytrace=False)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import struct
 from collections.abc import Sequence as Items
 from contextlib import suppress
@@ -14,7 +13,7 @@ from urllib.parse import quote, urlencode
 
 import msgspec
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from signalr_client.core import handshake, negotiation
@@ -37,11 +36,6 @@ from signalr_client.core.portable import find_unportable
 from signalr_client.core.protocols import HubProtocol, JsonHubProtocol, MessagePackHubProtocol
 from signalr_client.core.session import HubSession, Phase, Role, SessionOptions
 from signalr_client.errors import BindingError, HandshakeError, NegotiationError, ProtocolError
-
-# Few, so that the unit tests stay quick: SIGNALR_EXAMPLES=100 looks a hundred times as long.
-EXAMPLES: Final = int(os.environ.get("SIGNALR_EXAMPLES", "1"))
-small = settings(max_examples=50 * EXAMPLES, deadline=None, database=None)  # examples that take no time to make
-large = settings(max_examples=30 * EXAMPLES, deadline=None, database=None)
 
 JSON: Final = JsonHubProtocol()
 MESSAGEPACK: Final = MessagePackHubProtocol()
@@ -196,7 +190,6 @@ def well_formed(message: HubMessage) -> bool:
 
 
 @both_protocols
-@large
 @given(data=st.data())
 def test_encoded_messages_decode_to_the_same(protocol: HubProtocol, data: st.DataObject) -> None:
     message = data.draw(MESSAGES[protocol])
@@ -208,7 +201,6 @@ def test_encoded_messages_decode_to_the_same(protocol: HubProtocol, data: st.Dat
 
 
 @both_protocols
-@large
 @given(data=st.data())
 def test_any_chunking_gives_the_same_messages(protocol: HubProtocol, data: st.DataObject) -> None:
     sent = data.draw(st.lists(MESSAGES[protocol], max_size=3))
@@ -220,7 +212,6 @@ def test_any_chunking_gives_the_same_messages(protocol: HubProtocol, data: st.Da
 
 
 @both_protocols
-@large
 @given(data=st.data())
 def test_any_chunking_of_any_bytes_gives_the_same_messages_and_error(protocol: HubProtocol, data: st.DataObject) -> None:
     stream = data.draw(streams(protocol))
@@ -234,7 +225,6 @@ def test_any_chunking_of_any_bytes_gives_the_same_messages_and_error(protocol: H
 
 
 @both_protocols
-@large
 @given(data=st.data())
 def test_any_garbage_is_a_message_or_a_protocol_error(protocol: HubProtocol, data: st.DataObject) -> None:
     record = data.draw(GARBAGE[protocol])
@@ -245,7 +235,6 @@ def test_any_garbage_is_a_message_or_a_protocol_error(protocol: HubProtocol, dat
     assert message is None or well_formed(message)
 
 
-@large
 @given(
     role=st.sampled_from(Role),
     pieces=st.lists(st.binary(max_size=30) | json_garbage.map(lambda text: text + b"\x1e"), max_size=4),
@@ -265,7 +254,6 @@ def test_nothing_that_a_peer_sends_raises(role: Role, pieces: list[bytes]) -> No
     assert session.phase is Phase.ENDED
 
 
-@large
 @given(text=json_garbage)
 def test_any_garbage_is_a_handshake_or_a_handshake_error(text: bytes) -> None:
     for decode in (handshake.decode_request, handshake.decode_response):
@@ -273,7 +261,6 @@ def test_any_garbage_is_a_handshake_or_a_handshake_error(text: bytes) -> None:
             decode(text)
 
 
-@small
 @given(protocol=short_text, version=st.integers(-(2**31), 2**31), error=st.none() | short_text, rest=st.binary(max_size=5))
 def test_encoded_handshakes_decode_to_the_same(protocol: str, version: int, error: str | None, rest: bytes) -> None:
     parts = handshake.HandshakeBuffer(100).feed(handshake.encode_request(protocol, version) + rest)
@@ -284,7 +271,6 @@ def test_encoded_handshakes_decode_to_the_same(protocol: str, version: int, erro
     assert (handshake.decode_response(parts[0]).error, parts[1]) == (error, rest)
 
 
-@large
 @given(body=json_garbage)
 def test_any_garbage_is_a_negotiate_response_or_a_negotiation_error(body: bytes) -> None:
     try:
@@ -294,14 +280,12 @@ def test_any_garbage_is_a_negotiate_response_or_a_negotiation_error(body: bytes)
     assert response.url or response.token
 
 
-@small
 @given(length=st.integers(0, 2**31 - 1), rest=st.binary(max_size=6))
 def test_encoded_lengths_decode_to_the_same(length: int, rest: bytes) -> None:
     prefix = write_varint(length)
     assert read_varint(prefix + rest) == (length, len(prefix))
 
 
-@small
 @given(data=st.binary(max_size=8))
 def test_any_garbage_is_a_length_or_incomplete_or_a_protocol_error(data: bytes) -> None:
     try:
@@ -331,7 +315,6 @@ SENDABLE_OR_NOT: Final = st.recursive(
 
 
 @both_protocols
-@large
 @given(value=SENDABLE_OR_NOT)
 def test_any_value_is_encoded_validly_or_is_a_binding_error(protocol: HubProtocol, value: object) -> None:
     try:
@@ -372,7 +355,6 @@ def received(protocol: HubProtocol, value: bytes) -> Invocation | None:
 
 
 @both_protocols
-@large
 @given(data=st.data())
 def test_whatever_is_received_and_portable_can_be_sent_on_in_every_protocol(protocol: HubProtocol, data: st.DataObject) -> None:
     """The promise of `find_unportable`: relaying it never disconnects a recipient."""
@@ -396,7 +378,6 @@ def test_whatever_is_received_and_portable_can_be_sent_on_in_every_protocol(prot
     assert repr(again.arguments) == repr(call.arguments)  # as text, in which NaN equals NaN
 
 
-@large
 @given(
     value=messagepack_values,
     wanted=st.sampled_from(
@@ -408,7 +389,6 @@ def test_any_value_is_converted_or_is_a_binding_error(value: object, wanted: Any
         bind(value, wanted)
 
 
-@small
 @given(
     secret=st.text("abcdef0123456789+/=&#%é", min_size=12, max_size=20),
     key=st.sampled_from(["id", "ID", "access_token", "Access_Token"]),

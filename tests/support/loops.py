@@ -1,0 +1,24 @@
+"""The event loops that the tests can run on: ``pytest --loop NAME``."""
+
+from __future__ import annotations
+
+import asyncio
+import sys
+from collections.abc import Callable
+
+LOOPS: dict[str, Callable[[], asyncio.AbstractEventLoop]] = {"asyncio": asyncio.new_event_loop}
+
+if sys.platform != "win32":  # uvloop does not exist there
+    import uvloop
+
+    LOOPS["uvloop"] = uvloop.new_event_loop
+
+if sys.version_info >= (3, 12):
+
+    def eager_loop() -> asyncio.AbstractEventLoop:
+        """Return a loop whose tasks run up to their first wait where they are created."""
+        loop = asyncio.new_event_loop()
+        loop.set_task_factory(asyncio.eager_task_factory)
+        return loop
+
+    LOOPS["eager"] = eager_loop
