@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Mapping, Sequence
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any, Self
 from urllib.parse import urlsplit
 
@@ -14,7 +14,7 @@ from signalr_client.client.refresh import RefreshOptions
 from signalr_client.client.supervisor import LifeOptions
 from signalr_client.core.negotiation import redact_url
 from signalr_client.core.protocols import HubProtocol, JsonHubProtocol
-from signalr_client.core.retry import RetryPolicy, as_retry_policy
+from signalr_client.core.retry import RetryContext, RetryPolicy, as_retry_policy
 from signalr_client.transports.base import HttpOptions
 from signalr_client.types import AccessTokenFactory, HttpTransportType, Seconds, seconds
 
@@ -26,6 +26,9 @@ if TYPE_CHECKING:
 __all__ = ["HubConnectionBuilder"]
 
 _PACKAGE_LOGGER = "signalr_client"
+
+RetryFunction = Callable[[RetryContext], Seconds | None | Awaitable[Seconds | None]]
+"""A retry policy as a function, sync or async."""
 
 
 class HubConnectionBuilder:
@@ -126,7 +129,7 @@ class HubConnectionBuilder:
         return self
 
     def with_automatic_reconnect(
-        self, policy: RetryPolicy | wait_base | Sequence[Seconds] | None = None, *, retry_start: bool = False
+        self, policy: RetryPolicy | RetryFunction | wait_base | Sequence[Seconds] | None = None, *, retry_start: bool = False
     ) -> Self:
         """Reconnect when the connection is lost: after 0, 2, 10 and 30 seconds, or as *policy* says.
 

@@ -13,6 +13,8 @@ from collections.abc import Callable
 from types import TracebackType
 from typing import Any, Self, TypeVar, cast, overload
 
+from typing_extensions import TypeForm
+
 from signalr_client.client.calls import OutgoingCall
 from signalr_client.client.dispatch import Handler, Handlers, Subscription, UnhandledHandler
 from signalr_client.client.invocations import StreamSink
@@ -30,6 +32,10 @@ __all__ = ["HubConnection"]
 
 T = TypeVar("T")
 HandlerT = TypeVar("HandlerT", bound=Callable[..., object])
+ErrorCallbackT = TypeVar("ErrorCallbackT", bound=Callable[[Exception | None], object])
+FailureCallbackT = TypeVar("FailureCallbackT", bound=Callable[[Exception], object])
+IdCallbackT = TypeVar("IdCallbackT", bound=Callable[[str | None], object])
+LifetimeCallbackT = TypeVar("LifetimeCallbackT", bound=Callable[[float | None], object])
 CallbackT = TypeVar("CallbackT", bound=Callable[..., object])
 UnhandledT = TypeVar("UnhandledT", bound=Callable[[str, list[object]], object])
 
@@ -137,11 +143,9 @@ class HubConnection:
     # calls
 
     @overload
-    async def invoke(self, target: str, *args: object) -> Any: ...
+    async def invoke(self, target: str, *args: object, result_type: None = None) -> Any: ...
     @overload
-    async def invoke(self, target: str, *args: object, result_type: type[T]) -> T: ...
-    @overload
-    async def invoke(self, target: str, *args: object, result_type: Any) -> Any: ...
+    async def invoke(self, target: str, *args: object, result_type: TypeForm[T]) -> T: ...
     async def invoke(self, target: str, *args: object, result_type: Any = None) -> Any:
         """Call a hub method and wait for its result.
 
@@ -195,11 +199,9 @@ class HubConnection:
             await link.drain()
 
     @overload
-    def stream(self, target: str, *args: object) -> HubStream[Any]: ...
+    def stream(self, target: str, *args: object, item_type: None = None) -> HubStream[Any]: ...
     @overload
-    def stream(self, target: str, *args: object, item_type: type[T]) -> HubStream[T]: ...
-    @overload
-    def stream(self, target: str, *args: object, item_type: Any) -> HubStream[Any]: ...
+    def stream(self, target: str, *args: object, item_type: TypeForm[T]) -> HubStream[T]: ...
     def stream(self, target: str, *args: object, item_type: Any = None) -> HubStream[Any]:
         """Return the items of a streaming hub method, for ``async for``; the call is sent when reading begins.
 
@@ -287,29 +289,29 @@ class HubConnection:
 
     # events
 
-    def on_reconnecting(self, callback: CallbackT) -> CallbackT:
+    def on_reconnecting(self, callback: ErrorCallbackT) -> ErrorCallbackT:
         """Call ``callback(error)`` when the connection was lost and will be tried again; *error* may be None. Also a decorator."""
         return self._add(self._events.reconnecting, callback)
 
-    def on_reconnected(self, callback: CallbackT) -> CallbackT:
+    def on_reconnected(self, callback: IdCallbackT) -> IdCallbackT:
         """Call ``callback(connection_id)`` when the connection is back, under a new id (None if negotiation was skipped).
 
         Groups and per-connection state on the server are gone: join them again here. Also a decorator.
         """
         return self._add(self._events.reconnected, callback)
 
-    def on_close(self, callback: CallbackT) -> CallbackT:
+    def on_close(self, callback: ErrorCallbackT) -> ErrorCallbackT:
         """Call ``callback(error)`` when the connection has ended for good; *error* is None after `stop`. Also a decorator.
 
         The callback may call `start`.
         """
         return self._add(self._events.close, callback)
 
-    def on_authentication_refreshed(self, callback: CallbackT) -> CallbackT:
+    def on_authentication_refreshed(self, callback: LifetimeCallbackT) -> LifetimeCallbackT:
         """Call ``callback(lifetime)`` when a new token was accepted, for so many seconds, or None. Also a decorator."""
         return self._add(self._events.authentication_refreshed, callback)
 
-    def on_authentication_refresh_failed(self, callback: CallbackT) -> CallbackT:
+    def on_authentication_refresh_failed(self, callback: FailureCallbackT) -> FailureCallbackT:
         """Call ``callback(error)`` when renewing the token by itself failed; it is not tried again. Also a decorator."""
         return self._add(self._events.authentication_refresh_failed, callback)
 

@@ -45,7 +45,7 @@ class RetryContext:
 class RetryPolicy(Protocol):
     """Decides when to try again. It may keep no state: one policy serves every loss of a connection."""
 
-    def next_retry_delay(self, retry_context: RetryContext) -> Seconds | None | Awaitable[Seconds | None]:
+    def next_retry_delay(self, retry_context: RetryContext, /) -> Seconds | None | Awaitable[Seconds | None]:
         """Return the time to wait before the next attempt, or None to give up; may be a coroutine function."""
 
 
