@@ -290,13 +290,13 @@ class HubConnection:
     # events
 
     def on_reconnecting(self, callback: ErrorCallbackT) -> ErrorCallbackT:
-        """Call ``callback(error)`` when the connection was lost and will be tried again; *error* may be None. Also a decorator."""
+        """Call ``callback(error)`` when the connection was lost and a reconnect begins; *error* may be None. Also a decorator."""
         return self._add(self._events.reconnecting, callback)
 
     def on_reconnected(self, callback: IdCallbackT) -> IdCallbackT:
-        """Call ``callback(connection_id)`` when the connection is back, under a new id (None if negotiation was skipped).
+        """Call ``callback(connection_id)`` after a reconnect; the id is new (None if negotiation was skipped).
 
-        Groups and per-connection state on the server are gone: join them again here. Also a decorator.
+        The server has forgotten the groups and other state of the old connection: join groups again here. Also a decorator.
         """
         return self._add(self._events.reconnected, callback)
 
@@ -308,11 +308,11 @@ class HubConnection:
         return self._add(self._events.close, callback)
 
     def on_authentication_refreshed(self, callback: LifetimeCallbackT) -> LifetimeCallbackT:
-        """Call ``callback(lifetime)`` when a new token was accepted, for so many seconds, or None. Also a decorator."""
+        """Call ``callback(lifetime)`` when a new token was accepted, for *lifetime* seconds or None. Also a decorator."""
         return self._add(self._events.authentication_refreshed, callback)
 
     def on_authentication_refresh_failed(self, callback: FailureCallbackT) -> FailureCallbackT:
-        """Call ``callback(error)`` when renewing the token by itself failed; it is not tried again. Also a decorator."""
+        """Call ``callback(error)`` when an automatic refresh failed; there is no second attempt. Also a decorator."""
         return self._add(self._events.authentication_refresh_failed, callback)
 
     # inside

@@ -43,14 +43,14 @@ class RetryContext:
 
 @runtime_checkable
 class RetryPolicy(Protocol):
-    """Decides when to try again. It may keep no state: one policy serves every loss of a connection."""
+    """Decides when to connect again. It should keep no state: one policy serves every loss of a connection."""
 
     def next_retry_delay(self, retry_context: RetryContext, /) -> Seconds | None | Awaitable[Seconds | None]:
-        """Return the time to wait before the next attempt, or None to give up; may be a coroutine function."""
+        """Return the time to wait before the next attempt, or None to give up. May be a coroutine function."""
 
 
 class DelaySequence:
-    """A delay for each attempt; after the last one it gives up."""
+    """A delay for each attempt; it gives up after the last one."""
 
     def __init__(self, delays: Iterable[Seconds]) -> None:
         self.delays = tuple(seconds(delay) for delay in delays)
