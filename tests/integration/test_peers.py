@@ -283,7 +283,7 @@ async def test_a_message_over_the_clients_limit_ends_the_connection() -> None:
         connection = build(server, max_message_size=100)
         connection.on("M", got.append)
         await connection.start()
-        with pytest.raises(ProtocolError, match="100B was exceeded"):
+        with pytest.raises(ProtocolError, match="more than 100 bytes"):
             await connection.wait_closed()
         await connection.stop()
     assert got == ["small"]
