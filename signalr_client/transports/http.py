@@ -128,7 +128,11 @@ class HttpClient:
         Raises:
             TransportError: the server did not take it.
         """
-        answer = await self.request("POST", url, data=data, headers={"Content-Type": _CONTENT_TYPES[transfer_format]})
+        headers = {"Content-Type": _CONTENT_TYPES[transfer_format]}
+        try:
+            answer = await self.request("POST", url, data=data, headers=headers)
+        except RequestError as exc:
+            raise TransportError(f"{transport}: a message could not be sent: {exc}", transport) from exc.__cause__
         if not answer.accepted:
             raise TransportError(f"{transport}: the server did not take a message. {answer}", transport, answer.status)
 

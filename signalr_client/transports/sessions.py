@@ -83,11 +83,11 @@ class Sessions:
 
     async def aclose(self) -> None:
         """Close our own sessions, within the close timeout; the caller's is left as it is."""
+        owned = [session.close() for session in self._owned.values()]
+        self._owned.clear()
         with contextlib.suppress(TimeoutError):
             async with asyncio.timeout(self._options.close_timeout):
-                while self._owned:
-                    _, owned = self._owned.popitem()
-                    await owned.close()
+                await asyncio.gather(*owned)
 
     def _tunnels(self, url: str) -> bool:
         """Return whether to ask the proxy for a tunnel to a plain WebSocket; aiohttp asks for one only where there is TLS.

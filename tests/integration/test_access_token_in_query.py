@@ -1,4 +1,4 @@
-"""The access token in the query, for those who ask for it. Spec: client-behaviour.md, "C. Access tokens" (placement)."""
+"""The access token in the query, if it is asked for. See docs/transports.md, "Access tokens"."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Where requests go, and what a server's cookies do. Spec: client-behaviour.md, "A2" (Cookies), "B2", "B4", "B5"."""
+"""Where requests go, and which cookies go with them. See docs/transports.md, "Redirects" and "Every option"."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""From one transport to the next, and what is said when there is none. Spec: client-behaviour.md, "B6", "B7"."""
+"""From one transport to the next, and the error if none is left. See docs/transports.md, "Which transport"."""
 
 from __future__ import annotations
 

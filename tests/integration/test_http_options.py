@@ -1,4 +1,4 @@
-"""Headers, cookies and sessions of the caller's, request by request. Spec: client-behaviour.md, "A2", "A6"."""
+"""Headers, cookies and sessions of the caller, request by request. See docs/transports.md, "Every option"."""
 
 from __future__ import annotations
 

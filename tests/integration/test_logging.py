@@ -1,4 +1,4 @@
-"""What is logged, and what never is. Spec: client-behaviour.md, "I1"; house style, "Debug log"."""
+"""What is logged, and which secrets are never shown. See docs/transports.md, "Secrets"."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Negotiation, redirects, selection and fallback. Spec: client-behaviour.md, "A5", "B2" to "B7"."""
+"""Negotiation, redirects, selection and fallback. See docs/transports.md, "Which transport" and "Redirects"."""
 
 from __future__ import annotations
 

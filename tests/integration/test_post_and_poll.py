@@ -1,4 +1,4 @@
-"""Event streams and polls as a server may answer them. Spec: client-behaviour.md, "D2" to "D4", "C" (the 401 rule)."""
+"""Event streams and polls, and how a server may respond to them. Spec: transport protocols specification; docs/transports.md."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Through a real proxy, in a process of its own. Spec: client-behaviour.md, "A2" (Proxy)."""
+"""Through a real proxy, in a process of its own. See docs/transports.md, "Every option"."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""TLS: private authorities, client certificates, and errors that help. Spec: client-behaviour.md, "A2" (certificates)."""
+"""TLS: private authorities, client certificates, and errors that help. See docs/transports.md, "Every option"."""
 
 from __future__ import annotations
 

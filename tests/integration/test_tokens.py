@@ -1,4 +1,4 @@
-"""Access tokens of the client, request by request. Spec: client-behaviour.md, "C. Access tokens"."""
+"""Access tokens of the client, request by request. See docs/transports.md, "Access tokens"."""
 
 from __future__ import annotations
 

@@ -92,6 +92,7 @@ class Peer:
 
 async def websocket(server: StubbornServer, client: HttpClient, serve: Serve) -> WebSocketTransport:
     server.serve = serve
+    server.watch()
     return await WebSocketTransport.connect(client, server.url, TransferFormat.TEXT)
 
 
@@ -255,6 +256,7 @@ async def connected(
             await serve.get(connection.method, hang)(connection)
 
     server.serve = each
+    server.watch()
     kind: type[LongPollingTransport | ServerSentEventsTransport]
     kind = ServerSentEventsTransport if name == "sse" else LongPollingTransport
     transport = await kind.connect(client, server.url, TransferFormat.TEXT)
@@ -396,6 +398,7 @@ async def test_stopping_a_connection_takes_no_longer_than_the_close_timeout(serv
                     await hang(connection)
 
     server.serve = serve
+    server.watch()
     builder = HubConnectionBuilder().with_url(server.url, transports=HttpTransportType.LONG_POLLING, close_timeout=0.05)
     async with asyncio.timeout(5):
         connection = builder.build()
