@@ -31,11 +31,13 @@ _NO_RESULT: Final = "Client didn't provide a result."
 
 
 class ReplyTo(Protocol):
-    """The link that a call arrived on, for its response."""
+    """The link that a call arrived on, for its response.
 
-    @property
-    def over(self) -> bool:
-        """Whether nothing can be sent any more."""
+    Attributes:
+        over: whether nothing can be sent any more.
+    """
+
+    over: bool
 
     def send(self, message: HubMessage) -> None:
         """Queue *message*."""

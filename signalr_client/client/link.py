@@ -57,6 +57,12 @@ class LinkOwner(Protocol):
 class HubLink:
     """One connection, from its handshake to its end.
 
+    Attributes:
+        calls: the calls that wait for a response.
+        uploads: the tasks of upload streams.
+        over: whether nothing can be sent any more.
+        ended: done when the link is over, with how it ended.
+
     Args:
         transport: a connected transport; the link closes it.
         session: a new session in the client role.
@@ -95,12 +101,13 @@ class HubLink:
         self._tasks = tasks
         self._close_timeout = close_timeout
         self._loop = asyncio.get_running_loop()
+        self.over = False
         self.ended: asyncio.Future[End] = self._loop.create_future()
         self._opened: asyncio.Future[None] = self._loop.create_future()
         self._now = self._loop.time()
         self._wake = asyncio.Event()  # something is queued for the writer
-        self._outgoing = Gate(WRITE_LIMIT)  # what is queued in the session, and what the transport is sending
-        self._in_flight = 0
+        self._outgoing = Gate(WRITE_LIMIT)  # counts what is queued or in flight, for those who wait
+        self._room = WRITE_LIMIT  # bytes that may be queued before senders have to wait: less while something is in flight
         self._close: Close | None = None  # as received
         self._reading = True  # False while the receive limit holds the reader up
         self._timer: asyncio.TimerHandle | None = None
@@ -139,11 +146,6 @@ class HubLink:
         """End the link without a Close message, and clean up until *deadline* at most; idempotent."""
         self._finish(End(), deadline)
 
-    @property
-    def over(self) -> bool:
-        """Whether nothing can be sent any more."""
-        return self.ended.done()
-
     # out
 
     def send(self, message: HubMessage) -> None:
@@ -152,7 +154,7 @@ class HubLink:
         Raises:
             BindingError: a value cannot be encoded; nothing was queued.
         """
-        if self.ended.done():
+        if self.over:
             return
         if not self._wake.is_set():  # the first message of this iteration: reading the clock once is enough for all
             self._now = self._loop.time()
@@ -164,7 +166,7 @@ class HubLink:
     @property
     def full(self) -> bool:
         """Whether senders have to wait, with `drain`."""
-        return self._session.queued + self._in_flight > WRITE_LIMIT or self._outgoing.full
+        return self._session.queued > self._room
 
     async def drain(self) -> None:
         """Return when there is room below the write limit, or the link has ended."""
@@ -172,8 +174,13 @@ class HubLink:
         await self._outgoing.wait_room()
 
     def _count_outgoing(self) -> None:
-        """Bring the gate up to date: once for each frame and each sender that waits, because for each message it would be felt."""
-        self._outgoing.add(self._session.queued + self._in_flight - self._outgoing.size, 0)
+        """Bring the gate up to date. That is done only while somebody waits at it: for each message it would be felt."""
+        gate = self._outgoing
+        change = self._session.queued + WRITE_LIMIT - self._room - gate.size
+        if change > 0:
+            gate.add(change, 0)
+        else:
+            gate.remove(-change, 0)
 
     # in
 
@@ -264,11 +271,11 @@ class HubLink:
                 await self._wake.wait()
                 self._wake.clear()
                 while data := session.data_to_send(FRAME_LIMIT):
-                    self._in_flight = len(data)
-                    self._count_outgoing()
+                    self._room = WRITE_LIMIT - len(data)
                     await transport.send(data)
-                    self._in_flight = 0
-                    gate.remove(len(data), 0)
+                    self._room = WRITE_LIMIT
+                    if gate.size:
+                        self._count_outgoing()
         except BaseException as exc:  # user code, as in `_read`
             end = self._broken(failure(exc))
             # A write fails first when the server has just closed the connection; only the reader can tell why it did.
@@ -300,8 +307,9 @@ class HubLink:
 
     def _finish(self, end: End, deadline: float = math.inf) -> None:
         """Report the end to everyone who depends on the link, and then clean up in the background. The first end counts."""
-        if self.ended.done():
+        if self.over:
             return
+        self.over = True
         self.ended.set_result(end)
         for timer in (self._timer, self._last_words):
             if timer is not None:
