@@ -81,8 +81,9 @@ class HubMethodDescriptor:
         if count_first:
             self._check_count(arguments)
         try:
-            if (reason := find_unportable(arguments)) is not None:
-                raise BindingError(reason)
+            for argument in arguments:
+                if (reason := find_unportable(argument)) is not None:
+                    raise BindingError(reason)
             pairs = zip(arguments, self.argument_types, strict=False)
             bound = [value if kind is object else bind(value, kind) for value, kind in pairs]
         except BindingError as exc:
