@@ -8,7 +8,7 @@ from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequenc
 from typing import Any, Final
 from urllib.parse import quote
 
-from aiohttp import ClientError, WSCloseCode, WSMessage, WSMsgType, web
+from aiohttp import ClientError, HttpVersion11, WSCloseCode, WSMessage, WSMsgType, web
 from aiohttp._websocket.reader import WebSocketDataQueue
 from aiohttp.http_websocket import WebSocketError
 
@@ -157,6 +157,8 @@ class AiohttpEventStream(_Connection):
     def __init__(self, request: web.Request) -> None:
         super().__init__(request)
         self.response = web.StreamResponse()
+        if request.version < HttpVersion11:
+            self.response.force_close()  # a response without a length ends with its connection, even if keep-alive was asked for
 
     async def open(self, headers: Mapping[str, str]) -> None:
         """Start the response."""
