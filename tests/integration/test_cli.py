@@ -21,7 +21,8 @@ ROOT = Path(__file__).parents[2]
 async def signalr(*arguments: str, cwd: Path = ROOT) -> Process:
     """Start ``python -m signalr_client``."""
     environment = {**os.environ, "PYTHONPATH": str(ROOT)}
-    command = [sys.executable, "-X", "dev", "-W", "error", "-m", "signalr_client", *arguments]
+    # not -X dev: on a busy machine, asyncio's debug mode prints which steps were slow
+    command = [sys.executable, "-W", "error", "-m", "signalr_client", *arguments]
     return await asyncio.create_subprocess_exec(*command, cwd=cwd, env=environment, stdin=DEVNULL, stdout=PIPE, stderr=STDOUT)
 
 
