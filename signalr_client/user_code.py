@@ -19,7 +19,7 @@ import inspect
 from collections.abc import Awaitable, Callable
 from typing import Any, TypeVar, overload
 
-__all__ = ["UserCodeError", "call", "failure", "settle"]
+__all__ = ["UserCodeError", "call", "failure", "settle", "text_of"]
 
 T = TypeVar("T")
 
@@ -36,8 +36,8 @@ class UserCodeError(Exception):
 
     def __str__(self) -> str:
         """Return the type of the original exception and its text, if any."""
-        name = type(self.error).__name__
-        return f"{name}: {self.error}" if str(self.error) else name
+        name, text = type(self.error).__name__, text_of(self.error)
+        return f"{name}: {text}" if text else name
 
 
 @overload
@@ -88,3 +88,14 @@ def failure(exc: BaseException) -> Exception:
         if task is not None and task.cancelling():
             raise exc
     return UserCodeError(exc)
+
+
+def text_of(exc: BaseException) -> str:
+    """Return the text of an exception of user code, fit to be sent to a peer; empty if there is none or it cannot be had.
+
+    ``__str__`` is user code too, and what it returns may hold lone surrogates, which no protocol can encode.
+    """
+    try:
+        return str(exc).encode(errors="replace").decode()
+    except Exception:  # the text of an error must not hide the error
+        return ""

@@ -21,7 +21,7 @@ from signalr_client.core.messages import (
     StreamItem,
 )
 from signalr_client.errors import SignalRError
-from signalr_client.user_code import call, failure
+from signalr_client.user_code import call, failure, text_of
 
 __all__ = ["OutgoingCall"]
 
@@ -129,7 +129,7 @@ class UploadStream:
             error = failure(exc)
             level = logging.DEBUG if isinstance(error, SignalRError) else logging.ERROR
             self._log.log(level, "! upload %s failed", stream_id, exc_info=error)
-            return str(error) or type(error).__name__
+            return text_of(error) or type(error).__name__
         return ""
 
     async def _close(self, source: AsyncIterable[object]) -> None:

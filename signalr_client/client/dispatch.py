@@ -21,7 +21,7 @@ from signalr_client.client.tasks import TaskSet, counted
 from signalr_client.core.messages import Completion, HubMessage, Invocation
 from signalr_client.errors import BindingError, SignalRError
 from signalr_client.gate import Gate
-from signalr_client.user_code import call, failure
+from signalr_client.user_code import call, failure, text_of
 
 __all__ = ["Dispatcher", "ReplyTo"]
 
@@ -206,7 +206,7 @@ class Dispatcher:
             return "Client failed to parse argument(s)."
         level = logging.WARNING if isinstance(exc, SignalRError) else logging.ERROR
         self._log.log(level, "! invoking client side method '%s' failed", message.target, exc_info=exc)
-        return str(exc) or type(exc).__name__
+        return text_of(exc) or type(exc).__name__
 
 
 def _takes(handler: object, arguments: Sequence[object]) -> bool:

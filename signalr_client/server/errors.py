@@ -13,7 +13,7 @@ from signalr_client.errors import (
     ProtocolError,
     SignalRError,
 )
-from signalr_client.user_code import UserCodeError
+from signalr_client.user_code import UserCodeError, text_of
 
 __all__ = ["ClientTimeoutError", "HubDefinitionError", "HubUsageError", "ServiceError", "describe"]
 
@@ -66,4 +66,4 @@ def describe(text: str, error: BaseException, *, detailed: bool) -> str:
         return text
     shown = error.error if isinstance(error, UserCodeError) else error
     kind = type(shown)
-    return f"{text} {_WIRE_NAMES.get(kind, kind.__name__)}: {shown}"
+    return f"{text} {_WIRE_NAMES.get(kind, kind.__name__)}: {text_of(shown)}"

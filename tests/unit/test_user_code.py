@@ -9,7 +9,7 @@ from typing import Any, NoReturn
 
 import pytest
 
-from signalr_client.user_code import UserCodeError, call
+from signalr_client.user_code import UserCodeError, call, text_of
 
 
 class Later:
@@ -163,3 +163,17 @@ async def test_user_code_may_run_in_the_cleanup_of_a_cancelled_task() -> None:
     with pytest.raises(asyncio.CancelledError):
         await task
     assert results == ["done"]
+
+
+class Unprintable(Exception):
+    def __str__(self) -> str:
+        raise RuntimeError("no text")
+
+
+@pytest.mark.parametrize(
+    ("error", "text"),
+    [(ValueError("no"), "no"), (ValueError(), ""), (Unprintable(), ""), (ValueError("a\ud800b"), "a?b")],
+    ids=["plain", "empty", "__str__ raises", "lone surrogate"],
+)
+def test_the_text_of_an_exception_can_always_be_sent(error: Exception, text: str) -> None:
+    assert text_of(error) == text

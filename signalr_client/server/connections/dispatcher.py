@@ -71,7 +71,6 @@ class HubDispatcher:
         self._connection = connection
         self._spawn = spawn
         self._detailed = options.enable_detailed_errors
-        self._count_first = connection.protocol.name == "messagepack"
         self._queue = CallQueue(options.maximum_parallel_invocations_per_client, connection.incoming, self._start)
         self._by_id: dict[str, Call] = {}
         self._running: set[Call] = set()
@@ -80,7 +79,6 @@ class HubDispatcher:
 
     def open(self) -> None:
         """Let calls begin."""
-        self._count_first = self._connection.protocol.name == "messagepack"
         self._queue.open()
 
     def close(self) -> None:
@@ -141,7 +139,8 @@ class HubDispatcher:
             self._answer(message, f"Failed to invoke '{message.target}' due to an error on the server. {_NO_METHOD}")
             return
         try:
-            arguments = method.bind(message.arguments, count_first=self._count_first)
+            count_first = self._connection.protocol.name == "messagepack"
+            arguments = method.bind(message.arguments, count_first=count_first)
         except BindingError as exc:
             reason = exc if exc.__cause__ is None else exc.__cause__
             self._mistakes.warning(
