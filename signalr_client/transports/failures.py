@@ -2,6 +2,7 @@
 
 Exceptions of aiohttp stop in this room. They hold URLs, headers and proxy credentials, so they become neither the ``__cause__``
 nor the ``__context__`` of an error that leaves it: callers build the error inside the ``except`` block and raise it after the block.
+A local variable that holds the error would keep the whole frame alive through the traceback, so they delete it.
 """
 
 from __future__ import annotations

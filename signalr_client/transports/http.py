@@ -156,7 +156,10 @@ class HttpClient:
         except _TooLargeError:
             assert largest is not None
             error = too_large("the response to a poll", largest)
-        raise error
+        try:
+            raise error
+        finally:
+            del error  # see `failures`
 
     async def event_stream(self, url: str) -> aiohttp.ClientResponse:
         """Return the response to a GET of *url* that has begun and does not end, for the caller to read and to close.
@@ -204,7 +207,10 @@ class HttpClient:
         except FAILURES as exc:
             error = TransportError(f"WebSockets failed: {explain(exc)}", "WebSockets")
             error.__cause__ = cause(exc)
-        raise error
+        try:
+            raise error
+        finally:
+            del error  # see `failures`
 
     async def aclose(self) -> None:
         """Close our own sessions; the caller's is left as it is."""
@@ -225,7 +231,10 @@ class HttpClient:
         except FAILURES as exc:
             error = TransportError(f"ServerSentEvents failed: {explain(exc)}", "ServerSentEvents")
             error.__cause__ = cause(exc)
-        raise error
+        try:
+            raise error
+        finally:
+            del error  # see `failures`
 
     async def _request(
         self,
@@ -260,7 +269,10 @@ class HttpClient:
                 response.close()  # the connection of a response that was read to its end is no longer the response's
             if body is not None:
                 body.abort(unless_complete=answered)
-        raise error
+        try:
+            raise error
+        finally:
+            del error  # see `failures`
 
     def _request_headers(self, token: str | None) -> dict[str, str]:
         return _merged(self._headers, {"Authorization": f"Bearer {token}"} if token else {})

@@ -56,20 +56,25 @@ class ServerSentEventsTransport:
             ProtocolError: an event is larger than `max_message_size` allows.
         """
         while not self._events:
-            try:
-                chunk = await self._response.content.readany()
-            except (aiohttp.ClientError, OSError) as exc:
-                error = TransportError(f"The event stream broke: {explain(exc)}", self.name)
-                error.__cause__ = cause(exc)
-            else:
-                if not chunk or self._closing:
-                    return None
-                self._events.extend(self._parser.feed(chunk))
-                continue
-            if self._closing:
+            chunk = await self._read()
+            if not chunk or self._closing:
                 return None
-            raise error
+            self._events.extend(self._parser.feed(chunk))
         return self._events.popleft()
+
+    async def _read(self) -> bytes:
+        """Return the next piece of the stream; nothing at its end, or when `close` was called."""
+        try:
+            return await self._response.content.readany()
+        except (aiohttp.ClientError, OSError) as exc:
+            if self._closing:
+                return b""
+            error = TransportError(f"The event stream broke: {explain(exc)}", self.name)
+            error.__cause__ = cause(exc)
+        try:
+            raise error
+        finally:
+            del error  # see `failures`
 
     async def send(self, data: bytes) -> None:
         """Send *data* in one POST.

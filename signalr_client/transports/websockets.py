@@ -85,7 +85,10 @@ class WebSocketTransport:
             return
         except (aiohttp.ClientError, OSError) as exc:
             error = self._broken(exc)
-        raise error
+        try:
+            raise error
+        finally:
+            del error  # see `failures`
 
     async def close(self) -> None:
         """Send a close frame with code 1000 and wait for the server's; drop the connection when the close timeout is over.
