@@ -107,6 +107,7 @@ class UploadStream:
 
     async def _run(self, source: AsyncIterable[object]) -> None:
         try:
+            await asyncio.sleep(0)  # an eager task would fill the link before `send` checks whether there is room for the call
             self._end(await self._send_items(source))
         finally:
             await self._close(source)
