@@ -1,6 +1,6 @@
-"""The five workloads, for the client and for the loop written by hand; each checks every result that it gets.
+"""The five workloads, for the client and for the handwritten client; both check every result.
 
-They are those of the official client's benchmark: the hub's methods are on the interop server's TestHub.
+They are the workloads of the official client's benchmark. The hub methods are those of the interop server's TestHub.
 """
 
 from __future__ import annotations
@@ -20,11 +20,11 @@ _PAYLOAD: Final = 100
 
 
 class WrongResultError(Exception):
-    """A side did not do the work that it was measured for."""
+    """A client did not do the work that was measured."""
 
 
 class Caller(Protocol):
-    """What both sides offer alike."""
+    """The common API of both clients."""
 
     async def invoke(self, target: str, *args: object) -> Any: ...
 
