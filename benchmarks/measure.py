@@ -35,7 +35,7 @@ class Figures:
 
     @property
     def least(self) -> float:
-        """The CPU time of the round that was disturbed least."""
+        """CPU time per operation in the fastest round, which was disturbed least."""
         return min(self.cpu_us)
 
     @property

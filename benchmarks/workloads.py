@@ -38,8 +38,8 @@ class Workload:
     """One kind of work.
 
     Attributes:
-        operations: how many make one round at scale 1.
-        ours, raw: do so many operations and check their results.
+        operations: number of operations in one round at scale 1.
+        ours, raw: coroutine functions that run a number of operations with one client and check the results.
     """
 
     name: str
