@@ -1,5 +1,5 @@
-"""What the client costs beside a WebSocket loop written by hand: ``scripts/bench``.
+"""Compare the client with a minimal handwritten WebSocket client: ``scripts/bench``.
 
-Speed is never a test that passes or fails with the clock; tests/integration/test_benchmarks.py only holds both sides to right
-results, so that what is measured here is the same work.
+No test depends on speed. tests/integration/test_benchmarks.py checks that both clients get correct results, so that both are
+measured doing the same work.
 """

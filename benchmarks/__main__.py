@@ -23,13 +23,13 @@ _COLUMNS = "{:<12} {:<28} {:>9} {:>9} {:>7} {:>7} {:>12} {:>12}"
 
 
 def main() -> int:
-    """Measure, print, and return 1 if a ratio is above what ``--check`` allows."""
+    """Run the benchmarks, print the results, and return 1 if a ratio exceeds the limit of ``--check``."""
     options = _parser().parse_args()
     try:
         with nullcontext(options.url) if options.url else aspnetcore_server() as url:
             outcomes = asyncio.run(_run(url, options))
     except pytest.skip.Exception as exc:
-        print(f"{exc}, or pass the URL of one with --url.", file=sys.stderr)
+        print(f"{exc}, or pass the URL of a running server with --url.", file=sys.stderr)
         return 2
     if options.json:
         options.json.write_text(json.dumps(_report(outcomes, options), indent=2) + "\n")
@@ -42,21 +42,28 @@ def main() -> int:
 def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(
         prog="scripts/bench",
-        description="Measure the client beside a WebSocket loop written by hand, against a real ASP.NET Core server.",
+        description="Compare the client with a minimal handwritten WebSocket client, both connected to an ASP.NET Core server.",
     )
-    parser.add_argument("--url", help="base URL of a running interop-server (one is started without it)")
-    parser.add_argument("--only", action="append", choices=[work.name for work in WORKLOADS], help="may be given several times")
-    parser.add_argument("--protocol", action="append", choices=PROTOCOLS, help="may be given several times; both without it")
-    parser.add_argument("--scale", type=float, default=1.0, help="of the operations in a round (1: 3,000 to 50,000)")
-    parser.add_argument("--rounds", type=int, default=7, help="of each side, in turn (7)")
-    parser.add_argument("--json", type=Path, metavar="FILE", help="write every round's figures there")
-    parser.add_argument("--check", type=float, metavar="RATIO", help="exit with 1 if a ratio of medians is above this")
+    parser.add_argument("--url", help="base URL of a running interop-server (default: start one)")
+    parser.add_argument(
+        "--only",
+        action="append",
+        choices=[work.name for work in WORKLOADS],
+        help="a workload to run; repeatable (default: all)",
+    )
+    parser.add_argument("--protocol", action="append", choices=PROTOCOLS, help="a hub protocol; repeatable (default: both)")
+    parser.add_argument(
+        "--scale", type=float, default=1.0, help="factor for the operations per round (default: 1, which is 3,000 to 50,000)"
+    )
+    parser.add_argument("--rounds", type=int, default=7, help="rounds per client, alternating (default: 7)")
+    parser.add_argument("--json", type=Path, metavar="FILE", help="write the results of every round to this file")
+    parser.add_argument("--check", type=float, metavar="RATIO", help="exit with status 1 if a ratio of medians exceeds this")
     return parser
 
 
 async def _run(url: str, options: argparse.Namespace) -> list[Outcome]:
     workloads = [work for work in WORKLOADS if not options.only or work.name in options.only]
-    print(f"CPU microseconds for one operation (median of {options.rounds} rounds); least: the ratio of the best rounds\n")
+    print(f"CPU microseconds per operation (median of {options.rounds} rounds); least: ratio of the fastest rounds\n")
     print(_COLUMNS.format("protocol", "workload", "ours", "raw", "ratio", "least", "ours ops/s", "raw ops/s"))
     outcomes = []
     async for outcome in measure(url, options.protocol or PROTOCOLS, workloads, scale=options.scale, rounds=options.rounds):

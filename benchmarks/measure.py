@@ -1,4 +1,4 @@
-"""Runs the workloads on both sides in turn and keeps what each round took."""
+"""Run the workloads on both clients in turn and record the results of each round."""
 
 from __future__ import annotations
 
@@ -23,30 +23,30 @@ ClientT = TypeVar("ClientT")
 
 @dataclass(slots=True)
 class Figures:
-    """The rounds of one side: microseconds of this process's CPU time for one operation, and operations in a second."""
+    """The rounds of one client: CPU time of this process in microseconds per operation, and operations per second."""
 
     cpu_us: list[float] = field(default_factory=list)
     per_second: list[float] = field(default_factory=list)
 
     @property
     def cpu(self) -> float:
-        """Median of the CPU time."""
+        """Median CPU time per operation."""
         return median(self.cpu_us)
 
     @property
     def least(self) -> float:
-        """The CPU time of the round that was disturbed least."""
+        """CPU time per operation in the fastest round, which was disturbed least."""
         return min(self.cpu_us)
 
     @property
     def rate(self) -> float:
-        """Median of the operations in a second."""
+        """Median number of operations per second."""
         return median(self.per_second)
 
 
 @dataclass(slots=True)
 class Outcome:
-    """A workload over one protocol, measured on both sides."""
+    """The results of a workload over one hub protocol, for both clients."""
 
     workload: Workload
     protocol: str
@@ -56,17 +56,17 @@ class Outcome:
 
     @property
     def ratio(self) -> float:
-        """How many times the CPU time of the loop written by hand the client takes, by their medians."""
+        """Ratio of the client's median CPU time to that of the handwritten client."""
         return self.ours.cpu / self.raw.cpu
 
     @property
     def least_ratio(self) -> float:
-        """The same by the least disturbed rounds."""
+        """Ratio of the CPU times in the fastest rounds."""
         return self.ours.least / self.raw.least
 
 
 def connection(protocol: str, url: str) -> HubConnection:
-    """Return a client of *protocol*, "json" or "messagepack", not connected yet."""
+    """Return an unconnected client for *protocol*, "json" or "messagepack"."""
     chosen: HubProtocol = JsonHubProtocol() if protocol == "json" else MessagePackHubProtocol()
     return HubConnectionBuilder().with_url(url).with_hub_protocol(chosen).build()
 
@@ -74,7 +74,7 @@ def connection(protocol: str, url: str) -> HubConnection:
 async def measure(
     base_url: str, protocols: Sequence[str], workloads: Sequence[Workload], *, scale: float, rounds: int
 ) -> AsyncIterator[Outcome]:
-    """Measure each workload over each protocol: a round of each side to warm up, then *rounds* of each in turn."""
+    """Measure each workload over each protocol: one warm-up round per client, then *rounds* rounds of each, alternating."""
     url = base_url.rstrip("/") + HUB
     for protocol in protocols:
         async with connection(protocol, url) as ours, raw_client(protocol, url) as raw:
@@ -88,7 +88,7 @@ async def measure(
 
 
 async def _round(work: Callable[[ClientT, int], Awaitable[None]], client: ClientT, count: int, figures: Figures | None) -> None:
-    gc.collect()  # so that nobody pays for the garbage of the side before
+    gc.collect()  # so that the garbage of the previous round is not collected during this one
     wall, cpu = time.perf_counter(), time.process_time()
     await work(client, count)
     cpu, wall = time.process_time() - cpu, time.perf_counter() - wall

@@ -1,9 +1,9 @@
-"""The least that still speaks the hub protocol: what a program would write by hand for one connection, and no more.
+"""A minimal handwritten client for the hub protocol: only what a program needs for one connection.
 
-It negotiates, shakes hands, splits records, decodes them with msgspec into plain dicts and lists, finds calls by their id in one
-dict, joins what is written in one turn of the event loop into one frame, waits while much is queued, and pings. It has no states,
-no reconnect, no timeouts, no client results, no logging, no validation, and its handlers are plain functions run where the message
-is read. This is the floor that the client is measured against: it shares no code with it.
+It negotiates, performs the handshake, splits records, decodes them with msgspec into plain dicts and lists, finds calls by id in
+a dict, joins everything written in one iteration of the event loop into one frame, applies back-pressure, and sends pings. It has
+no states, reconnect, timeouts, client results, logging or validation, and it runs handlers, which are plain functions, in the
+read loop. It shares no code with the real client and serves as the lower bound for its cost.
 """
 
 from __future__ import annotations
@@ -20,14 +20,14 @@ import msgspec
 __all__ = ["RawClient", "RawJsonClient", "RawMessagePackClient", "raw_client"]
 
 _SEPARATOR: Final = b"\x1e"
-_PING_INTERVAL: Final = 15.0  # seconds; the server gives up after 30
-_QUEUE_LIMIT: Final = 65_536  # bytes; the client waits at the same size
+_PING_INTERVAL: Final = 15.0  # seconds; the server's timeout is 30
+_QUEUE_LIMIT: Final = 65_536  # bytes; the real client has the same limit
 
 Handler = Callable[..., object]
 
 
 class RawClient(ABC):
-    """One connection to the hub at *url*; an async context manager, as the client is."""
+    """One connection to the hub at *url*, used as an async context manager."""
 
     protocol: str
     frame: aiohttp.WSMsgType
@@ -40,7 +40,7 @@ class RawClient(ABC):
         self._last_id = 0
         self._output: list[bytes] = []
         self._queued = 0
-        self._rest = b""  # of a record that goes on in the next frame
+        self._rest = b""  # the beginning of a record that continues in the next frame
         self._wake = asyncio.Event()
         self._written = asyncio.Event()
 
@@ -73,7 +73,7 @@ class RawClient(ABC):
         await self._session.close()
         await asyncio.sleep(0)
 
-    # what a program calls
+    # API for programs
 
     async def invoke(self, target: str, *args: object) -> Any:
         invocation_id, answer = self._expect()
@@ -81,7 +81,7 @@ class RawClient(ABC):
         return await answer
 
     async def stream(self, sink: Callable[[Any], object], target: str, *args: object) -> None:
-        """Hand each item to *sink*; return when the stream has ended."""
+        """Pass each item to *sink*; return when the stream has ended."""
         invocation_id, end = self._expect()
         self._sinks[invocation_id] = sink
         self.send(self.call(4, invocation_id, target, args))
@@ -89,7 +89,7 @@ class RawClient(ABC):
         del self._sinks[invocation_id]
 
     async def upload(self, items: AsyncIterable[object], target: str) -> Any:
-        """Call *target* with one stream and return its result."""
+        """Call *target* with one stream as its argument and return the result."""
         invocation_id, answer = self._expect()
         stream_id, _ = self._expect()
         del self._calls[stream_id]
@@ -108,7 +108,7 @@ class RawClient(ABC):
     def off(self, target: str) -> None:
         del self._handlers[target]
 
-    # both ways
+    # sending and receiving
 
     def send(self, data: bytes) -> None:
         self._output.append(data)
@@ -135,7 +135,7 @@ class RawClient(ABC):
             while (message := await receive()).type is frame:
                 take(message.data)
             error: Exception = ConnectionError(f"closed: {message}")
-        except Exception as exc:  # of a handler too: a wrong result must not leave its call waiting
+        except Exception as exc:  # also from a handler: a wrong result must fail its call
             error = exc
         for answer in self._calls.values():
             if not answer.done():
@@ -158,11 +158,11 @@ class RawClient(ABC):
             self.send(self.ping())
             await asyncio.sleep(_PING_INTERVAL)
 
-    # the encodings
+    # encoding and decoding
 
     @abstractmethod
     def take(self, data: bytes) -> None:
-        """Act on the messages of one frame."""
+        """Process the messages of one frame."""
 
     @abstractmethod
     def call(self, kind: int, invocation_id: str, target: str, args: tuple[object, ...], stream_id: str | None = None) -> bytes:
@@ -182,7 +182,7 @@ class RawClient(ABC):
 
 
 class RawJsonClient(RawClient):
-    """JSON texts that end with 0x1E."""
+    """Hub protocol client for JSON records terminated by 0x1E."""
 
     protocol = "json"
     frame = aiohttp.WSMsgType.TEXT
@@ -219,7 +219,7 @@ class RawJsonClient(RawClient):
 
 
 class RawMessagePackClient(RawClient):
-    """MessagePack arrays behind their length."""
+    """Hub protocol client for MessagePack arrays prefixed with their length."""
 
     protocol = "messagepack"
     frame = aiohttp.WSMsgType.BINARY
@@ -281,5 +281,5 @@ class RawMessagePackClient(RawClient):
 
 
 def raw_client(protocol: str, url: str) -> RawClient:
-    """Return a client of *protocol*, "json" or "messagepack", not connected yet."""
+    """Return an unconnected client for *protocol*, "json" or "messagepack"."""
     return RawJsonClient(url) if protocol == "json" else RawMessagePackClient(url)

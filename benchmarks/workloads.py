@@ -1,6 +1,6 @@
-"""The five workloads, for the client and for the loop written by hand; each checks every result that it gets.
+"""The five workloads, for the client and for the handwritten client; both check every result.
 
-They are those of the official client's benchmark: the hub's methods are on the interop server's TestHub.
+They are the workloads of the official client's benchmark. The hub methods are those of the interop server's TestHub.
 """
 
 from __future__ import annotations
@@ -20,11 +20,11 @@ _PAYLOAD: Final = 100
 
 
 class WrongResultError(Exception):
-    """A side did not do the work that it was measured for."""
+    """A client did not do the work that was measured."""
 
 
 class Caller(Protocol):
-    """What both sides offer alike."""
+    """The common API of both clients."""
 
     async def invoke(self, target: str, *args: object) -> Any: ...
 
@@ -38,8 +38,8 @@ class Workload:
     """One kind of work.
 
     Attributes:
-        operations: how many make one round at scale 1.
-        ours, raw: do so many operations and check their results.
+        operations: number of operations in one round at scale 1.
+        ours, raw: coroutine functions that run a number of operations with one client and check the results.
     """
 
     name: str

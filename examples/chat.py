@@ -1,7 +1,8 @@
-"""Chat with everybody on a hub: python examples/chat.py URL NAME.
+"""Chat with everyone on a hub: python examples/chat.py URL NAME.
 
-Needs a hub with SendMessage(user, message) that calls ReceiveMessage(user, message) on every client. Each line that is typed is
-sent; a line from anybody is shown. Ends with the end of the input (Ctrl+D). Survives a lost connection.
+The hub needs a method SendMessage(user, message) that calls ReceiveMessage(user, message) on all clients. Each line from
+standard input is sent, and messages from all users are printed. The program reconnects automatically if the connection is
+lost, and ends at the end of the input (Ctrl+D).
 """
 
 from __future__ import annotations
@@ -13,7 +14,7 @@ from signalr_client import HubConnection, HubConnectionBuilder, SignalRError
 
 
 async def main(url: str, name: str) -> None:
-    """Show what comes and send what is typed."""
+    """Connect to the hub at *url* and chat as *name*."""
     connection = HubConnectionBuilder().with_url(url).with_automatic_reconnect().build()
 
     @connection.on("ReceiveMessage")
@@ -21,16 +22,16 @@ async def main(url: str, name: str) -> None:
         print(f"{user}: {message}", flush=True)
 
     @connection.on_reconnecting
-    def say_lost(error: Exception | None) -> None:
+    def report_lost(error: Exception | None) -> None:
         print(f"* connection lost, trying again ({error or 'closed by the server'})", flush=True)
 
     @connection.on_reconnected
-    def say_back(_connection_id: str | None) -> None:
+    def report_reconnected(_connection_id: str | None) -> None:
         print("* connected again", flush=True)
 
     async with connection:
         print(f"* connected to {url} as {name}", flush=True)
-        typing = asyncio.create_task(send_what_is_typed(connection, name))
+        typing = asyncio.create_task(send_input(connection, name))
         closed = asyncio.create_task(connection.wait_closed())
         try:
             done, _ = await asyncio.wait({typing, closed}, return_when=asyncio.FIRST_COMPLETED)
@@ -41,8 +42,8 @@ async def main(url: str, name: str) -> None:
             closed.cancel()
 
 
-async def send_what_is_typed(connection: HubConnection, name: str) -> None:
-    """Send each line of the input until it ends."""
+async def send_input(connection: HubConnection, name: str) -> None:
+    """Send each line of standard input until it ends."""
     reader = asyncio.StreamReader()
     await asyncio.get_running_loop().connect_read_pipe(lambda: asyncio.StreamReaderProtocol(reader), sys.stdin)
     while line := await reader.readline():

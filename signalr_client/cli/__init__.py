@@ -1,1 +1,1 @@
-"""The command line: ``python -m signalr_client``, or ``signalr``. Room: tools."""
+"""The command line interface: ``python -m signalr_client``, or ``signalr``. Room: tools."""

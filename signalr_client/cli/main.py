@@ -1,4 +1,4 @@
-"""Reads the command line. Room: tools."""
+"""The command line interface. Room: tools."""
 
 from __future__ import annotations
 
@@ -15,24 +15,28 @@ __all__ = ["main"]
 
 
 def main(arguments: Sequence[str] | None = None) -> None:
-    """Run the command that *arguments* (``sys.argv`` by default) name.
+    """Run the command given by *arguments* (default: ``sys.argv``).
 
     Raises:
-        SystemExit: the arguments make no sense; with a word on why.
+        SystemExit: the arguments are invalid; the reason is printed.
     """
-    parser = argparse.ArgumentParser(
-        prog="signalr", description="A SignalR hub server in Python, and a look at what SignalR does."
-    )
-    parser.add_argument("--log", metavar="LEVEL", help="log to standard error from this level on: debug, info, warning")
+    parser = argparse.ArgumentParser(prog="signalr", description="Run a SignalR hub server in Python, or a demo of SignalR.")
+    parser.add_argument("--log", metavar="LEVEL", help="log to standard error, at this level and above: debug, info, warning")
     commands = parser.add_subparsers(dest="command", required=True)
-    commands.add_parser("demo", help="start a server and two clients, and show what they can do")
-    server = commands.add_parser("serve", help="serve a hub: the demo hub, or one of yours")
-    server.add_argument("hub", nargs="?", metavar="module:Class", help="a hub class; without it the demo hub")
-    server.add_argument("--path", help="where to serve it; /demohub, or the class name in small letters")
+    commands.add_parser("demo", help="start a server and two clients and demonstrate the main features")
+    server = commands.add_parser("serve", help="serve the demo hub or a hub class of your own")
+    server.add_argument("hub", nargs="?", metavar="module:Class", help="the hub class to serve (default: the demo hub)")
+    server.add_argument("--path", help="URL path of the hub (default: the class name in lower case)")
     server.add_argument("--host", default="127.0.0.1", help="address to listen on (default: %(default)s)")
-    server.add_argument("--port", type=int, default=5000, help="port to listen on, 0 for a free one (default: %(default)s)")
-    server.add_argument("--detailed-errors", action="store_true", help="tell clients every error, not only HubException")
-    server.add_argument("--cors", action="append", default=[], metavar="ORIGIN", help="let pages of this origin in; * for any")
+    server.add_argument("--port", type=int, default=5000, help="port to listen on, 0 for any free port (default: %(default)s)")
+    server.add_argument(
+        "--detailed-errors",
+        action="store_true",
+        help="send all error messages to clients, not only those of HubException",
+    )
+    server.add_argument(
+        "--cors", action="append", default=[], metavar="ORIGIN", help="allow requests from pages of this origin; * for any"
+    )
     given = parser.parse_args(arguments)
     if given.log:
         logging.basicConfig(level=given.log.upper())

@@ -1,4 +1,4 @@
-"""``serve``: a hub server from the command line. Room: tools."""
+"""``serve``: run a hub server from the command line. Room: tools."""
 
 from __future__ import annotations
 
@@ -18,13 +18,13 @@ __all__ = ["load_hub", "serve"]
 async def serve(
     hub: type[Hub[Any]] = DemoHub, *, path: str, host: str, port: int, detailed_errors: bool, cors: list[str]
 ) -> None:
-    """Serve *hub* until the process is told to end; prints ``listening on URL`` when it is ready."""
+    """Serve *hub* until SIGINT or SIGTERM; print ``listening on URL`` once the server is ready."""
     ended = asyncio.Event()
     loop = asyncio.get_running_loop()
     for number in (signal.SIGINT, signal.SIGTERM):
         try:
             loop.add_signal_handler(number, ended.set)
-        except NotImplementedError:  # Windows: there Ctrl+C raises KeyboardInterrupt, which ends asyncio.run
+        except NotImplementedError:  # on Windows, Ctrl+C raises KeyboardInterrupt, which ends asyncio.run
             break
     options = HubOptions(enable_detailed_errors=detailed_errors, cors_origins=cors)
     async with HubServer({path: hub}, options=options, host=host, port=port) as server:
@@ -33,14 +33,14 @@ async def serve(
 
 
 def load_hub(name: str) -> type[Hub[Any]]:
-    """Return the hub class that ``module:Class`` names; modules of the current folder count.
+    """Return the hub class named by ``module:Class``; modules in the current folder are found too.
 
     Raises:
-        ValueError: there is no such class, or it is no hub.
+        ValueError: there is no such class, or it does not derive from Hub.
     """
     module_name, _, class_name = name.partition(":")
     if not class_name:
-        raise ValueError(f"A hub is named as module:Class, for example chat:ChatHub; {name!r} is not.")
+        raise ValueError(f"A hub is named as module:Class, for example chat:ChatHub, but got {name!r}.")
     if (folder := os.getcwd()) not in sys.path:
         sys.path.insert(0, folder)
     try:

@@ -1,1 +1,1 @@
-"""What a client promises, on every transport and hub protocol, against the real ASP.NET Core server and against ours."""
+"""Client behaviour on all transports and hub protocols, against the real ASP.NET Core server and against the server of this package."""

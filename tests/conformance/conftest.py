@@ -1,4 +1,4 @@
-"""The pairings: {real server, ours} x transports x hub protocols. Each test is watched for leaks."""
+"""Fixtures that run each test for {real server, our server} x transports x hub protocols, with a check for leaks."""
 
 from __future__ import annotations
 
@@ -9,12 +9,12 @@ from tests.support.hubs import PAIRINGS, Hubs
 
 @pytest.fixture(params=[pytest.param("aspnetcore", marks=pytest.mark.interop), "python"])
 def server_url(request: pytest.FixtureRequest) -> str:
-    """Each of the two servers in turn."""
+    """URL of each of the two servers in turn."""
     url: str = request.getfixturevalue(f"{request.param}_url")
     return url
 
 
 @pytest.fixture(params=PAIRINGS, ids=["-".join(pairing) for pairing in PAIRINGS])
 def hubs(request: pytest.FixtureRequest, server_url: str, no_leaks: None) -> Hubs:
-    """Each way to reach them in turn."""
+    """Each combination of transport and hub protocol in turn."""
     return Hubs(server_url, *request.param)

@@ -1,4 +1,4 @@
-"""`invoke` and `send`. Spec: client-behaviour.md, "E2" to "E4", "E12"."""
+"""Calls with `invoke` and `send`."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from tests.support.hubs import Hubs
 
 
 async def test_invoke_returns_what_the_method_returns(hubs: Hubs) -> None:
-    """Numbers, texts of any alphabet, null and nothing."""
+    """Numbers, strings with any characters, null, and no value."""
     async with hubs.connection() as connection:
         assert await connection.invoke("Add", 3, 4) == 7
         assert await connection.invoke("Echo", "héllo ✓ \u0001 😀") == "héllo ✓ \u0001 😀"
@@ -40,10 +40,8 @@ async def test_invoke_returns_what_the_method_returns(hubs: Hubs) -> None:
         ("Add", ["x", 1], "Failed to invoke 'Add' due to an error on the server."),
     ],
 )
-async def test_an_error_of_the_method_is_the_callers_and_the_connection_goes_on(
-    hubs: Hubs, target: str, arguments: list[object], text: str
-) -> None:
-    """The text is the server's, unchanged."""
+async def test_invoke_raises_the_error_of_the_method(hubs: Hubs, target: str, arguments: list[object], text: str) -> None:
+    """The message of the server is passed on unchanged, and the connection stays open."""
     async with hubs.connection() as connection:
         with pytest.raises(HubException) as caught:
             await connection.invoke(target, *arguments)
@@ -51,8 +49,8 @@ async def test_an_error_of_the_method_is_the_callers_and_the_connection_goes_on(
         assert await connection.invoke("Add", 1, 1) == 2
 
 
-async def test_a_value_that_cannot_be_sent_is_a_binding_error_and_nothing_is_sent(hubs: Hubs) -> None:
-    """The caller hears which type it was; the server hears nothing."""
+async def test_invoke_raises_binding_error_for_an_argument_that_cannot_be_encoded(hubs: Hubs) -> None:
+    """The error names the type, and nothing is sent."""
     async with hubs.connection() as connection:
         with pytest.raises(BindingError, match="object"):
             await connection.invoke("Echo", object())
@@ -61,8 +59,8 @@ async def test_a_value_that_cannot_be_sent_is_a_binding_error_and_nothing_is_sen
         assert await connection.invoke("Echo", "still here") == "still here"
 
 
-async def test_a_result_is_converted_to_the_type_that_was_asked_for(hubs: Hubs) -> None:
-    """What does not fit is a binding error that says so."""
+async def test_invoke_converts_the_result_to_result_type(hubs: Hubs) -> None:
+    """A result that cannot be converted is a binding error."""
     async with hubs.connection() as connection:
         assert await connection.invoke("EchoList", ["a"], result_type=tuple[str, ...]) == ("a",)
         with pytest.raises(BindingError, match=r"Error trying to deserialize result to int\."):
@@ -70,32 +68,32 @@ async def test_a_result_is_converted_to_the_type_that_was_asked_for(hubs: Hubs) 
         assert await connection.invoke("Add", 1, 1, result_type=int) == 2
 
 
-async def test_many_invocations_run_side_by_side(hubs: Hubs) -> None:
-    """Every caller gets its own answer."""
+async def test_many_invocations_run_concurrently(hubs: Hubs) -> None:
+    """Each caller gets its own result."""
     async with hubs.connection() as connection:
         answers = await asyncio.gather(*(connection.invoke("Add", number, 1000) for number in range(256)))
     assert answers == [number + 1000 for number in range(256)]
 
 
-async def test_sent_messages_arrive_in_order_and_before_what_follows(hubs: Hubs) -> None:
-    """`send` waits for no answer, and gets none."""
+async def test_sent_messages_arrive_in_order_and_before_later_calls(hubs: Hubs) -> None:
+    """`send` does not wait for a response, and the server sends none."""
     async with hubs.connection("/orderedhub") as connection:
         for number in range(300):
             await connection.send("Record", number)
         assert await connection.invoke("Recorded") == "300 in order"
 
 
-async def test_a_large_message_passes_both_ways(hubs: Hubs) -> None:
-    """One of 1 MiB there, and one of 3 MiB back."""
+async def test_large_messages_work_in_both_directions(hubs: Hubs) -> None:
+    """1 MiB to the server, and 3 MiB back."""
     async with hubs.connection() as connection:
         assert len(await connection.invoke("Echo", "z" * 2**20)) == 2**20
         assert len(await connection.invoke("MakeString", 3 * 2**20)) == 3 * 2**20
 
 
-async def test_cancelling_invoke_tells_the_server_and_drops_the_late_answer(
+async def test_cancelling_invoke_sends_cancel_invocation_and_ignores_a_late_result(
     hubs: Hubs, caplog: pytest.LogCaptureFixture
 ) -> None:
-    """The caller is free at once, the connection goes on."""
+    """The caller continues immediately, and the connection stays open."""
     caplog.set_level(logging.DEBUG, "signalr_client")
     async with hubs.connection() as connection:
         call = asyncio.create_task(connection.invoke("Delay", 100))
@@ -109,8 +107,8 @@ async def test_cancelling_invoke_tells_the_server_and_drops_the_late_answer(
         assert await connection.invoke("Add", 1, 2) == 3
 
 
-async def test_a_timeout_around_a_call_is_safe(hubs: Hubs) -> None:
-    """`asyncio.timeout` ends the waiting and nothing else."""
+async def test_asyncio_timeout_works_around_a_call(hubs: Hubs) -> None:
+    """It only ends the wait; the connection stays open."""
     async with hubs.connection() as connection:
         with pytest.raises(TimeoutError):
             async with asyncio.timeout(0.05):
@@ -118,8 +116,8 @@ async def test_a_timeout_around_a_call_is_safe(hubs: Hubs) -> None:
         assert await connection.invoke("Add", 1, 2) == 3
 
 
-async def test_calls_that_wait_fail_when_the_connection_ends(hubs: Hubs) -> None:
-    """Every one of them gets an error of its own."""
+async def test_pending_calls_fail_when_the_connection_is_lost(hubs: Hubs) -> None:
+    """Each call gets its own error."""
     connection = hubs.connection()
     await connection.start()
     calls = [asyncio.create_task(connection.invoke("Delay", 60_000)) for _ in range(3)]
@@ -130,8 +128,7 @@ async def test_calls_that_wait_fail_when_the_connection_ends(hubs: Hubs) -> None
     await connection.stop()
 
 
-async def test_calls_that_wait_fail_when_the_connection_is_stopped(hubs: Hubs) -> None:
-    """Also when that was our own wish."""
+async def test_pending_calls_fail_when_the_connection_is_stopped(hubs: Hubs) -> None:
     connection = hubs.connection()
     await connection.start()
     call = asyncio.create_task(connection.invoke("Delay", 60_000))
@@ -142,7 +139,7 @@ async def test_calls_that_wait_fail_when_the_connection_is_stopped(hubs: Hubs) -
 
 
 async def test_calls_need_a_connection(hubs: Hubs) -> None:
-    """Before the start and after the end there is none; the error says which method and which state."""
+    """Before start() and after stop(), calls raise an error that names the method and the state."""
     connection = hubs.connection()
     text = r"The '{}' method cannot be called if the connection is not active\..* \(The connection is disconnected\.\)"
     for _ in range(2):

@@ -1,4 +1,4 @@
-"""What travels with the requests: headers, cookies, queries, tokens. Spec: client-behaviour.md, "A6", "C. Access tokens", "B4"."""
+"""What is sent with every request: headers, cookies, queries and access tokens. See docs/transports.md."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from tests.support.hubs import TRANSPORTS, Hubs
 AGENT = r"Microsoft SignalR/\d+\.\d+ \([^;]+; (Linux|macOS|Windows NT|Unknown OS); Python; \d+\.\d+\.\d+\S*\)"
 
 
-async def test_headers_and_query_come_with_every_transport(hubs: Hubs) -> None:
+async def test_headers_and_query_are_sent_by_every_transport(hubs: Hubs) -> None:
     headers = {"X-Tenant": "7", "x-empty": ""}
     builder = hubs.builder("/testhub?room=blue&room=red%20one", headers=headers)
     async with builder.build() as connection:
@@ -34,18 +34,18 @@ async def test_the_user_agent_has_the_official_form(hubs: Hubs) -> None:
 
 
 @pytest.mark.parametrize(("given", "sent"), [("My Program/1", "My Program/1"), ("", "")])
-async def test_a_user_agent_of_the_callers_wins(hubs: Hubs, given: str, sent: str) -> None:
-    """An empty one sends none."""
+async def test_headers_can_override_the_user_agent(hubs: Hubs, given: str, sent: str) -> None:
+    """With an empty value, no User-Agent is sent."""
     async with hubs.connection(headers={"user-agent": given}) as connection:
         assert await connection.invoke("GetHeader", "User-Agent") == sent
 
 
-async def test_cookies_come_with_every_transport(hubs: Hubs) -> None:
+async def test_cookies_are_sent_by_every_transport(hubs: Hubs) -> None:
     async with hubs.connection(cookies={"c": "cookie-value"}) as connection:
         assert await connection.invoke("GetCookie", "c") == "cookie-value"
 
 
-async def test_a_session_of_the_callers_is_used_and_left_open(hubs: Hubs) -> None:
+async def test_a_given_session_is_used_and_not_closed(hubs: Hubs) -> None:
     async with aiohttp.ClientSession(headers={"X-Session": "mine"}, cookies={"s": "1"}) as session:
         for _ in range(2):
             async with hubs.connection(session=session) as connection:
@@ -58,7 +58,7 @@ async def test_a_session_of_the_callers_is_used_and_left_open(hubs: Hubs) -> Non
 
 
 class Tokens:
-    """A factory that hands out a token of the /authhub, a new one each time, each good for so many requests."""
+    """An access token factory that returns a new token for /authhub each time, each valid for a limited number of requests."""
 
     def __init__(self, uses: int | None = None) -> None:
         self.name = f"anna-{uuid.uuid4()}"
@@ -77,8 +77,8 @@ class Tokens:
 
 
 @pytest.mark.parametrize("form", ["sync", "async"])
-async def test_when_a_token_is_asked_for(hubs: Hubs, form: str) -> None:
-    """For the negotiation and the WebSocket; polls, POSTs and event streams use what is known. A restart asks anew."""
+async def test_the_token_factory_is_called_for_negotiate_and_websocket_requests(hubs: Hubs, form: str) -> None:
+    """Polls, POSTs and event streams reuse the known token. A new start calls the factory again."""
     tokens = Tokens()
     factory: Callable[[], str | Awaitable[str]] = tokens if form == "sync" else tokens.later
     connection = hubs.connection("/authhub", access_token_factory=factory)
@@ -90,8 +90,8 @@ async def test_when_a_token_is_asked_for(hubs: Hubs, form: str) -> None:
         assert tokens.calls == starts * expected
 
 
-async def test_a_token_that_is_used_up_is_renewed(hubs: Hubs) -> None:
-    """One good for a single request: every poll and POST is answered with 401 first, and sent once more."""
+async def test_an_expired_token_is_renewed(hubs: Hubs) -> None:
+    """Each token is valid for one request, so every poll and POST first receives a 401 and is then sent again."""
     tokens = Tokens(uses=1)
     async with hubs.connection("/authhub", access_token_factory=tokens) as connection:
         for _ in range(5):
@@ -100,8 +100,8 @@ async def test_a_token_that_is_used_up_is_renewed(hubs: Hubs) -> None:
 
 
 @pytest.mark.parametrize("token", [None, "", "nonsense"])
-async def test_without_a_good_token_the_negotiation_fails(hubs: Hubs, token: str | None) -> None:
-    """401 is final there: the token was just asked for."""
+async def test_start_fails_without_a_valid_token(hubs: Hubs, token: str | None) -> None:
+    """A 401 in response to negotiate is final, because the token was just requested."""
     calls = []
 
     def factory() -> str | None:
@@ -114,19 +114,19 @@ async def test_without_a_good_token_the_negotiation_fails(hubs: Hubs, token: str
     assert len(calls) == 1
 
 
-async def test_a_token_wins_over_a_header_of_the_callers(hubs: Hubs) -> None:
+async def test_the_token_factory_takes_precedence_over_an_authorization_header(hubs: Hubs) -> None:
     options: dict[str, Any] = {"headers": {"authorization": "Bearer nonsense"}, "access_token_factory": Tokens()}
     async with hubs.connection("/authhub", **options) as connection:
         assert (await connection.invoke("WhoAmI")).startswith("anna")
 
 
-async def test_a_header_of_the_callers_does_where_there_is_no_factory(hubs: Hubs) -> None:
+async def test_an_authorization_header_is_sent_without_a_token_factory(hubs: Hubs) -> None:
     async with hubs.connection("/authhub", headers={"Authorization": "Bearer user:bert"}) as connection:
         assert await connection.invoke("WhoAmI") == "bert"
 
 
 @pytest.mark.parametrize("form", ["sync", "async"])
-async def test_what_a_factory_raises_is_what_start_raises(hubs: Hubs, form: str) -> None:
+async def test_start_raises_the_exception_of_the_token_factory(hubs: Hubs, form: str) -> None:
     def factory() -> str:
         raise LookupError("no token today")
 
@@ -139,11 +139,11 @@ async def test_what_a_factory_raises_is_what_start_raises(hubs: Hubs, form: str)
     assert connection.state == "Disconnected"
 
 
-# redirects: what a service such as Azure SignalR does
+# redirects, as sent by a service such as Azure SignalR
 
 
 @pytest.mark.parametrize("hops", [1, 3])
-async def test_a_redirect_leads_to_a_hub_that_demands_its_token(hubs: Hubs, hops: int) -> None:
+async def test_a_redirect_is_followed_with_the_token_of_the_redirect(hubs: Hubs, hops: int) -> None:
     asked = []
 
     def factory() -> str:
@@ -155,20 +155,20 @@ async def test_a_redirect_leads_to_a_hub_that_demands_its_token(hubs: Hubs, hops
         async with connection:
             assert await connection.invoke("WhoAmI") == "redirected"
             assert connection.url.endswith(f"/redirect?hops={hops}")
-    assert len(asked) == 2  # only the first request of each start is the caller's own server's
+    assert len(asked) == 2  # the factory is called only for the first negotiate request of each start
 
 
-async def test_a_refused_negotiation_says_why(hubs: Hubs) -> None:
+async def test_a_refused_negotiation_raises_the_error_of_the_server(hubs: Hubs) -> None:
     with pytest.raises(NegotiationError, match="not allowed"):
         await hubs.connection("/refused").start()
 
 
-# transports that are switched off
+# disabled transports
 
 
 @pytest.mark.parametrize(("path", "only"), [("-ws", "ws"), ("-sse", "sse"), ("-lp", "lp")])
 async def test_a_hub_with_one_transport(hubs: Hubs, path: str, only: str) -> None:
-    """Whoever may use all of them ends there; whoever may not is told all the reasons."""
+    """A client that allows all transports uses it; other clients get an error with the reason."""
     works = (only, hubs.protocol_name) != ("sse", "messagepack")
     connection = hubs.connection("/testhub" + path, transports=HttpTransportType.ALL)
     if works:
@@ -187,7 +187,7 @@ async def test_a_hub_with_one_transport(hubs: Hubs, path: str, only: str) -> Non
         )
 
 
-async def test_everything_may_be_offered_and_the_first_that_can_is_taken(hubs: Hubs) -> None:
+async def test_the_first_suitable_transport_is_used(hubs: Hubs) -> None:
     async with hubs.connection(transports=HttpTransportType.ALL) as connection:
         assert await connection.invoke("GetTransport") == "WebSockets"
     no_sockets = HttpTransportType.SERVER_SENT_EVENTS | HttpTransportType.LONG_POLLING
@@ -199,8 +199,8 @@ async def test_everything_may_be_offered_and_the_first_that_can_is_taken(hubs: H
 # sizes
 
 
-async def test_a_message_that_is_too_large_for_the_server_says_so(hubs: Hubs) -> None:
-    """The real server does not tell; the client knows what it sent and what is usual."""
+async def test_the_error_names_the_size_of_a_message_that_is_too_large_for_the_server(hubs: Hubs) -> None:
+    """The real server gives no reason; the client adds the size that it sent and the default limit."""
     async with hubs.connection("/stricthub") as connection:
         with pytest.raises(SignalRError) as ended:
             await connection.invoke("Echo", "x" * 40_000)

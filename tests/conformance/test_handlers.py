@@ -1,4 +1,4 @@
-"""Handlers of the server's calls, and client results. Spec: client-behaviour.md, "E6", "E7"."""
+"""Handlers of client methods, and client results. See docs/handlers.md."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from tests.support.hubs import Hubs
 
 
 class Log:
-    """What handlers saw, and when it is enough."""
+    """Records what handlers received, until there are enough entries."""
 
     def __init__(self, wanted: int = 1) -> None:
         self.entries: list[object] = []
@@ -45,7 +45,7 @@ async def connected(hubs: Hubs) -> AsyncIterator[HubConnection]:
 
 
 async def test_a_handler_gets_the_arguments_in_order(hubs: Hubs) -> None:
-    """A plain function, an async one, and none at all."""
+    """A plain function, a coroutine function, and a handler without parameters."""
     async with connected(hubs) as connection:
         log = Log(3)
 
@@ -62,7 +62,7 @@ async def test_a_handler_gets_the_arguments_in_order(hubs: Hubs) -> None:
 
 
 async def test_handlers_run_in_order_one_after_another(hubs: Hubs) -> None:
-    """A slow one holds up the next, so that nothing overtakes."""
+    """A slow handler delays the next one, so the order is kept."""
     async with connected(hubs) as connection:
         log = Log(400)
 
@@ -77,7 +77,7 @@ async def test_handlers_run_in_order_one_after_another(hubs: Hubs) -> None:
         assert await log.wait() == [(what, number) for number in range(200) for what in ("in", "out")]
 
 
-async def test_a_slow_handler_does_not_hold_up_calls(hubs: Hubs) -> None:
+async def test_a_slow_handler_does_not_delay_calls(hubs: Hubs) -> None:
     """The read loop never waits for a handler."""
     async with connected(hubs) as connection:
         release, log = asyncio.Event(), Log()
@@ -94,7 +94,6 @@ async def test_a_slow_handler_does_not_hold_up_calls(hubs: Hubs) -> None:
 
 
 async def test_a_handler_may_invoke(hubs: Hubs) -> None:
-    """Without a deadlock."""
     async with connected(hubs) as connection:
         log = Log()
 
@@ -107,7 +106,7 @@ async def test_a_handler_may_invoke(hubs: Hubs) -> None:
 
 
 async def test_a_handler_may_stop_the_connection(hubs: Hubs) -> None:
-    """It returns, and the connection is over."""
+    """`stop()` returns in the handler, and the connection is closed."""
     connection = hubs.connection()
     stopped = Log()
 
@@ -123,8 +122,8 @@ async def test_a_handler_may_stop_the_connection(hubs: Hubs) -> None:
     await connection.stop()
 
 
-async def test_several_handlers_run_in_the_order_of_their_registration(hubs: Hubs) -> None:
-    """One that raises keeps neither the others nor the connection."""
+async def test_several_handlers_run_in_order_of_registration(hubs: Hubs) -> None:
+    """If one raises, the others still run and the connection stays open."""
     async with connected(hubs) as connection:
         log = Log(2)
 
@@ -139,8 +138,8 @@ async def test_several_handlers_run_in_the_order_of_their_registration(hubs: Hub
         assert await connection.invoke("Add", 1, 1) == 2
 
 
-async def test_what_a_handler_raises_is_logged(hubs: Hubs, caplog: pytest.LogCaptureFixture) -> None:
-    """With the target's name and the traceback."""
+async def test_an_exception_in_a_handler_is_logged(hubs: Hubs, caplog: pytest.LogCaptureFixture) -> None:
+    """With the target and the traceback."""
     async with connected(hubs) as connection:
 
         @connection.on("Message")
@@ -157,7 +156,7 @@ async def test_what_a_handler_raises_is_logged(hubs: Hubs, caplog: pytest.LogCap
 
 
 async def test_handlers_can_be_removed(hubs: Hubs) -> None:
-    """By their subscription, by function, and all of a target."""
+    """With the subscription, by function, and all handlers of a target."""
     async with connected(hubs) as connection:
         log, marker = Log(99), Log(99)
         connection.on("Marker", marker.add)
@@ -166,7 +165,7 @@ async def test_handlers_can_be_removed(hubs: Hubs) -> None:
             log.entries.clear()
             marked = len(marker.entries)
             await connection.invoke("SendToCaller", "Message", "m")
-            await connection.invoke("SendToCaller", "Marker", "")  # handlers run in order, so this one is behind the other
+            await connection.invoke("SendToCaller", "Marker", "")  # handlers run in order, so this message is handled last
             while len(marker.entries) == marked:
                 await connection.invoke("Void")
             return log.entries.copy()
@@ -189,11 +188,11 @@ async def test_handlers_can_be_removed(hubs: Hubs) -> None:
         connection.off("Message")
         assert await received() == []
         connection.off("Message")
-        connection.off("never heard of")
+        connection.off("unknown")
 
 
 async def test_targets_are_case_sensitive_and_unhandled_calls_can_be_caught(hubs: Hubs) -> None:
-    """A catch-all sees the target and the arguments."""
+    """A handler for unhandled calls gets the target and the arguments."""
     async with connected(hubs) as connection:
         log = Log(2)
         connection.on("message", lambda _: log.add("wrong"))
@@ -207,8 +206,8 @@ async def test_targets_are_case_sensitive_and_unhandled_calls_can_be_caught(hubs
         assert await log.wait() == [("Message", ["hi"]), ("Other", [])]
 
 
-async def test_a_call_that_nobody_handles_is_logged(hubs: Hubs, caplog: pytest.LogCaptureFixture) -> None:
-    """As a warning, with the target's name."""
+async def test_a_call_without_a_handler_is_logged(hubs: Hubs, caplog: pytest.LogCaptureFixture) -> None:
+    """As a warning with the target."""
     async with connected(hubs) as connection:
         await connection.invoke("SendToCaller", "Nobody", "hi")
         while not caplog.records:
@@ -217,17 +216,17 @@ async def test_a_call_that_nobody_handles_is_logged(hubs: Hubs, caplog: pytest.L
     assert caplog.records[0].levelno == logging.WARNING
 
 
-async def test_an_object_can_be_registered_as_a_whole(hubs: Hubs) -> None:
-    """Each public coroutine method is the handler of its name."""
+async def test_register_adds_the_methods_of_an_object(hubs: Hubs) -> None:
+    """Each public coroutine method becomes the handler for its name."""
 
     class Receiver:
-        """What a client of a chat offers."""
+        """The client methods of a chat."""
 
         def __init__(self) -> None:
             self.log = Log()
 
-        async def Message(self, text: str) -> None:  # the server's spelling
-            """Take a message."""
+        async def Message(self, text: str) -> None:  # the name as sent by the server
+            """Receive a message."""
             self.log.add(text)
 
         async def _private(self) -> None: ...
@@ -242,7 +241,7 @@ async def test_an_object_can_be_registered_as_a_whole(hubs: Hubs) -> None:
             connection.register(object())
 
 
-async def test_messages_go_to_whom_they_are_for(hubs: Hubs) -> None:
+async def test_messages_reach_only_their_recipients(hubs: Hubs) -> None:
     """All, others, one, and the members of a group."""
     log = Log(99)
     async with hubs.connection("/orderedhub") as anna, hubs.connection("/orderedhub") as bob:
@@ -273,8 +272,8 @@ async def test_messages_go_to_whom_they_are_for(hubs: Hubs) -> None:
 # client results
 
 
-async def test_what_a_handler_returns_is_the_servers_result(hubs: Hubs) -> None:
-    """From a plain function or an async one; also when another client asks."""
+async def test_the_return_value_of_a_handler_is_sent_to_the_server(hubs: Hubs) -> None:
+    """For plain and coroutine functions; also when another client requests the result."""
     async with hubs.connection() as anna, hubs.connection() as bob:
         anna.on("Q", lambda question: f"anna says {question}")
 
@@ -288,24 +287,22 @@ async def test_what_a_handler_returns_is_the_servers_result(hubs: Hubs) -> None:
 
 
 @pytest.mark.parametrize("value", [0, 7, -1])
-async def test_a_false_value_is_a_result_like_any_other(hubs: Hubs, value: int) -> None:
-    """Zero is not nothing."""
+async def test_a_falsy_value_is_a_valid_result(hubs: Hubs, value: int) -> None:
     async with hubs.connection() as connection:
         connection.on("Q", lambda number: number)
         assert await connection.invoke("AskCallerInt", "Q", value) == value
 
 
-async def test_none_answers_null(hubs: Hubs) -> None:
-    """The server gets a result, and it is null."""
+async def test_none_is_sent_as_a_null_result(hubs: Hubs) -> None:
     async with hubs.connection() as connection:
         connection.on("Q", lambda: None)
         answer = await connection.invoke("AskCallerError", "Q")
-        # .NET takes null as a string; ours refuses it, for None is no str
+        # .NET accepts null for a string; our server rejects it, because None is not a str
         assert answer in ("result: ", "HubException: Error trying to deserialize result to str. Expected `str`, got `null`")
 
 
-async def test_an_error_of_the_handler_is_told_by_its_message_alone(hubs: Hubs) -> None:
-    """No type, no traceback."""
+async def test_an_error_in_a_handler_is_sent_as_its_message(hubs: Hubs) -> None:
+    """Without type and traceback."""
     async with hubs.connection() as connection:
 
         @connection.on("Q")
@@ -315,22 +312,22 @@ async def test_an_error_of_the_handler_is_told_by_its_message_alone(hubs: Hubs) 
         assert await connection.invoke("AskCallerError", "Q") == "HubException: client broke"
 
 
-async def test_a_question_without_a_handler_is_answered_with_an_error(hubs: Hubs) -> None:
-    """The server need not wait for ever."""
+async def test_a_client_result_without_a_handler_is_an_error(hubs: Hubs) -> None:
+    """The server gets an error instead of waiting indefinitely."""
     async with hubs.connection() as connection:
         assert await connection.invoke("AskCallerError", "Nobody") == "HubException: Client didn't provide a result."
 
 
-async def test_arguments_that_do_not_fit_the_handler_are_answered_with_an_error(hubs: Hubs) -> None:
-    """The handler was never begun."""
+async def test_arguments_that_do_not_fit_the_handler_are_an_error(hubs: Hubs) -> None:
+    """The handler is not called."""
     async with hubs.connection() as connection:
         connection.on("Q", lambda _too, _many: "never")
         answer = await connection.invoke("AskCallerError", "Q")
         assert answer == "HubException: Client failed to parse argument(s)."
 
 
-async def test_two_results_are_an_error_and_one_beside_none_is_the_result(hubs: Hubs) -> None:
-    """As in the TypeScript client."""
+async def test_results_of_two_handlers_are_an_error(hubs: Hubs) -> None:
+    """If only one of them returns a value, that is the result, as in the TypeScript client."""
     async with hubs.connection() as connection:
         connection.on("Q", lambda: "first")
         connection.on("Q", lambda: None)
@@ -339,16 +336,16 @@ async def test_two_results_are_an_error_and_one_beside_none_is_the_result(hubs: 
         assert await connection.invoke("AskCallerError", "Q") == "HubException: Client provided multiple results."
 
 
-async def test_a_result_that_cannot_be_sent_is_answered_with_an_error(hubs: Hubs) -> None:
-    """And the connection goes on."""
+async def test_a_result_that_cannot_be_encoded_is_an_error(hubs: Hubs) -> None:
+    """The connection stays open."""
     async with hubs.connection() as connection:
         connection.on("Q", object)
         assert (await connection.invoke("AskCallerError", "Q")).startswith("HubException: Cannot send Completion")
         assert await connection.invoke("Add", 1, 1) == 2
 
 
-async def test_a_handler_that_is_asked_may_ask_back(hubs: Hubs) -> None:
-    """It runs beside the queue of the others."""
+async def test_a_handler_with_a_client_result_may_invoke(hubs: Hubs) -> None:
+    """It runs concurrently with the queue of the other handlers."""
     async with hubs.connection() as connection:
         release = asyncio.Event()
 
@@ -365,8 +362,8 @@ async def test_a_handler_that_is_asked_may_ask_back(hubs: Hubs) -> None:
         release.set()
 
 
-async def test_a_result_that_nobody_waits_for_is_only_logged(hubs: Hubs, caplog: pytest.LogCaptureFixture) -> None:
-    """A warning says which target it was."""
+async def test_an_unexpected_result_is_logged(hubs: Hubs, caplog: pytest.LogCaptureFixture) -> None:
+    """As a warning with the target."""
     async with connected(hubs) as connection:
         connection.on("M", lambda _: "unasked")
         await connection.invoke("SendToCaller", "M", "")
@@ -376,8 +373,8 @@ async def test_a_result_that_nobody_waits_for_is_only_logged(hubs: Hubs, caplog:
     assert [record.getMessage() for record in caplog.records] == [text]
 
 
-async def test_a_typed_hub_calls_and_asks_by_its_clients_type(hubs: Hubs) -> None:
-    """Over the hub whose clients have a type."""
+async def test_a_strongly_typed_hub_can_call_clients_and_get_results(hubs: Hubs) -> None:
+    """With the hub whose clients have a declared type."""
     async with hubs.connection("/typedhub") as anna, hubs.connection("/typedhub") as bob:
         log = Log(2)
         anna.on("ReceiveMessage", lambda user, text: log.add(f"{user}: {text}"))

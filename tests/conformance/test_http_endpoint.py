@@ -1,4 +1,4 @@
-"""The HTTP side of a hub, request by request, on the real server and on ours. Spec: server-behaviour.md, "B", K 19 to 28."""
+"""The HTTP endpoint of a hub, request by request, on the real server and on ours."""
 
 from __future__ import annotations
 
@@ -27,8 +27,8 @@ EVENTS = {"Accept": "text/event-stream"}
 
 
 @pytest.fixture(autouse=True)
-def _watch(no_leaks: None) -> None:
-    """Switch the leak check on for every test here."""
+def _check_leaks(no_leaks: None) -> None:
+    """Enable the leak check for all tests in this module."""
 
 
 # negotiate
@@ -44,7 +44,7 @@ def _watch(no_leaks: None) -> None:
         ({"negotiateVersion": "7"}, 1),
     ],
 )
-async def test_negotiate(server_url: str, query: dict[str, str], version: int) -> None:
+async def test_negotiate_returns_ids_and_transports(server_url: str, query: dict[str, str], version: int) -> None:
     async with raw(server_url + "/testhub") as hub:
         answers = [await hub.request("POST", "/negotiate", **query) for _ in range(2)]
     for answer in answers:
@@ -70,7 +70,7 @@ async def test_negotiate(server_url: str, query: dict[str, str], version: int) -
         ("negotiateVersion=1&negotiateVersion=1", "The client requested a non-integer protocol version."),
     ],
 )
-async def test_negotiate_versions_that_are_refused(server_url: str, query: str, error: str) -> None:
+async def test_negotiate_rejects_invalid_versions(server_url: str, query: str, error: str) -> None:
     async with raw(server_url + "/testhub") as hub:
         answer = await hub.request("POST", f"/negotiate?{query}")
         assert (answer.status, answer.type, json.loads(answer.body)) == (200, "application/json", {"error": error})
@@ -79,17 +79,17 @@ async def test_negotiate_versions_that_are_refused(server_url: str, query: str, 
 @pytest.mark.parametrize(("path", "offer"), [("-ws", [WS]), ("-sse", [SSE]), ("-lp", [LP])])
 async def test_a_hub_may_offer_one_transport(server_url: str, path: str, offer: list[Any]) -> None:
     async with raw(server_url + "/testhub" + path) as hub:
-        answer = await hub.request("POST", "/negotiate", body=b"is not looked at", negotiateVersion="1")
+        answer = await hub.request("POST", "/negotiate", body=b"ignored", negotiateVersion="1")
         assert json.loads(answer.body)["availableTransports"] == offer
 
 
 @pytest.mark.parametrize("method", ["GET", "PUT", "DELETE", "PATCH"])
-async def test_negotiate_is_a_post(server_url: str, method: str) -> None:
+async def test_negotiate_accepts_only_post(server_url: str, method: str) -> None:
     async with raw(server_url + "/testhub") as hub:
         assert (await hub.request(method, "/negotiate")).line == (405, PLAIN, "")
 
 
-# the table of status codes
+# status codes
 
 
 @pytest.mark.parametrize(
@@ -97,7 +97,9 @@ async def test_negotiate_is_a_post(server_url: str, method: str) -> None:
     [("GET", {}), ("GET", EVENTS), ("POST", {}), ("DELETE", {})],
     ids=["poll", "events", "post", "delete"],
 )
-async def test_a_request_without_or_with_an_unknown_id(server_url: str, method: str, headers: dict[str, str]) -> None:
+async def test_a_request_with_a_missing_or_unknown_id_is_rejected(
+    server_url: str, method: str, headers: dict[str, str]
+) -> None:
     async with raw(server_url + "/testhub") as hub:
         assert (await hub.request(method, headers=headers)).line == (400, PLAIN, "Connection ID required")
         assert (await hub.request(method, headers=headers, id="")).line == (400, PLAIN, "Connection ID required")
@@ -107,14 +109,14 @@ async def test_a_request_without_or_with_an_unknown_id(server_url: str, method: 
         assert twice.line == (404, PLAIN, "No Connection with that ID")
 
 
-async def test_a_websocket_with_an_unknown_id(server_url: str) -> None:
+async def test_a_websocket_with_an_unknown_id_is_rejected(server_url: str) -> None:
     async with raw(server_url + "/testhub") as hub:
         answer = await hub.request("GET", headers=UPGRADE, id=UNKNOWN)
         assert (answer.status, answer.text) == (404, "No Connection with that ID")
 
 
 @pytest.mark.parametrize("method", ["PUT", "PATCH", "OPTIONS"])
-async def test_other_methods(server_url: str, method: str) -> None:
+async def test_other_methods_are_rejected(server_url: str, method: str) -> None:
     async with raw(server_url + "/testhub") as hub:
         assert (await hub.request(method, id=UNKNOWN)).line == (405, PLAIN, "")
 
@@ -131,15 +133,15 @@ async def test_other_methods(server_url: str, method: str) -> None:
         ("-ws", EVENTS | UPGRADE, "ServerSentEvents"),
     ],
 )
-async def test_a_transport_that_is_switched_off(server_url: str, path: str, headers: dict[str, str], name: str) -> None:
-    """An event stream's Accept wins over an upgrade."""
+async def test_a_disabled_transport_is_rejected(server_url: str, path: str, headers: dict[str, str], name: str) -> None:
+    """An Accept header for an event stream takes precedence over an upgrade."""
     async with raw(server_url + "/testhub" + path) as hub:
         answer = await hub.request("GET", headers=headers, id=await hub.negotiate())
         assert (answer.status, answer.text) == (404, f"{name} transport not supported by this end point type")
 
 
 @pytest.mark.parametrize("accept", ["*/*", "text/event-stream;q=1", "text/html"])
-async def test_what_does_not_ask_for_an_event_stream_polls(server_url: str, accept: str) -> None:
+async def test_a_get_that_does_not_accept_an_event_stream_is_a_poll(server_url: str, accept: str) -> None:
     async with raw(server_url + "/testhub") as hub:
         token = await hub.negotiate()
         answer = await hub.request("GET", headers={"Accept": accept}, id=token)
@@ -147,7 +149,7 @@ async def test_what_does_not_ask_for_an_event_stream_polls(server_url: str, acce
         assert (await hub.request("DELETE", id=token)).status == 202
 
 
-async def test_a_connection_keeps_its_transport(server_url: str) -> None:
+async def test_a_connection_cannot_change_its_transport(server_url: str) -> None:
     text = "Cannot change transports mid-connection"
     async with raw(server_url + "/testhub") as hub:
         token = await hub.negotiate()
@@ -180,11 +182,11 @@ async def test_a_second_websocket_or_event_stream_is_refused(server_url: str) ->
             assert (await hub.request("GET", headers=EVENTS, id=token)).line == (409, PLAIN, "")
 
 
-async def test_delete_ends_nothing_but_long_polling(server_url: str) -> None:
+async def test_delete_ends_only_long_polling_connections(server_url: str) -> None:
     async with raw(server_url + "/testhub") as hub:
         wrong = (400, PLAIN, "Cannot terminate this connection using the DELETE endpoint.")
         token = await hub.negotiate()
-        assert (await hub.request("DELETE", id=token)).line == wrong  # nobody has connected yet
+        assert (await hub.request("DELETE", id=token)).line == wrong  # no transport is connected yet
         async with hub.events(token):
             assert (await hub.request("DELETE", id=token)).line == wrong
         token = await hub.long_polling()
@@ -198,7 +200,7 @@ async def test_delete_ends_nothing_but_long_polling(server_url: str) -> None:
 # long polling
 
 
-async def test_the_first_poll_is_answered_at_once(server_url: str) -> None:
+async def test_the_first_poll_returns_immediately(server_url: str) -> None:
     async with raw(server_url + "/testhub") as hub:
         token = await hub.negotiate()
         answer = await hub.request("GET", id=token)
@@ -208,7 +210,7 @@ async def test_the_first_poll_is_answered_at_once(server_url: str) -> None:
         assert (await hub.request("DELETE", id=token)).status == 202
 
 
-async def test_a_poll_brings_all_that_waits_and_posts_may_be_cut_anywhere(server_url: str) -> None:
+async def test_a_poll_returns_all_queued_data_and_posts_may_split_messages_anywhere(server_url: str) -> None:
     async with raw(server_url + "/testhub") as hub:
         token = await hub.negotiate()
         await hub.request("GET", id=token)
@@ -243,8 +245,8 @@ async def test_a_newer_poll_replaces_an_older_one(server_url: str) -> None:
         assert (await hub.request("DELETE", id=token)).status == 202
 
 
-async def test_a_poll_that_brings_nothing_in_time_is_empty(server_url: str) -> None:
-    """/testhub-lp gives a poll three seconds."""
+async def test_a_poll_without_data_returns_empty_after_its_timeout(server_url: str) -> None:
+    """The poll timeout of /testhub-lp is three seconds."""
     async with raw(server_url + "/testhub-lp") as hub:
         token = await hub.long_polling()
         answer = await hub.request("GET", id=token)
@@ -253,8 +255,8 @@ async def test_a_poll_that_brings_nothing_in_time_is_empty(server_url: str) -> N
         assert (await hub.request("DELETE", id=token)).status == 202
 
 
-async def test_the_last_words_of_a_connection_are_polled(server_url: str) -> None:
-    """Close comes with 200, then 204, then nobody knows the connection any more."""
+async def test_close_is_delivered_by_a_last_poll(server_url: str) -> None:
+    """Close is sent with status 200, the next poll gets 204, and later ones 404."""
     async with raw(server_url + "/testhub") as hub:
         token = await hub.long_polling()
         await hub.request("POST", body='{"type":7}\x1e', id=token)
@@ -266,7 +268,7 @@ async def test_the_last_words_of_a_connection_are_polled(server_url: str) -> Non
         assert answer.line == (404, PLAIN, "No Connection with that ID")
 
 
-async def test_posts_side_by_side_both_count(server_url: str) -> None:
+async def test_concurrent_posts_are_all_processed(server_url: str) -> None:
     async with raw(server_url + "/testhub") as hub:
         token = await hub.long_polling()
         call = '{"type":1,"invocationId":"%s","target":"Echo","arguments":["x"]}\x1e'
@@ -281,7 +283,7 @@ async def test_posts_side_by_side_both_count(server_url: str) -> None:
 # server-sent events
 
 
-async def test_an_event_stream(server_url: str) -> None:
+async def test_an_event_stream_delivers_messages_as_events(server_url: str) -> None:
     async with raw(server_url + "/testhub") as hub:
         token = await hub.negotiate()
         async with hub.events(token) as stream:
@@ -296,7 +298,7 @@ async def test_an_event_stream(server_url: str) -> None:
             assert (await stream.content.read()).endswith(b'data: {"type":7}\x1e\r\n\r\n')
 
 
-async def test_a_post_may_come_before_the_stream(server_url: str) -> None:
+async def test_a_post_may_precede_the_event_stream(server_url: str) -> None:
     async with raw(server_url + "/testhub") as hub:
         token = await hub.negotiate()
         assert (await hub.request("POST", body=HANDSHAKE, id=token)).line == (200, PLAIN, "")
@@ -307,8 +309,8 @@ async def test_a_post_may_come_before_the_stream(server_url: str) -> None:
 # websockets
 
 
-async def test_frames_are_pieces_of_a_stream(server_url: str) -> None:
-    """K row 11: several messages in a frame, one across frames, text or binary as it likes."""
+async def test_websocket_frames_may_split_and_combine_messages(server_url: str) -> None:
+    """Several messages in one frame, one message across frames, and text or binary frames in any combination."""
     async with raw(server_url + "/testhub") as hub, hub.socket() as socket:
         call = '{"type":1,"invocationId":"%s","target":"Echo","arguments":["x"]}\x1e'
         result = '{"type":3,"invocationId":"%s","result":"x"}'
@@ -321,7 +323,7 @@ async def test_frames_are_pieces_of_a_stream(server_url: str) -> None:
 
 
 @pytest.mark.parametrize("farewell", ["frame", "message"])
-async def test_an_orderly_end_has_code_1000(server_url: str, farewell: str) -> None:
+async def test_an_orderly_close_has_code_1000(server_url: str, farewell: str) -> None:
     async with raw(server_url + "/testhub") as hub, hub.socket() as socket:
         await socket.shake_hands()
         if farewell == "message":
@@ -348,8 +350,7 @@ async def test_an_orderly_end_has_code_1000(server_url: str, farewell: str) -> N
     ],
     ids=["negotiate", "poll", "events", "websocket", "post", "delete"],
 )
-async def test_every_request_says_who_it_is_from(server_url: str, method: str, path: str, headers: dict[str, str]) -> None:
-    """K row 27."""
+async def test_every_request_requires_authentication(server_url: str, method: str, path: str, headers: dict[str, str]) -> None:
     async with raw(server_url + "/authhub") as hub:
         token = await Raw(hub.session, server_url + "/testhub").negotiate()
         refused = await hub.request(method, path, headers=headers, id=token)
@@ -375,8 +376,8 @@ async def test_every_request_says_who_it_is_from(server_url: str, method: str, p
         ('{"protocol":null,"version":1}', "An unexpected error occurred during connection handshake."),
     ],
 )
-async def test_a_handshake_that_is_refused(server_url: str, request_text: str, error: str) -> None:
-    """The text, no Close, and an orderly close of the socket."""
+async def test_an_invalid_handshake_gets_an_error_response(server_url: str, request_text: str, error: str) -> None:
+    """The error response is followed by a normal WebSocket close, without a Close message."""
     async with raw(server_url + "/stricthub") as hub, hub.socket() as socket:
         await socket.write(request_text + "\x1e")
         records = await socket.read_all()
@@ -388,13 +389,13 @@ async def test_a_handshake_that_is_refused(server_url: str, request_text: str, e
     "request_text",
     ['{"protocol":"json","version":0}', '{"protocol":"JSON","version":2}', '{"version":1,"more":[1],"protocol":"json"}'],
 )
-async def test_a_handshake_that_is_accepted(server_url: str, request_text: str) -> None:
+async def test_a_valid_handshake_gets_an_empty_response(server_url: str, request_text: str) -> None:
     async with raw(server_url + "/testhub") as hub, hub.socket() as socket:
         await socket.write(request_text + "\x1e")
         assert await socket.read() == "{}"
 
 
-async def test_messagepack_does_not_go_over_server_sent_events(server_url: str) -> None:
+async def test_messagepack_is_rejected_over_server_sent_events(server_url: str) -> None:
     async with raw(server_url + "/testhub") as hub:
         token = await hub.negotiate()
         async with hub.events(token) as stream:
@@ -407,14 +408,14 @@ async def test_messagepack_does_not_go_over_server_sent_events(server_url: str) 
         assert json.loads(text.partition("data: ")[2].partition("\x1e")[0]) == {"error": error}
 
 
-async def test_a_handshake_that_does_not_come_in_time(server_url: str) -> None:
-    """/fasthub gives it one second."""
+async def test_a_missing_handshake_times_out(server_url: str) -> None:
+    """The handshake timeout of /fasthub is one second."""
     async with raw(server_url + "/fasthub") as hub, hub.socket() as socket:
         assert [json.loads(record) for record in await socket.read_all()] == [{"error": "Handshake was canceled."}]
         assert socket.socket.close_code == 1000
 
 
-async def test_a_handshake_that_is_too_large(server_url: str) -> None:
+async def test_a_handshake_that_is_too_large_is_rejected(server_url: str) -> None:
     async with raw(server_url + "/stricthub") as hub, hub.socket() as socket:
         await socket.write("x" * 40_000)
         assert [json.loads(record) for record in await socket.read_all()] == [{"error": "Handshake was canceled."}]

@@ -1,4 +1,4 @@
-"""start, stop and what may be called when. Spec: client-behaviour.md, "B1", "B9", "E1", "E11"."""
+"""`start`, `stop`, and which calls are valid in which state."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ State = HubConnectionState
 
 
 async def test_a_connection_starts_stops_and_starts_again(hubs: Hubs) -> None:
-    """Under a new connection id each time; handlers stay."""
+    """Each start gets a new connection id; handlers are kept."""
     connection = hubs.connection("/orderedhub")
     got: list[str] = []
     connection.on("M", got.append)
@@ -33,7 +33,7 @@ async def test_a_connection_starts_stops_and_starts_again(hubs: Hubs) -> None:
 
 
 async def test_async_with_starts_and_stops(hubs: Hubs) -> None:
-    """Also when the block ends with an error."""
+    """Also if the block raises an exception."""
     connection = hubs.connection()
     with pytest.raises(LookupError):
         async with connection as entered:
@@ -43,8 +43,8 @@ async def test_async_with_starts_and_stops(hubs: Hubs) -> None:
     assert connection.state is State.DISCONNECTED
 
 
-async def test_start_needs_a_disconnected_connection(hubs: Hubs) -> None:
-    """While it connects and while it is connected; the error names the state."""
+async def test_start_requires_the_disconnected_state(hubs: Hubs) -> None:
+    """It fails while connecting and while connected; the error names the state."""
     connection = hubs.connection()
     text = "The HubConnection cannot be started if it is not in the Disconnected state."
     starting = asyncio.create_task(connection.start())
@@ -60,7 +60,7 @@ async def test_start_needs_a_disconnected_connection(hubs: Hubs) -> None:
 
 
 async def test_stop_is_idempotent(hubs: Hubs) -> None:
-    """Before a start, twice in a row, and twice at once."""
+    """Before a start, twice in a row, and twice concurrently."""
     connection = hubs.connection()
     await connection.stop()
     await connection.start()
@@ -70,7 +70,7 @@ async def test_stop_is_idempotent(hubs: Hubs) -> None:
 
 
 async def test_stop_during_start_ends_the_start(hubs: Hubs) -> None:
-    """Wherever the start is; both return, and nothing is left."""
+    """At any stage of the start; both calls return, and nothing is left running."""
     for turns in (0, 1, 5, 20, 50):
         connection = hubs.connection()
         starting = asyncio.create_task(connection.start())
@@ -79,7 +79,7 @@ async def test_stop_during_start_ends_the_start(hubs: Hubs) -> None:
         await connection.stop()
         assert connection.state is State.DISCONNECTED
         [outcome] = await asyncio.gather(starting, return_exceptions=True)
-        if outcome is not None:  # the start may just have been over
+        if outcome is not None:  # the start may have completed just before
             assert isinstance(outcome, ConnectionClosedError | InvalidStateError)
             if isinstance(outcome, ConnectionClosedError):
                 assert str(outcome) == "The connection was stopped before the hub handshake could complete."
@@ -87,7 +87,7 @@ async def test_stop_during_start_ends_the_start(hubs: Hubs) -> None:
 
 
 async def test_cancelling_start_leaves_nothing_behind(hubs: Hubs) -> None:
-    """Wherever the start is; afterwards it can be started anew."""
+    """At any stage of the start; afterwards the connection can be started again."""
     connection = hubs.connection()
     for turns in (0, 1, 5, 20, 50):
         starting = asyncio.create_task(connection.start())
@@ -103,7 +103,7 @@ async def test_cancelling_start_leaves_nothing_behind(hubs: Hubs) -> None:
 
 
 async def test_wait_closed_returns_after_stop(hubs: Hubs) -> None:
-    """For everybody who waits, and at once when there is nothing to wait for."""
+    """For all waiters, and immediately if the connection is already closed."""
     connection = hubs.connection()
     await connection.wait_closed()
     await connection.start()
@@ -117,8 +117,8 @@ async def test_wait_closed_returns_after_stop(hubs: Hubs) -> None:
     await connection.wait_closed()
 
 
-async def test_on_close_is_told_once(hubs: Hubs) -> None:
-    """With None after a stop; the connection is disconnected when the callback runs, and it may start it again."""
+async def test_on_close_is_called_once(hubs: Hubs) -> None:
+    """It gets None after a stop. The connection is disconnected when the callback runs, and the callback may start it again."""
     connection = hubs.connection()
     calls: list[tuple[object, State]] = []
 
@@ -136,8 +136,9 @@ async def test_on_close_is_told_once(hubs: Hubs) -> None:
     assert calls == [(None, State.DISCONNECTED)] * 2
 
 
-async def test_a_callback_that_raises_keeps_nobody_from_anything(hubs: Hubs, caplog: pytest.LogCaptureFixture) -> None:
-    """It is logged; the other callbacks run."""
+async def test_an_exception_in_a_callback_is_logged_and_other_callbacks_run(
+    hubs: Hubs, caplog: pytest.LogCaptureFixture
+) -> None:
     connection = hubs.connection()
     calls: list[object] = []
 
@@ -152,10 +153,10 @@ async def test_a_callback_that_raises_keeps_nobody_from_anything(hubs: Hubs, cap
     assert "a callback of the connection raised an error" in caplog.text
 
 
-async def test_stop_lets_leave_what_was_sent(hubs: Hubs, server_url: str, python_url: str) -> None:
-    """The server gets every message before the end, and ours acts on every one of them."""
+async def test_stop_delivers_messages_that_were_sent_before(hubs: Hubs, server_url: str, python_url: str) -> None:
+    """The server receives every message before the connection ends, and our server processes all of them."""
     if server_url != python_url:
-        pytest.skip("the ASP.NET Core server drops calls that wait their turn when the socket closes: seen once in 24 runs")
+        pytest.skip("the ASP.NET Core server drops queued calls when the socket closes: seen once in 24 runs")
     async with hubs.connection("/orderedhub") as watcher:
         assert watcher.connection_id
         got: list[str] = []
@@ -171,8 +172,8 @@ async def test_stop_lets_leave_what_was_sent(hubs: Hubs, server_url: str, python
         assert got == [str(number) for number in range(500)]
 
 
-async def test_the_server_hears_of_a_stop_at_once(hubs: Hubs) -> None:
-    """Its hub is told, and told nothing bad."""
+async def test_stop_notifies_the_server_immediately(hubs: Hubs) -> None:
+    """OnDisconnected runs without an error."""
     async with hubs.connection() as watcher:
         connection = hubs.connection()
         await connection.start()
@@ -184,8 +185,8 @@ async def test_the_server_hears_of_a_stop_at_once(hubs: Hubs) -> None:
         assert reason == "gone:"
 
 
-async def test_a_hub_that_refuses_the_connection_ends_it(hubs: Hubs) -> None:
-    """The handshake went well, so the start may have; the end says why, and there is no reconnect."""
+async def test_a_hub_that_rejects_the_connection_closes_it(hubs: Hubs) -> None:
+    """The handshake succeeds, so start() may succeed too. The close error gives the reason, and there is no reconnect."""
     connection = hubs.builder("/rejectinghub").with_automatic_reconnect([0, 0, 0]).build()
     reconnecting: list[object] = []
     connection.on_reconnecting(reconnecting.append)
@@ -196,8 +197,8 @@ async def test_a_hub_that_refuses_the_connection_ends_it(hubs: Hubs) -> None:
     assert reconnecting == []
 
 
-async def test_the_server_may_end_the_connection(hubs: Hubs) -> None:
-    """A Close without an error is no error."""
+async def test_the_server_may_close_the_connection(hubs: Hubs) -> None:
+    """A Close message without an error closes the connection without an error."""
     connection = hubs.connection()
     closed: list[object] = []
     connection.on_close(closed.append)
@@ -208,8 +209,8 @@ async def test_the_server_may_end_the_connection(hubs: Hubs) -> None:
     assert closed == [None]
 
 
-async def test_calls_of_a_closed_connection_do_not_outlive_a_restart(hubs: Hubs) -> None:
-    """Ids begin again, and old answers are not taken for new ones."""
+async def test_calls_of_a_closed_connection_do_not_survive_a_restart(hubs: Hubs) -> None:
+    """Invocation ids start again, and a late result is not assigned to a new call."""
     connection = hubs.connection()
     await connection.start()
     old = asyncio.create_task(connection.invoke("Delay", 60_000))

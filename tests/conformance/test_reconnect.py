@@ -1,4 +1,4 @@
-"""Automatic reconnect. Spec: client-behaviour.md, "F. Automatic reconnect"."""
+"""Automatic reconnect."""
 
 from __future__ import annotations
 
@@ -21,12 +21,12 @@ from tests.support.hubs import Hubs
 State = HubConnectionState
 Lose = Callable[[HubConnection], Awaitable[None]]
 
-# The client's own server timeout: short enough for a test, and a loss on every transport but Long Polling, which has none.
+# A short server timeout; its expiry is a connection loss on every transport but Long Polling, which has no server timeout.
 SHORT = 0.2
 
 
 class Events:
-    """The events of a connection in the order in which they were seen, each with the state at that time."""
+    """The events of a connection in order, each with the connection state at that time."""
 
     def __init__(self, connection: HubConnection) -> None:
         self.seen: list[tuple[str, object, State]] = []
@@ -39,7 +39,7 @@ class Events:
 
     @property
     def names(self) -> list[str]:
-        """The events without the rest."""
+        """The names of the events."""
         return [name for name, _, _ in self.seen]
 
     def _add(self, name: str, argument: object) -> None:
@@ -52,15 +52,16 @@ class Events:
 
 @pytest.fixture
 def lossy(hubs: Hubs) -> str:
-    """The path of a hub whose connections can be lost from outside."""
+    """The path of a hub whose connections can be cut by the test."""
     return "/stricthub" if hubs.transport_name == "lp" else "/testhub"
 
 
 @pytest.fixture
 def lose(hubs: Hubs) -> Lose:
-    """A way to lose a connection: its socket is cut without a word.
+    """Return a function that loses a connection by cutting its socket.
 
-    A poll that is cut is polled again, so Long Polling is lost otherwise: by a message that is too large for the server.
+    A poll that is cut is sent again, so a Long Polling connection is lost in another way: the test sends a message that
+    is too large for the server.
     """
 
     async def cut(connection: HubConnection) -> None:
@@ -72,8 +73,8 @@ def lose(hubs: Hubs) -> Lose:
     return offend if hubs.transport_name == "lp" else cut
 
 
-async def test_a_lost_connection_comes_back(hubs: Hubs, lossy: str, lose: Lose) -> None:
-    """Events in their order, a new connection id, handlers as they were."""
+async def test_a_lost_connection_is_restored(hubs: Hubs, lossy: str, lose: Lose) -> None:
+    """Events are fired in order, the connection id is new, and handlers are kept."""
     connection = hubs.builder(lossy).with_automatic_reconnect([0]).build()
     events, got = Events(connection), asyncio.Event()
     connection.on("M", lambda _: got.set())
@@ -93,8 +94,8 @@ async def test_a_lost_connection_comes_back(hubs: Hubs, lossy: str, lose: Lose) 
     assert rest == [("reconnected", second, State.CONNECTED), ("closed", None, State.DISCONNECTED)]
 
 
-async def test_calls_that_wait_fail_when_the_connection_is_lost(hubs: Hubs, lossy: str, lose: Lose) -> None:
-    """They are not tried again: the server may have run them."""
+async def test_pending_calls_fail_when_the_connection_is_lost(hubs: Hubs, lossy: str, lose: Lose) -> None:
+    """They are not retried, because the server may already have run them."""
     connection = hubs.builder(lossy).with_automatic_reconnect([0]).build()
     events = Events(connection)
     async with asyncio.timeout(10):
@@ -113,8 +114,8 @@ async def test_calls_that_wait_fail_when_the_connection_is_lost(hubs: Hubs, loss
         await connection.stop()
 
 
-async def test_without_a_policy_a_lost_connection_is_closed(hubs: Hubs, lossy: str, lose: Lose) -> None:
-    """With the error that ended it."""
+async def test_a_lost_connection_is_closed_without_a_retry_policy(hubs: Hubs, lossy: str, lose: Lose) -> None:
+    """`on_close` gets the error."""
     connection = hubs.connection(lossy)
     events = Events(connection)
     async with asyncio.timeout(10):
@@ -127,15 +128,15 @@ async def test_without_a_policy_a_lost_connection_is_closed(hubs: Hubs, lossy: s
     assert isinstance(events.seen[0][1], ConnectionClosedError)
 
 
-async def test_a_policy_that_names_no_delay_closes_without_a_reconnecting_event(hubs: Hubs, lossy: str, lose: Lose) -> None:
-    """It was asked once, with what ended the connection."""
+async def test_a_policy_that_returns_none_closes_without_a_reconnecting_event(hubs: Hubs, lossy: str, lose: Lose) -> None:
+    """The policy is asked once, with the error that ended the connection."""
     contexts: list[RetryContext] = []
 
     class Never:
-        """Gives up at once."""
+        """A policy that never retries."""
 
         def next_retry_delay(self, retry_context: RetryContext) -> None:
-            """Name no delay."""
+            """Return None."""
             contexts.append(retry_context)
 
     connection = hubs.builder(lossy).with_automatic_reconnect(Never()).build()
@@ -152,13 +153,12 @@ async def test_a_policy_that_names_no_delay_closes_without_a_reconnecting_event(
 
 
 async def test_a_policy_may_be_async(hubs: Hubs, lossy: str, lose: Lose) -> None:
-    """It can look things up before it answers."""
 
     class Patient:
-        """Waits for its turn."""
+        """A policy that allows three attempts, without delay."""
 
         async def next_retry_delay(self, retry_context: RetryContext) -> float | None:
-            """Name no time at all, for the first three."""
+            """Return 0 for the first three attempts."""
             await asyncio.sleep(0)
             return 0 if retry_context.previous_retry_count < 3 else None
 
@@ -171,14 +171,16 @@ async def test_a_policy_may_be_async(hubs: Hubs, lossy: str, lose: Lose) -> None
         await connection.stop()
 
 
-async def test_a_policy_that_raises_gives_up(hubs: Hubs, lossy: str, lose: Lose, caplog: pytest.LogCaptureFixture) -> None:
-    """The loss stays the error; the policy's is logged."""
+async def test_a_policy_that_raises_ends_the_reconnect(
+    hubs: Hubs, lossy: str, lose: Lose, caplog: pytest.LogCaptureFixture
+) -> None:
+    """The connection is closed with the error of the loss; the exception of the policy is logged."""
 
     class Broken:
-        """Is wrong."""
+        """A policy that raises an exception."""
 
         def next_retry_delay(self, retry_context: RetryContext) -> float:
-            """Fail."""
+            """Raise an exception."""
             raise ArithmeticError("mine")
 
     connection = hubs.builder(lossy).with_automatic_reconnect(Broken()).build()
@@ -193,8 +195,7 @@ async def test_a_policy_that_raises_gives_up(hubs: Hubs, lossy: str, lose: Lose,
     assert "the retry policy raised an error" in caplog.text
 
 
-async def test_a_tenacity_wait_is_a_policy(hubs: Hubs, lossy: str, lose: Lose) -> None:
-    """With everything that tenacity can do."""
+async def test_a_tenacity_wait_can_be_used_as_a_policy(hubs: Hubs, lossy: str, lose: Lose) -> None:
     connection = hubs.builder(lossy).with_automatic_reconnect(tenacity.wait_random_exponential(multiplier=0.001)).build()
     events = Events(connection)
     async with asyncio.timeout(10):
@@ -204,8 +205,8 @@ async def test_a_tenacity_wait_is_a_policy(hubs: Hubs, lossy: str, lose: Lose) -
         await connection.stop()
 
 
-async def test_stop_while_waiting_for_the_next_attempt(hubs: Hubs, lossy: str, lose: Lose) -> None:
-    """It does not wait with it; on_close gets no error. Meanwhile calls and start are refused."""
+async def test_stop_ends_the_wait_for_the_next_attempt(hubs: Hubs, lossy: str, lose: Lose) -> None:
+    """`on_close` gets no error. While the connection is reconnecting, calls and start() raise an error."""
     connection = hubs.builder(lossy).with_automatic_reconnect([3600]).build()
     events, waiting = Events(connection), asyncio.Event()
     connection.on_reconnecting(lambda _: waiting.set())
@@ -223,8 +224,8 @@ async def test_stop_while_waiting_for_the_next_attempt(hubs: Hubs, lossy: str, l
     assert events.seen[-1] == ("closed", None, State.DISCONNECTED)
 
 
-async def test_stop_in_the_reconnecting_callback(hubs: Hubs, lossy: str, lose: Lose) -> None:
-    """It is heard before the first attempt."""
+async def test_stop_works_in_the_reconnecting_callback(hubs: Hubs, lossy: str, lose: Lose) -> None:
+    """No attempt is made."""
     connection = hubs.builder(lossy).with_automatic_reconnect([3600]).build()
     events = Events(connection)
     connection.on_reconnecting(lambda _: connection.stop())
@@ -236,8 +237,7 @@ async def test_stop_in_the_reconnecting_callback(hubs: Hubs, lossy: str, lose: L
     assert events.names == ["reconnecting", "closed"]
 
 
-async def test_a_close_of_the_server_without_allow_reconnect_is_final(hubs: Hubs) -> None:
-    """The server said so."""
+async def test_a_close_without_allow_reconnect_is_final(hubs: Hubs) -> None:
     connection = hubs.builder().with_automatic_reconnect([0, 0]).build()
     events = Events(connection)
     async with asyncio.timeout(10):
@@ -248,8 +248,8 @@ async def test_a_close_of_the_server_without_allow_reconnect_is_final(hubs: Hubs
     assert events.names == ["closed"]
 
 
-async def test_a_close_of_the_server_with_allow_reconnect_is_a_loss(hubs: Hubs) -> None:
-    """A message over its limit ends the connection, and the client may come back; the error names the size."""
+async def test_a_close_with_allow_reconnect_starts_a_reconnect(hubs: Hubs) -> None:
+    """The server closes the connection because a message is too large; the error includes its size."""
     connection = hubs.builder("/stricthub").with_automatic_reconnect([0]).build()
     events = Events(connection)
     async with asyncio.timeout(10):
@@ -265,15 +265,15 @@ async def test_a_close_of_the_server_with_allow_reconnect_is_a_loss(hubs: Hubs) 
     assert "32,768" in str(caught.value)
 
 
-async def test_the_policy_can_cover_the_first_start(hubs: Hubs) -> None:
-    """With ``retry_start`` the start goes on until it succeeds or the policy gives up; then the last error is raised."""
+async def test_retry_start_applies_the_policy_to_start(hubs: Hubs) -> None:
+    """`start` tries until it succeeds or the policy gives up, then it raises the last error."""
     contexts: list[RetryContext] = []
 
     class Twice:
-        """Tries two more times."""
+        """A policy that allows two retries."""
 
         def next_retry_delay(self, retry_context: RetryContext) -> float | None:
-            """Name a delay for the first two."""
+            """Return a delay for the first two retries."""
             contexts.append(retry_context)
             return 0 if retry_context.previous_retry_count < 2 else None
 
@@ -286,8 +286,8 @@ async def test_the_policy_can_cover_the_first_start(hubs: Hubs) -> None:
     assert (events.names, connection.state) == ([], State.DISCONNECTED)
 
 
-async def test_a_failed_start_is_not_tried_again_by_itself(hubs: Hubs) -> None:
-    """The policy is for lost connections, unless it is told otherwise."""
+async def test_a_failed_start_is_not_retried_by_default(hubs: Hubs) -> None:
+    """The policy applies only to lost connections unless ``retry_start`` is set."""
     connection = hubs.builder("/nowhere").with_automatic_reconnect([0, 0]).build()
     events = Events(connection)
     for _ in range(2):

@@ -1,4 +1,4 @@
-"""Streams from the server. Spec: client-behaviour.md, "E4. invoke / send / stream"."""
+"""Streams from the server."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from tests.support.hubs import Hubs
 
 @asynccontextmanager
 async def cancelled_on_server(hubs: Hubs) -> AsyncIterator[HubConnection]:
-    """Yield a connection; when the block ends, wait until the server has seen one more stream cancelled."""
+    """Yield a connection; after the block, wait until the server has seen one more cancelled stream."""
     async with hubs.connection() as connection:
         before = await connection.invoke("StreamsCancelled")
         yield connection
@@ -24,35 +24,34 @@ async def cancelled_on_server(hubs: Hubs) -> AsyncIterator[HubConnection]:
 
 
 async def test_a_stream_gives_every_item_in_order(hubs: Hubs) -> None:
-    """Many, few and none."""
+    """Many items, a few, and none."""
     async with hubs.connection() as connection:
         assert [item async for item in connection.stream("Counter", 1000, 0)] == list(range(1000))
         assert [item async for item in connection.stream("ChannelCounter", 3)] == ["item 0", "item 1", "item 2"]
         assert [item async for item in connection.stream("Counter", 0, 0)] == []
 
 
-async def test_items_come_as_they_are_sent(hubs: Hubs) -> None:
-    """The first can be read while the server has not sent the last."""
+async def test_items_are_delivered_as_they_are_sent(hubs: Hubs) -> None:
+    """The first item can be read before the server has sent the last one."""
     async with hubs.connection() as connection, connection.stream("Counter", 100_000, 1) as numbers:
         assert await anext(numbers) == 0
         assert await anext(numbers) == 1
         assert await connection.invoke("Add", 1, 1) == 2
 
 
-async def test_an_error_comes_after_the_items_before_it(hubs: Hubs) -> None:
-    """Nothing that was sent is lost."""
+async def test_a_stream_raises_its_error_after_all_items(hubs: Hubs) -> None:
     async with hubs.connection() as connection:
         got = []
         with pytest.raises(HubException) as caught:
             async for item in connection.stream("StreamThenThrow", 3, "ran out"):
-                got.append(item)  # noqa: PERF401  # what came before the error is what is looked at
+                got.append(item)  # noqa: PERF401  # the items before the error are checked below
         assert got == [0, 1, 2]
         assert caught.value.message == "An error occurred on the server while streaming results. HubException: ran out"
         assert await connection.invoke("Add", 1, 1) == 2
 
 
-async def test_a_plain_method_is_no_stream_and_a_stream_no_plain_method(hubs: Hubs) -> None:
-    """The server's words for both mistakes."""
+async def test_invoke_and_stream_reject_the_other_kind_of_method(hubs: Hubs) -> None:
+    """With the error messages of the server."""
     async with hubs.connection() as connection:
         with pytest.raises(HubException) as caught:
             await connection.invoke("Counter", 1, 0)
@@ -64,7 +63,7 @@ async def test_a_plain_method_is_no_stream_and_a_stream_no_plain_method(hubs: Hu
         assert caught.value.message == wrong
 
 
-async def test_items_are_converted_and_one_that_does_not_fit_is_an_error(hubs: Hubs) -> None:
+async def test_items_are_converted_to_item_type(hubs: Hubs) -> None:
     """With ``item_type``."""
     async with hubs.connection() as connection:
         assert [item async for item in connection.stream("Counter", 2, 0, item_type=float)] == [0.0, 1.0]
@@ -72,7 +71,7 @@ async def test_items_are_converted_and_one_that_does_not_fit_is_an_error(hubs: H
             await anext(connection.stream("ChannelCounter", 1, item_type=int))
 
 
-async def test_streams_run_side_by_side(hubs: Hubs) -> None:
+async def test_streams_run_concurrently(hubs: Hubs) -> None:
     """Each gets its own items."""
 
     async def collect(connection: HubConnection, count: int) -> list[int]:
@@ -84,7 +83,7 @@ async def test_streams_run_side_by_side(hubs: Hubs) -> None:
 
 
 async def test_break_stops_the_stream_on_the_server(hubs: Hubs) -> None:
-    """Python tells the iterator nothing; the server hears of it all the same."""
+    """Python does not notify the iterator of a `break`; the stream is cancelled anyway."""
     async with cancelled_on_server(hubs) as connection:
         async for item in connection.stream("Counter", 100_000, 1):
             if item == 3:
@@ -92,7 +91,7 @@ async def test_break_stops_the_stream_on_the_server(hubs: Hubs) -> None:
 
 
 async def test_an_exception_in_the_loop_stops_the_stream_on_the_server(hubs: Hubs) -> None:
-    """It passes through, and the stream ends."""
+    """The exception is raised to the caller."""
     async with cancelled_on_server(hubs) as connection:
         with pytest.raises(LookupError, match="mine"):
             async for _ in connection.stream("Counter", 100_000, 1):
@@ -100,7 +99,7 @@ async def test_an_exception_in_the_loop_stops_the_stream_on_the_server(hubs: Hub
 
 
 async def test_cancelling_the_reader_stops_the_stream_on_the_server(hubs: Hubs) -> None:
-    """Wherever the reader waits."""
+    """At any point where the reader may be waiting."""
     async with cancelled_on_server(hubs) as connection:
         began = asyncio.Event()
 
@@ -116,7 +115,7 @@ async def test_cancelling_the_reader_stops_the_stream_on_the_server(hubs: Hubs) 
 
 
 async def test_aclose_stops_the_stream_on_the_server(hubs: Hubs) -> None:
-    """Reading behind it ends at once, and closing twice does no harm."""
+    """Reading afterwards ends immediately, and closing twice is allowed."""
     async with cancelled_on_server(hubs) as connection:
         numbers = connection.stream("Counter", 100_000, 1)
         assert await anext(numbers) == 0
@@ -126,13 +125,13 @@ async def test_aclose_stops_the_stream_on_the_server(hubs: Hubs) -> None:
 
 
 async def test_leaving_async_with_stops_the_stream_on_the_server(hubs: Hubs) -> None:
-    """Whatever was read of it."""
+    """However many items were read."""
     async with cancelled_on_server(hubs) as connection, connection.stream("Counter", 100_000, 1) as numbers:
         assert await anext(numbers) == 0
 
 
 async def test_a_stream_fails_when_the_connection_ends(hubs: Hubs) -> None:
-    """Whoever reads hears it."""
+    """Reading it raises the error."""
     connection = hubs.connection()
     await connection.start()
     numbers = connection.stream("Counter", 100_000, 1)

@@ -1,4 +1,4 @@
-"""Streams to the server. Spec: client-behaviour.md, "E5. Uploads"."""
+"""Streams to the server."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ T = TypeVar("T")
 
 
 class Source(AsyncIterator[T]):
-    """Items for an upload; knows when it was closed. ``hold`` makes it wait for ever behind its items."""
+    """Items for an upload; records when it is closed. With ``hold``, it waits indefinitely after its items."""
 
     def __init__(self, items: Iterable[T], *, hold: bool = False) -> None:
         self._items = iter(items)
@@ -33,12 +33,12 @@ class Source(AsyncIterator[T]):
         raise StopAsyncIteration
 
     async def aclose(self) -> None:
-        """Note the end."""
+        """Record the end."""
         self.closed.set()
 
 
-async def test_uploads_take_any_position_and_number(hubs: Hubs) -> None:
-    """Before, behind and beside plain arguments; with a stream as the answer too."""
+async def test_a_call_may_have_streams_in_any_position(hubs: Hubs) -> None:
+    """Before, after and between plain arguments; also when the method itself returns a stream."""
     async with hubs.connection() as connection:
         assert await connection.invoke("SumStream", Source(range(100))) == 4950
         assert await connection.invoke("SumStream", Source([])) == 0
@@ -48,8 +48,7 @@ async def test_uploads_take_any_position_and_number(hubs: Hubs) -> None:
         assert [item async for item in connection.stream("Doubled", Source([1, 2, 3]))] == [2, 4, 6]
 
 
-async def test_a_generator_is_an_upload(hubs: Hubs) -> None:
-    """What most people will write."""
+async def test_an_async_generator_can_be_uploaded(hubs: Hubs) -> None:
 
     async def numbers() -> AsyncIterator[int]:
         for number in range(5):
@@ -60,8 +59,8 @@ async def test_a_generator_is_an_upload(hubs: Hubs) -> None:
         assert await connection.invoke("SumStream", numbers()) == 10
 
 
-async def test_an_upload_goes_on_after_send_has_returned(hubs: Hubs) -> None:
-    """`send` waits for no upload."""
+async def test_an_upload_continues_after_send_has_returned(hubs: Hubs) -> None:
+    """`send` does not wait for uploads."""
     source = Source(range(1000))
     async with hubs.connection() as connection:
         await connection.send("SumStream", source)
@@ -69,14 +68,14 @@ async def test_an_upload_goes_on_after_send_has_returned(hubs: Hubs) -> None:
         assert await connection.invoke("Add", 1, 1) == 2
 
 
-async def test_a_large_upload_arrives_whole_and_in_order(hubs: Hubs) -> None:
-    """Past every buffer on the way."""
+async def test_a_large_upload_arrives_complete_and_in_order(hubs: Hubs) -> None:
+    """It is larger than all buffers."""
     async with hubs.connection() as connection:
         assert await connection.invoke("CheckStream", Source(range(20_000))) == "20000 in order"
 
 
-async def test_a_source_that_raises_tells_the_server_its_message_and_no_traceback(hubs: Hubs) -> None:
-    """The hub method sees the upload fail; the call and the connection go on."""
+async def test_an_exception_in_the_source_is_sent_as_its_message(hubs: Hubs) -> None:
+    """The server gets no traceback. The hub method sees the upload fail; the call and the connection continue."""
 
     async def bad() -> AsyncIterator[int]:
         yield 1
@@ -89,15 +88,15 @@ async def test_a_source_that_raises_tells_the_server_its_message_and_no_tracebac
         assert await connection.invoke("Add", 1, 1) == 2
 
 
-async def test_an_item_that_cannot_be_sent_ends_its_upload_alone(hubs: Hubs) -> None:
-    """The server hears that the upload failed."""
+async def test_an_item_that_cannot_be_encoded_ends_only_its_upload(hubs: Hubs) -> None:
+    """The server is notified that the upload has failed."""
     async with hubs.connection() as connection:
         assert "object" in await connection.invoke("StreamError", Source([object()]))
         assert await connection.invoke("Add", 1, 1) == 2
 
 
 async def test_cancelling_invoke_ends_its_uploads(hubs: Hubs) -> None:
-    """The source's own clean-up runs at once."""
+    """The cleanup of the source runs immediately."""
     source = Source([1, 2], hold=True)
     async with hubs.connection() as connection:
         call = asyncio.create_task(connection.invoke("SumStream", source))
@@ -109,8 +108,7 @@ async def test_cancelling_invoke_ends_its_uploads(hubs: Hubs) -> None:
         assert await connection.invoke("Add", 1, 1) == 2
 
 
-async def test_an_upload_ends_when_its_method_has_answered(hubs: Hubs) -> None:
-    """Nobody reads it any more."""
+async def test_an_upload_ends_when_its_method_has_completed(hubs: Hubs) -> None:
     source = Source([1], hold=True)
     async with hubs.connection() as connection:
         with pytest.raises(HubException, match="Method does not exist"):
@@ -119,7 +117,7 @@ async def test_an_upload_ends_when_its_method_has_answered(hubs: Hubs) -> None:
 
 
 async def test_an_upload_ends_with_its_connection(hubs: Hubs) -> None:
-    """No task is left behind."""
+    """No task is left running."""
     source = Source([1], hold=True)
     connection = hubs.connection()
     await connection.start()

@@ -1,4 +1,4 @@
-"""What a client may write and what it gets, record by record, on both servers. Spec: server-behaviour.md, "D", "E", "K"."""
+"""The JSON records that a client may send and receives, on both servers."""
 
 from __future__ import annotations
 
@@ -14,17 +14,17 @@ KILLED = {"type": 7, "error": "Connection closed with an error.", "allowReconnec
 
 
 @pytest.fixture(autouse=True)
-def _watch(no_leaks: None) -> None:
-    """Switch the leak check on for every test here."""
+def _check_leaks(no_leaks: None) -> None:
+    """Enable the leak check for all tests in this module."""
 
 
 async def echo(socket: Socket, id: str = "alive") -> None:
-    """Check that the connection still answers."""
+    """Check that the connection still responds."""
     await socket.call("Echo", "x", id=id)
     assert await socket.read() == f'{{"type":3,"invocationId":"{id}","result":"x"}}'
 
 
-# what ends a connection
+# messages that end the connection
 
 
 @pytest.mark.parametrize(
@@ -60,8 +60,8 @@ async def echo(socket: Socket, id: str = "alive") -> None:
         pytest.param('{"type":1,"target":"NoSuchMethod","arguments":[' + "[" * 63 + "]" * 63 + "]}", id="65 levels"),
     ],
 )
-async def test_a_broken_message_ends_the_connection(server_url: str, record: str) -> None:
-    """What came before it counts; the client may come back."""
+async def test_an_invalid_message_ends_the_connection(server_url: str, record: str) -> None:
+    """Earlier messages are processed, and Close allows a reconnect."""
     async with raw(server_url + "/stricthub") as hub, hub.socket() as socket:
         await socket.shake_hands()
         await echo(socket)
@@ -71,7 +71,7 @@ async def test_a_broken_message_ends_the_connection(server_url: str, record: str
 
 
 async def test_a_message_that_is_too_large_ends_the_connection(server_url: str) -> None:
-    """K row 14: the limit is for a message, not for a frame; what came before it is still answered."""
+    """The limit applies to messages, not to frames; earlier messages still get a response."""
     async with raw(server_url + "/stricthub") as hub, hub.socket() as socket:
         await socket.shake_hands()
         call = '{"type":1,"invocationId":"%d","target":"Echo","arguments":["%s"]}\x1e'
@@ -86,14 +86,14 @@ async def test_a_message_that_is_too_large_ends_the_connection(server_url: str) 
         assert [json.loads(text) for text in await socket.read_all()] == [KILLED]
 
 
-async def test_a_message_that_never_ends_is_cut_off_at_the_limit(server_url: str) -> None:
+async def test_an_incomplete_message_over_the_limit_ends_the_connection(server_url: str) -> None:
     async with raw(server_url + "/stricthub") as hub, hub.socket() as socket:
         await socket.shake_hands()
         await socket.write("x" * 33_000)
         assert [json.loads(text) for text in await socket.read_all()] == [KILLED]
 
 
-# what is passed over
+# messages that get no response
 
 
 @pytest.mark.parametrize(
@@ -116,8 +116,8 @@ async def test_a_message_that_never_ends_is_cut_off_at_the_limit(server_url: str
         '{"type":1,"target":"Void","arguments":[],"headers":{"traceparent":"x"}}',
     ],
 )
-async def test_a_message_that_asks_for_nothing_gets_nothing(server_url: str, record: str) -> None:
-    """K rows 4 and 16: no answer where no id was given, and none to a ping."""
+async def test_a_message_that_expects_no_response_gets_none(server_url: str, record: str) -> None:
+    """Messages without an invocation id, pings, and messages with an unknown id."""
     async with raw(server_url + "/stricthub") as hub, hub.socket() as socket:
         await socket.shake_hands()
         await socket.write(record + "\x1e")
@@ -168,8 +168,8 @@ async def test_members_may_come_in_any_order(server_url: str) -> None:
         ),
     ],
 )
-async def test_what_a_call_is_answered(server_url: str, message: dict[str, Any], answer: str) -> None:
-    """The text to the letter, the members in their order; the name is the server's where it knows the method."""
+async def test_a_call_gets_the_expected_completion(server_url: str, message: dict[str, Any], answer: str) -> None:
+    """The exact error text and order of members; the text has the server's spelling of the method's name if the method exists."""
     async with raw(server_url + "/stricthub") as hub, hub.socket() as socket:
         await socket.shake_hands()
         await socket.send({"type": 1, "invocationId": "a b", **message})
@@ -178,8 +178,8 @@ async def test_what_a_call_is_answered(server_url: str, message: dict[str, Any],
         await echo(socket)
 
 
-async def test_a_stream_ends_with_a_completion_of_its_own(server_url: str) -> None:
-    """K rows 6 and 7: without a result; also when it is cancelled."""
+async def test_a_stream_ends_with_a_completion_without_result(server_url: str) -> None:
+    """Also when it is cancelled."""
     async with raw(server_url + "/stricthub") as hub, hub.socket() as socket:
         await socket.shake_hands()
         await socket.send({"type": 4, "invocationId": "s", "target": "Counter", "arguments": [2, 0]})
@@ -194,7 +194,7 @@ async def test_a_stream_ends_with_a_completion_of_its_own(server_url: str) -> No
         await echo(socket)
 
 
-async def test_a_stream_whose_id_is_in_use_is_refused(server_url: str) -> None:
+async def test_a_stream_with_an_id_in_use_is_rejected(server_url: str) -> None:
     async with raw(server_url + "/stricthub") as hub, hub.socket() as socket:
         await socket.shake_hands()
         call = {"type": 4, "invocationId": "s", "target": "Counter", "arguments": [3, 50]}
@@ -204,8 +204,8 @@ async def test_a_stream_whose_id_is_in_use_is_refused(server_url: str) -> None:
         assert [message["item"] for message in got if message["type"] == 2] == [0, 1, 2]
 
 
-async def test_calls_run_one_at_a_time_and_streams_beside_them(server_url: str) -> None:
-    """K row 9: order kept; what runs beside it is not held up by a call that runs."""
+async def test_calls_run_one_at_a_time_and_streams_run_concurrently(server_url: str) -> None:
+    """Calls keep their order, and a running call does not delay a stream."""
     async with raw(server_url + "/stricthub") as hub, hub.socket() as socket:
         await socket.shake_hands()
         await socket.call("Delay", 300, id="1")
@@ -217,7 +217,7 @@ async def test_calls_run_one_at_a_time_and_streams_beside_them(server_url: str) 
         assert await socket.read() == '{"type":3,"invocationId":"2","result":"x"}'
 
 
-async def test_an_error_of_binding_overtakes_a_call_that_runs(server_url: str) -> None:
+async def test_a_binding_error_is_sent_while_a_call_is_running(server_url: str) -> None:
     async with raw(server_url + "/stricthub") as hub, hub.socket() as socket:
         await socket.shake_hands()
         await socket.call("Delay", 200, id="1")
@@ -226,7 +226,7 @@ async def test_an_error_of_binding_overtakes_a_call_that_runs(server_url: str) -
         assert '"invocationId":"1"' in (await socket.read() or "")
 
 
-async def test_more_slots_let_calls_overtake(server_url: str) -> None:
+async def test_a_higher_limit_lets_calls_run_concurrently(server_url: str) -> None:
     async with raw(server_url + "/testhub") as hub, hub.socket() as socket:
         await socket.shake_hands()
         await socket.call("Delay", 300, id="slow")
@@ -244,7 +244,9 @@ async def test_items_may_follow_their_call_in_the_same_frame(server_url: str) ->
         items = [{"type": 2, "invocationId": "u", "item": number} for number in range(50)]
         await socket.send(call, *items, {"type": 3, "invocationId": "u"})
         assert await socket.read() == '{"type":3,"invocationId":"1","result":1225}'
-        await socket.send({"type": 2, "invocationId": "u", "item": 1}, {"type": 3, "invocationId": "u"})  # it is over
+        await socket.send(
+            {"type": 2, "invocationId": "u", "item": 1}, {"type": 3, "invocationId": "u"}
+        )  # the upload has ended: ignored
         await echo(socket)
 
 
@@ -256,7 +258,7 @@ async def test_items_may_follow_their_call_in_the_same_frame(server_url: str) ->
         ({"type": 2, "invocationId": "u", "item": "no number"}, "HubException: Failed to bind Stream message."),
     ],
 )
-async def test_how_an_upload_ends(server_url: str, end: dict[str, Any], told: str) -> None:
+async def test_a_hub_method_sees_how_its_upload_ended(server_url: str, end: dict[str, Any], told: str) -> None:
     async with raw(server_url + "/stricthub") as hub, hub.socket() as socket:
         await socket.shake_hands()
         await socket.send({"type": 1, "invocationId": "1", "target": "StreamError", "arguments": [], "streamIds": ["u"]})
@@ -265,14 +267,16 @@ async def test_how_an_upload_ends(server_url: str, end: dict[str, Any], told: st
         await echo(socket)
 
 
-# ends
+# the end of a connection
 
 
 @pytest.mark.parametrize(
     ("farewell", "reason"), [({"type": 7}, "gone:"), ({"type": 7, "error": "my error"}, "gone:my error"), (None, "gone:")]
 )
-async def test_what_on_disconnected_is_told(server_url: str, farewell: dict[str, Any] | None, reason: str) -> None:
-    """Rows 44 to 46: null for a goodbye and for a close frame, the client's error where it gave one, which is not echoed."""
+async def test_on_disconnected_gets_the_error_of_the_client(
+    server_url: str, farewell: dict[str, Any] | None, reason: str
+) -> None:
+    """None after Close without an error and after a close frame. An error sent by the client is not echoed."""
     async with raw(server_url + "/testhub") as hub, hub.socket() as watcher:
         await watcher.shake_hands()
         async with hub.socket() as socket:
@@ -292,7 +296,7 @@ async def test_what_on_disconnected_is_told(server_url: str, farewell: dict[str,
         assert got == reason
 
 
-async def test_abort_says_close_and_nothing_more(server_url: str) -> None:
+async def test_abort_sends_close_without_error(server_url: str) -> None:
     async with raw(server_url + "/testhub") as hub, hub.socket() as socket:
         await socket.shake_hands()
         await socket.call("Abort")
@@ -300,13 +304,13 @@ async def test_abort_says_close_and_nothing_more(server_url: str) -> None:
         assert socket.socket.close_code == 1000
 
 
-async def test_a_hub_that_lets_nobody_in_says_why_and_allows_no_reconnect(server_url: str) -> None:
+async def test_a_hub_that_rejects_connections_sends_close_without_allow_reconnect(server_url: str) -> None:
     async with raw(server_url + "/rejectinghub") as hub, hub.socket() as socket:
         await socket.shake_hands()
         assert await socket.read_all() == ['{"type":7,"error":"Connection closed with an error. HubException: no entry"}']
 
 
-async def test_details_are_told_where_they_are_switched_on(server_url: str) -> None:
+async def test_close_includes_details_if_detailed_errors_are_enabled(server_url: str) -> None:
     async with raw(server_url + "/detailedhub") as hub, hub.socket() as socket:
         await socket.shake_hands()
         await socket.write("[]\x1e")
@@ -314,18 +318,16 @@ async def test_details_are_told_where_they_are_switched_on(server_url: str) -> N
         assert json.loads(record)["error"].startswith("Connection closed with an error. InvalidDataException: ")
 
 
-# timers: /fasthub pings every half second and gives a client two
+# timers: /fasthub sends a ping every half second and has a client timeout of two seconds
 
 
-async def test_pings_come_by_themselves_and_are_hub_messages(server_url: str) -> None:
-    """K row 15."""
+async def test_the_server_sends_ping_messages(server_url: str) -> None:
     async with raw(server_url + "/fasthub") as hub, hub.socket() as socket:
         await socket.shake_hands()
         assert [await socket.read() for _ in range(2)] == ['{"type":6}'] * 2
 
 
-async def test_only_a_client_that_has_pinged_is_timed_out(server_url: str) -> None:
-    """K row 17."""
+async def test_the_client_timeout_applies_only_after_a_ping(server_url: str) -> None:
     async with raw(server_url + "/fasthub") as hub, hub.socket() as silent, hub.socket() as pinged:
         await silent.shake_hands()
         await pinged.shake_hands()

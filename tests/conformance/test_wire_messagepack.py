@@ -1,4 +1,4 @@
-"""The same for MessagePack: what a client may write and what it gets, byte by byte. Spec: server-behaviour.md, "D"; HubProtocol.md."""
+"""The MessagePack messages that a client may send and receives, byte by byte, on both servers."""
 
 from __future__ import annotations
 
@@ -17,19 +17,19 @@ KILLED = [7, "Connection closed with an error.", True]
 
 
 @pytest.fixture(autouse=True)
-def _watch(no_leaks: None) -> None:
-    """Switch the leak check on for every test here."""
+def _check_leaks(no_leaks: None) -> None:
+    """Enable the leak check for all tests in this module."""
 
 
 class Binary:
-    """One WebSocket, array by array."""
+    """One WebSocket, with methods to send and receive arrays."""
 
     def __init__(self, socket: aiohttp.ClientWebSocketResponse[bool]) -> None:
         self.socket = socket
         self._rest = b""
 
     async def write(self, body: bytes) -> None:
-        """Send one body of less than 128 bytes behind its length."""
+        """Send a body of less than 128 bytes, prefixed with its length."""
         await self.socket.send_bytes(bytes([len(body)]) + body)
 
     async def send(self, *items: Any) -> None:
@@ -37,7 +37,7 @@ class Binary:
         await self.write(msgpack.packb(items))
 
     async def read(self) -> Any:
-        """Return the next array, or None when the server has closed."""
+        """Return the next array, or None if the server has closed the connection."""
         async with asyncio.timeout(WAIT):
             while not self._rest or len(self._rest) <= self._rest[0]:
                 message = await self.socket.receive()
@@ -49,7 +49,7 @@ class Binary:
         return msgpack.unpackb(record)
 
     async def echo(self) -> None:
-        """Check that the connection still answers."""
+        """Check that the connection still responds."""
         await self.send(1, {}, "alive", "Echo", ["x"], [])
         assert await self.read() == [3, {}, "alive", 3, "x"]
 
@@ -90,7 +90,7 @@ async def binary(url: str) -> AsyncIterator[Binary]:
         msgpack.packb([8]),
     ],
 )
-async def test_a_broken_message_ends_the_connection(server_url: str, body: bytes) -> None:
+async def test_an_invalid_message_ends_the_connection(server_url: str, body: bytes) -> None:
     async with binary(server_url + "/stricthub") as socket:
         await socket.echo()
         await socket.write(body)
@@ -116,7 +116,7 @@ async def test_a_broken_message_ends_the_connection(server_url: str, body: bytes
         [1, {"traceparent": "x"}, None, "Void", [], [], "more"],
     ],
 )
-async def test_a_message_that_asks_for_nothing_gets_nothing(server_url: str, message: list[Any]) -> None:
+async def test_a_message_that_expects_no_response_gets_none(server_url: str, message: list[Any]) -> None:
     async with binary(server_url + "/stricthub") as socket:
         await socket.send(*message)
         await socket.echo()
@@ -136,21 +136,21 @@ async def test_a_message_that_asks_for_nothing_gets_nothing(server_url: str, mes
         ),
     ],
 )
-async def test_what_a_call_is_answered(server_url: str, call: list[Any], answers: list[list[Any]]) -> None:
+async def test_a_call_gets_the_expected_completion(server_url: str, call: list[Any], answers: list[list[Any]]) -> None:
     async with binary(server_url + "/stricthub") as socket:
         await socket.send(*call)
         assert [await socket.read() for _ in answers] == answers
         await socket.echo()
 
 
-async def test_a_goodbye_is_answered(server_url: str) -> None:
+async def test_close_gets_a_close_in_response(server_url: str) -> None:
     async with binary(server_url + "/stricthub") as socket:
         await socket.send(7, None)
         assert await socket.read() == [7, None, False]
         assert await socket.read() is None
 
 
-async def test_records_may_be_cut_anywhere(server_url: str) -> None:
+async def test_messages_may_be_split_anywhere(server_url: str) -> None:
     async with binary(server_url + "/stricthub") as socket:
         body = msgpack.packb([1, {}, "1", "Echo", ["x"], []])
         record = bytes([len(body)]) + body

@@ -1,4 +1,4 @@
-"""Both sides of every benchmark do the work that they are measured for. Nothing here looks at a clock."""
+"""Both clients in every benchmark do the work that is measured. These tests do not measure time."""
 
 from __future__ import annotations
 
@@ -16,15 +16,15 @@ from benchmarks.workloads import WORKLOADS, Workload, WrongResultError
 
 pytestmark = pytest.mark.interop
 
-COUNT = 300  # more than the workers of the concurrent workload, and enough for frames that hold several messages
+COUNT = 300  # more than the workers of the concurrent workload, and enough to get several messages in one frame
 
 
 @pytest.mark.parametrize("protocol", PROTOCOLS)
 @pytest.mark.parametrize("workload", WORKLOADS, ids=lambda work: work.name)
-async def test_both_sides_get_the_right_results(aspnetcore_url: str, workload: Workload, protocol: str) -> None:
+async def test_both_clients_get_the_correct_results(aspnetcore_url: str, workload: Workload, protocol: str) -> None:
     url = aspnetcore_url + HUB
     async with asyncio.timeout(30), connection(protocol, url) as ours, raw_client(protocol, url) as raw:
-        for _ in range(2):  # a second round finds nothing left over from the first
+        for _ in range(2):  # the first round must not affect the second
             await workload.ours(ours, COUNT)
             await workload.raw(raw, COUNT)
 
@@ -39,7 +39,7 @@ async def test_raw_client_reads_messages_of_any_length(aspnetcore_url: str, prot
 
 @pytest.mark.parametrize("protocol", PROTOCOLS)
 @pytest.mark.parametrize("size", [1, 2, 3, 64])
-async def test_raw_client_takes_messages_that_span_frames(protocol: str, size: int) -> None:
+async def test_raw_client_reads_messages_that_span_frames(protocol: str, size: int) -> None:
     raw = raw_client(protocol, "http://unused")
     got: list[object] = []
     raw.on("Item", lambda *args: got.append(args))
@@ -50,14 +50,14 @@ async def test_raw_client_takes_messages_that_span_frames(protocol: str, size: i
 
 
 @pytest.mark.parametrize("protocol", PROTOCOLS)
-async def test_raw_client_passes_errors_on(aspnetcore_url: str, protocol: str) -> None:
+async def test_raw_client_raises_the_error_of_a_call(aspnetcore_url: str, protocol: str) -> None:
     async with asyncio.timeout(30), raw_client(protocol, aspnetcore_url + HUB) as raw:
         with pytest.raises(RuntimeError, match="NoSuchMethod"):
             await raw.invoke("NoSuchMethod")
 
 
 @pytest.mark.parametrize("protocol", PROTOCOLS)
-async def test_a_wrong_result_ends_the_workload(aspnetcore_url: str, protocol: str) -> None:
+async def test_a_wrong_result_fails_the_workload(aspnetcore_url: str, protocol: str) -> None:
     def refuse(_item: object) -> None:
         raise WrongResultError("not this")
 
@@ -66,7 +66,7 @@ async def test_a_wrong_result_ends_the_workload(aspnetcore_url: str, protocol: s
             await raw.stream(refuse, "Counter", 3, 0)
 
 
-async def test_every_round_is_counted(aspnetcore_url: str) -> None:
+async def test_measure_records_every_round(aspnetcore_url: str) -> None:
     outcomes = [outcome async for outcome in measure(aspnetcore_url, PROTOCOLS, WORKLOADS[:2], scale=0.001, rounds=2)]
     assert [(outcome.protocol, outcome.workload.name, outcome.operations) for outcome in outcomes] == [
         ("json", "sequential", 3),
@@ -78,7 +78,7 @@ async def test_every_round_is_counted(aspnetcore_url: str) -> None:
 
 
 @pytest.mark.parametrize(("limit", "code"), [("0.0001", 1), ("1000000", 0)])
-def test_command_line_reports_and_checks(
+def test_command_line_writes_a_report_and_checks_the_limit(
     aspnetcore_url: str,
     tmp_path: Path,
     monkeypatch: pytest.MonkeyPatch,

@@ -1,4 +1,4 @@
-"""The command line. Each command runs as its user would run it."""
+"""The command line: each command runs in a process of its own."""
 
 from __future__ import annotations
 
@@ -21,13 +21,13 @@ ROOT = Path(__file__).parents[2]
 async def signalr(*arguments: str, cwd: Path = ROOT) -> Process:
     """Start ``python -m signalr_client``."""
     environment = {**os.environ, "PYTHONPATH": str(ROOT)}
-    # not -X dev: on a busy machine, asyncio's debug mode prints which steps were slow
+    # not -X dev: on a busy machine asyncio's debug mode reports slow callbacks
     command = [sys.executable, "-W", "error", "-m", "signalr_client", *arguments]
     return await asyncio.create_subprocess_exec(*command, cwd=cwd, env=environment, stdin=DEVNULL, stdout=PIPE, stderr=STDOUT)
 
 
-async def test_demo_shows_everything_and_ends_well() -> None:
-    """Ten steps, and not a word of the log between them."""
+async def test_demo_runs_all_steps_and_exits_with_zero() -> None:
+    """The output has the ten steps and no log lines."""
     process = await signalr("demo")
     output, _ = await process.communicate()
     lines = output.decode().splitlines()
@@ -46,8 +46,8 @@ async def test_demo_shows_everything_and_ends_well() -> None:
     assert not [line for line in lines if line.startswith(("!", "="))]
 
 
-async def test_serve_serves_the_demo_hub_until_it_is_told_to_end() -> None:
-    """And says where."""
+async def test_serve_runs_the_demo_hub_until_sigterm() -> None:
+    """It prints the URL, and exits with status 0."""
     process = await signalr("serve", "--port", "0")
     assert process.stdout is not None
     line = (await process.stdout.readline()).decode()
@@ -64,8 +64,8 @@ async def test_serve_serves_the_demo_hub_until_it_is_told_to_end() -> None:
     assert (process.returncode, output) == (0, b"")
 
 
-async def test_serve_serves_a_hub_of_ones_own(tmp_path: Path) -> None:
-    """Found by its module in the current folder."""
+async def test_serve_runs_a_hub_from_a_module(tmp_path: Path) -> None:
+    """The module is found in the current folder."""
     hub = "from signalr_client.server import Hub\nclass MyHub(Hub):\n    def hello(self) -> str:\n        return 'hello'\n"
     (tmp_path / "my_hubs.py").write_text(hub)
     process = await signalr("serve", "my_hubs:MyHub", "--port", "0", cwd=tmp_path)
@@ -87,8 +87,8 @@ async def test_serve_serves_a_hub_of_ones_own(tmp_path: Path) -> None:
         ("signalr_client.types:Headers", "'Headers' of 'signalr_client.types' is not a class that derives from Hub"),
     ],
 )
-def test_a_hub_that_cannot_be_found_is_named(name: str, text: str, capsys: pytest.CaptureFixture[str]) -> None:
-    """With what to write instead."""
+def test_serve_rejects_a_hub_that_cannot_be_loaded(name: str, text: str, capsys: pytest.CaptureFixture[str]) -> None:
+    """The message says what is wrong with the argument."""
     with pytest.raises(ValueError, match=text):
         load_hub(name)
     with pytest.raises(SystemExit) as caught:

@@ -1,4 +1,4 @@
-"""The Python on a page of the documentation runs, block after block."""
+"""The Python code blocks in the documentation run, in order."""
 
 from __future__ import annotations
 
@@ -14,8 +14,8 @@ DOCS = Path(__file__).parents[2] / "docs"
 
 
 @pytest.mark.parametrize("page", ["handlers.md", "server.md"])
-async def test_the_code_on_the_page_runs(page: str) -> None:
-    """All blocks share one namespace, as if they were typed into ``python -m asyncio``; their assertions hold."""
+async def test_the_code_of_a_page_runs(page: str) -> None:
+    """The blocks share one namespace, as if typed into ``python -m asyncio``, and their assertions hold."""
     text = (DOCS / page).read_text()
     namespace = vars(types.ModuleType("page"))
     blocks = list(re.finditer(r"^```python\n(.*?)^```", text, re.MULTILINE | re.DOTALL))
@@ -25,8 +25,8 @@ async def test_the_code_on_the_page_runs(page: str) -> None:
         tree = ast.parse(block[1])
         ast.increment_lineno(tree, line)
         code = compile(tree, page, "exec", flags=ast.PyCF_ALLOW_TOP_LEVEL_AWAIT, dont_inherit=True)
-        # eval() adds __builtins__ to the namespace. Imports that C code makes look it up there; since Python 3.12
-        # subclassing a typing.Generic is such an import.
+        # eval() adds __builtins__ to the namespace. Imports made by C code look it up there; since Python 3.12
+        # subclassing typing.Generic makes such an import.
         result = eval(code, namespace)
         if inspect.iscoroutine(result):
             await result

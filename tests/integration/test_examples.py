@@ -1,4 +1,4 @@
-"""Each example runs as its reader would run it."""
+"""Each example runs in a process of its own."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ pytestmark = pytest.mark.interop
 
 
 async def chat(url: str, name: str) -> Process:
-    """Start the chat example, and wait until it says that it is connected."""
+    """Start the chat example and wait until it is connected."""
     environment = {**os.environ, "PYTHONPATH": str(ROOT)}
     process = await asyncio.create_subprocess_exec(
         sys.executable, "examples/chat.py", url, name, cwd=ROOT, env=environment, stdin=PIPE, stdout=PIPE
@@ -26,8 +26,8 @@ async def chat(url: str, name: str) -> Process:
     return process
 
 
-async def test_two_processes_chat(aspnetcore_url: str) -> None:
-    """What one types, both see; the end of the input ends the program without an error."""
+async def test_two_chat_processes_exchange_messages(aspnetcore_url: str) -> None:
+    """Both show each message; the program exits with status 0 at the end of its input."""
     async with asyncio.timeout(30):
         anna = await chat(f"{aspnetcore_url}/typedhub", "Anna")
         bob = await chat(f"{aspnetcore_url}/typedhub", "Bob")

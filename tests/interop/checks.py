@@ -1,4 +1,4 @@
-"""Runs the scenarios of the official clients, which are programs of their own."""
+"""Run the scenarios of the official clients, which are separate programs."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from collections.abc import Sequence
 
 
 async def run(*command: str) -> tuple[int | None, str]:
-    """Return the exit code of a program and what it printed."""
+    """Run a program and return its exit code and output."""
     process = await asyncio.create_subprocess_exec(*command, stdout=asyncio.subprocess.PIPE, stderr=asyncio.subprocess.STDOUT)
     try:
         output, _ = await process.communicate()
@@ -19,7 +19,7 @@ async def run(*command: str) -> tuple[int | None, str]:
 
 
 async def check_hubs(url: str, *command: str, hubs: Sequence[str], options: Sequence[str]) -> None:
-    """Run the scenarios of each hub, all hubs side by side; fail with every line that does not say ok."""
+    """Run the scenarios of each hub concurrently; on failure, show every line that does not begin with "ok"."""
     outcomes = await asyncio.gather(*(run(*command, f"{url}/{hub}", *options) for hub in hubs))
     for hub, (code, output) in zip(hubs, outcomes, strict=True):
         lines = output.splitlines()

@@ -1,7 +1,7 @@
-"""The hubs of the real ASP.NET Core server that the tests run against, written in Python: same names, same results.
+"""The hubs of the ASP.NET Core test server, written in Python, with the same names and results.
 
-Values that only pass through are `object`: what came goes back. Method names are those of the original, which the official clients
-call.
+Values that are only passed through have type `object` and are returned unchanged. Methods have their original names, because the
+official clients call them.
 """
 
 from __future__ import annotations
@@ -24,11 +24,11 @@ class Clock:
 
 
 class InvalidOperationException(Exception):
-    """What the original raises; with detailed errors its name is on the wire."""
+    """The exception type that the original raises; with detailed errors, its name is sent to clients."""
 
 
 class Probe:
-    """What the tests ask about, shared by all hubs of the server."""
+    """What the tests query; shared by all hubs of the server."""
 
     def __init__(self) -> None:
         self.streams_started = 0
@@ -40,7 +40,7 @@ class Probe:
 
     @contextmanager
     def stream(self) -> Iterator[None]:
-        """Count a stream, and whether it was cancelled."""
+        """Count a stream, and count it as cancelled if it is."""
         self.streams_started += 1
         try:
             yield
@@ -50,7 +50,7 @@ class Probe:
 
 
 class TestHub(Hub):
-    """Everything that a hub method can be."""
+    """A hub with all kinds of hub methods."""
 
     __test__ = False  # a hub, not a test
 
@@ -270,7 +270,7 @@ class TestHub(Hub):
 
     async def StreamComplex(self, count: int) -> AsyncIterator[dict[str, object]]:
         for number in range(count):
-            # What is not given is null, as in the original; MessagePack of .NET has no default for a struct.
+            # Values that are not given are null, as in the original; .NET's MessagePack has no default for structs.
             yield {
                 "String": f"s{number}",
                 "IntArray": [number],
@@ -322,7 +322,7 @@ class TestHub(Hub):
             return f"{type(exc).__name__}: {exc}"
         return "completed"
 
-    # what came, and in which order
+    # what was received, and in which order
 
     def Record(self, item: int) -> None:
         self.context.items.setdefault("recorded", []).append(item)
@@ -336,7 +336,7 @@ class TestHub(Hub):
     async def CheckStream(self, stream: AsyncIterator[int]) -> str:
         return describe([item async for item in stream])
 
-    # tracing is part of a later step; without a listener the original answers null, too
+    # the original returns null too unless tracing is enabled
 
     def GetTraceParent(self) -> None:
         return None
@@ -344,7 +344,7 @@ class TestHub(Hub):
     def GetTraceParentOfParent(self) -> None:
         return None
 
-    # life
+    # connection lifetime
 
     async def on_connected(self) -> None:
         self.probe.live[self.context.connection_id] = self.context
@@ -359,7 +359,7 @@ class TestHub(Hub):
 
 
 class StrictHub(TestHub):
-    """Every option at its default."""
+    """All options have their default values."""
 
 
 class FastHub(TestHub):
@@ -367,19 +367,19 @@ class FastHub(TestHub):
 
 
 class SilentHub(TestHub):
-    """Never sends a keep-alive."""
+    """Never sends keep-alive pings."""
 
 
 class DetailedHub(TestHub):
-    """Tells clients every error."""
+    """Sends the messages of all exceptions to clients."""
 
 
 class OrderedHub(TestHub):
-    """One call at a time."""
+    """Runs one call at a time."""
 
 
 class ChatClient(Protocol):
-    """What a client of the typed hub offers."""
+    """The client methods of the typed hub."""
 
     async def ReceiveMessage(self, user: str, message: str) -> None: ...
 
@@ -387,7 +387,7 @@ class ChatClient(Protocol):
 
 
 class TypedHub(Hub[ChatClient]):
-    """A hub whose clients have a type."""
+    """A hub with strongly typed clients."""
 
     async def SendMessage(self, user: str, message: str) -> None:
         await self.clients.all.ReceiveMessage(user, message)
@@ -398,7 +398,7 @@ class TypedHub(Hub[ChatClient]):
 
 @authorize
 class AuthHub(Hub):
-    """A hub for users who say who they are."""
+    """A hub that requires authentication."""
 
     def WhoAmI(self) -> str | None:
         return self.context.user_identifier
@@ -415,21 +415,21 @@ class AuthHub(Hub):
 
 
 class RejectingHub(Hub):
-    """A hub that lets nobody in."""
+    """A hub that rejects all connections."""
 
     async def on_connected(self) -> None:
         raise HubException("no entry")
 
 
 def drop_socket(context: HubCallerContext) -> None:
-    """Cut a client's connection without a word, as HttpContext.Abort does."""
+    """Cut a client's connection without closing it, as HttpContext.Abort does."""
     request = context.get_http_request()
     if request is not None and request.transport is not None:
         request.transport.abort()
 
 
 def describe(items: list[int]) -> str:
-    """Say whether *items* are 0, 1, 2 ... and in which order they came."""
+    """Return how many *items* there are, and whether they are 0, 1, 2, ... in order."""
     for wanted, item in enumerate(sorted(items)):
         if item != wanted:
             return f"item {item} came where {wanted} was due"
@@ -437,7 +437,7 @@ def describe(items: list[int]) -> str:
 
 
 async def pause(milliseconds: int) -> None:
-    """Wait, as the original's Task.Delay does: the time is the client's wish, not a test's."""
+    """Wait, like the original's Task.Delay; the client chooses the time."""
     loop = asyncio.get_running_loop()
     waited = loop.create_future()
     timer = loop.call_later(milliseconds / 1000, waited.set_result, None)

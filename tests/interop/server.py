@@ -1,6 +1,7 @@
-"""A server with the hubs of the real one, at the same paths, under the same options: ``python -m tests.interop.server --urls URL``.
+"""A server with the hubs of the ASP.NET Core test server, at the same paths and with the same options.
 
-Prints ``listening on URL`` when it is ready; ends on SIGTERM or ``POST /shutdown``.
+Run it with ``python -m tests.interop.server --urls URL``. It prints ``listening on URL`` when it is ready, and stops on SIGTERM or
+``POST /shutdown``.
 """
 
 from __future__ import annotations
@@ -33,7 +34,7 @@ LARGE = 64 * 1024 * 1024
 
 
 def user_of(request: web.Request, probe: Probe) -> User | None:
-    """Return who a request is from: ``user:NAME``, or ``once:N:NAME``, which is accepted N times."""
+    """Return the user of a request. The token is ``user:NAME``, or ``once:N:NAME``, which is accepted N times."""
     match (bearer_token(request) or "").split(":"):
         case ["user", name]:
             pass
@@ -48,7 +49,7 @@ def user_of(request: web.Request, probe: Probe) -> User | None:
 
 
 def mapped_hubs(probe: Probe) -> dict[str, tuple[type[Hub], HubOptions]]:
-    """Return the hubs by path, with their options."""
+    """Return the hubs and their options by path."""
 
     def options(**given: object) -> HubOptions:
         common: dict[str, object] = {
@@ -58,7 +59,7 @@ def mapped_hubs(probe: Probe) -> dict[str, tuple[type[Hub], HubOptions]]:
             "authorization_policies": {"admin": lambda user: user.is_in_role("admin")},
             "cors_origins": ["*"],
         }
-        return HubOptions(**(common | given))  # type: ignore[arg-type]  # names and types are HubOptions' own
+        return HubOptions(**(common | given))  # type: ignore[arg-type]  # names and types are those of HubOptions
 
     large_buffers = {"application_max_buffer_size": LARGE, "transport_max_buffer_size": LARGE}
     return {
@@ -78,7 +79,7 @@ def mapped_hubs(probe: Probe) -> dict[str, tuple[type[Hub], HubOptions]]:
 
 
 def build_server(host: str, port: int, *, ended: asyncio.Event | None = None) -> HubServer:
-    """Return the server, not started."""
+    """Return the server, not started yet."""
     probe = Probe()
     services = ServiceCollection().add_singleton(probe).add_singleton(Clock)
     server = HubServer(services=services, host=host, port=port)
@@ -96,7 +97,7 @@ def build_server(host: str, port: int, *, ended: asyncio.Event | None = None) ->
 
 
 class ProbeRoutes:
-    """What the tests ask of the server beside its hubs."""
+    """Additional routes for the tests."""
 
     def __init__(self, probe: Probe, ended: asyncio.Event | None) -> None:
         self._probe = probe
@@ -104,20 +105,20 @@ class ProbeRoutes:
 
     @web.middleware
     async def note(self, request: web.Request, handler: object) -> web.StreamResponse:
-        """Note each request to a hub."""
+        """Record each request to a hub."""
         if "hub" in request.path:
             self._probe.requests.append(f"{request.method} {request.path_qs}")
-        return await handler(request)  # type: ignore[operator, no-any-return]  # aiohttp's handler
+        return await handler(request)  # type: ignore[operator, no-any-return]  # a handler of aiohttp
 
     async def redirect(self, request: web.Request) -> web.Response:
-        """Redirect N times and end at the hub that demands the token."""
+        """Redirect N times, the last time to the hub that requires the token."""
         hops = int(request.query.get("hops", "1"))
         origin = f"{request.scheme}://{request.host}"
         url = f"{origin}/redirect?hops={hops - 1}" if hops > 1 else f"{origin}/authhub"
         return web.json_response({"url": url, "accessToken": "user:redirected"})
 
     async def refuse(self, _request: web.Request) -> web.Response:
-        """Refuse to negotiate."""
+        """Reject the negotiation."""
         return web.json_response({"error": "This connection is not allowed."})
 
     async def abort(self, request: web.Request) -> web.Response:
@@ -129,23 +130,23 @@ class ProbeRoutes:
         return web.Response(text="aborted")
 
     async def requests(self, _request: web.Request) -> web.Response:
-        """List the requests to the hubs."""
+        """Return the requests to the hubs."""
         return web.Response(text="\n".join(self._probe.requests))
 
     async def clear(self, _request: web.Request) -> web.Response:
-        """Forget the requests."""
+        """Clear the list of requests."""
         self._probe.requests.clear()
         return web.Response(text="ok")
 
     async def shut_down(self, _request: web.Request) -> web.Response:
-        """End the server."""
+        """Stop the server."""
         if self._ended is not None:
             self._ended.set()
         return web.Response(text="ok")
 
 
 async def main(url: str) -> None:
-    """Serve until somebody ends it."""
+    """Serve until SIGTERM or ``POST /shutdown``."""
     ended = asyncio.Event()
     loop = asyncio.get_running_loop()
     for number in (signal.SIGTERM, signal.SIGINT):
@@ -158,5 +159,5 @@ async def main(url: str) -> None:
 
 if __name__ == "__main__":
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--urls", default="http://127.0.0.1:0", help="where to listen; port 0 takes a free one")
+    parser.add_argument("--urls", default="http://127.0.0.1:0", help="URL to listen on; port 0 for any free port")
     asyncio.run(main(parser.parse_args().urls))

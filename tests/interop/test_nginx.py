@@ -1,7 +1,7 @@
-"""Clients and servers with nginx between them: {real server, ours} x transports x hub protocols.
+"""Clients and servers with nginx in between: {real server, ours} x transports x hub protocols.
 
-Two configurations. With its default settings nginx asks the server in HTTP/1.0, passes no upgrade headers on and buffers
-responses. With the upgrade headers, which WebSockets need, it asks in HTTP/1.1 and still buffers.
+There are two configurations. With its default settings nginx sends HTTP/1.0 requests to the server, without upgrade headers, and
+buffers responses. With the upgrade headers, which WebSockets need, it sends HTTP/1.1 requests and still buffers responses.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ from tests.support.nginx import nginx, reserved_port
 pytestmark = [pytest.mark.interop, pytest.mark.usefixtures("no_leaks")]
 
 WAIT = 10.0
-LARGE = "x" * 300_000  # more than nginx keeps in memory, less than the 1 MB that it accepts in a request
+LARGE = "x" * 300_000  # more than nginx buffers in memory, less than its limit of 1 MB for requests
 NAMES = {"ws": "WebSockets", "sse": "ServerSentEvents", "lp": "LongPolling"}
 
 each_pairing = pytest.mark.parametrize(("transport", "protocol"), PAIRINGS, ids=["-".join(pairing) for pairing in PAIRINGS])
@@ -28,7 +28,7 @@ each_protocol = pytest.mark.parametrize("protocol", ["json", "messagepack"])
 
 
 def behind_nginx(*servers: str, upgrade: bool) -> pytest.MarkDecorator:
-    """Run a test against each server behind an nginx, whose base URL it gets as ``proxied``."""
+    """Run a test against each server behind nginx; the base URL of nginx is passed as ``proxied``."""
     return pytest.mark.parametrize("proxied", [(server, upgrade) for server in servers], ids=servers, indirect=True)
 
 
@@ -42,13 +42,13 @@ def proxied(request: pytest.FixtureRequest) -> Iterator[str]:
 
 
 async def numbers(count: int) -> AsyncIterator[int]:
-    """Yield the numbers below *count*."""
+    """Yield the numbers from 0 to *count* - 1."""
     for number in range(count):
         yield number
 
 
 async def check(connection: HubConnection, transport: str) -> None:
-    """Call, stream, upload and listen over *connection*, which must run over *transport*."""
+    """Call, stream, upload and receive over *connection*, and check that it uses *transport*."""
     last = asyncio.get_running_loop().create_future()
     connection.on("Item", lambda number, _payload: last.set_result(number) if number == 99 else None)
     assert await connection.invoke("GetTransport") == NAMES[transport]
@@ -62,7 +62,7 @@ async def check(connection: HubConnection, transport: str) -> None:
 @behind_nginx("aspnetcore", "python", upgrade=True)
 @each_pairing
 async def test_every_transport_works_with_the_upgrade_headers(proxied: str, transport: str, protocol: str) -> None:
-    """Event streams too: of a chunked response, nginx passes each chunk on as it comes, even though it buffers."""
+    """Including event streams: nginx forwards each chunk of a chunked response as it arrives, even with buffering."""
     async with asyncio.timeout(WAIT), Hubs(proxied, transport, protocol).connection() as connection:
         await check(connection, transport)
 
@@ -76,8 +76,8 @@ async def test_long_polling_works_with_the_default_settings(proxied: str, protoc
 
 @behind_nginx("aspnetcore", "python", upgrade=False)
 @each_protocol
-async def test_web_sockets_are_refused_with_the_default_settings(proxied: str, protocol: str) -> None:
-    """The server sees no upgrade, so it answers a poll."""
+async def test_websockets_fail_with_the_default_settings(proxied: str, protocol: str) -> None:
+    """The server receives no upgrade headers, so it handles the request as a poll."""
     text = r"WebSockets failed: The server returned status code '200' when status code '101' was expected\."
     async with asyncio.timeout(WAIT):
         with pytest.raises(AggregateTransportError, match=text):
@@ -86,7 +86,7 @@ async def test_web_sockets_are_refused_with_the_default_settings(proxied: str, p
 
 @behind_nginx("aspnetcore", "python", upgrade=False)
 async def test_messagepack_falls_back_to_long_polling_with_the_default_settings(proxied: str) -> None:
-    """It is binary, and event streams are text."""
+    """Event streams cannot carry MessagePack, because it is binary."""
     connection = Hubs(proxied, "ws", "messagepack").connection(transports=HttpTransportType.ALL)
     async with asyncio.timeout(WAIT), connection:
         await check(connection, "lp")
@@ -94,16 +94,16 @@ async def test_messagepack_falls_back_to_long_polling_with_the_default_settings(
 
 @behind_nginx("python", upgrade=False)
 @pytest.mark.parametrize("transports", [HttpTransportType.SERVER_SENT_EVENTS, HttpTransportType.ALL], ids=["sse", "all"])
-async def test_our_event_streams_work_with_the_default_settings(proxied: str, transports: HttpTransportType) -> None:
-    """Our server asks nginx not to buffer them; they are what the client falls back to from WebSockets."""
+async def test_event_streams_of_our_server_work_with_the_default_settings(proxied: str, transports: HttpTransportType) -> None:
+    """Our server tells nginx not to buffer event streams. The client falls back to them from WebSockets."""
     async with asyncio.timeout(WAIT), Hubs(proxied, "sse", "json").connection(transports=transports) as connection:
         await check(connection, "sse")
 
 
 @behind_nginx("aspnetcore", upgrade=False)
-@pytest.mark.xfail(reason="the client waits for an event stream for as long as a proxy holds it back", raises=TimeoutError)
-async def test_an_event_stream_that_nginx_holds_back_is_given_up_for_long_polling(proxied: str) -> None:
-    """The real server does not ask nginx to pass its event streams on, so nothing arrives before the buffer is full."""
+@pytest.mark.xfail(reason="the client waits indefinitely for an event stream that a proxy buffers", raises=TimeoutError)
+async def test_the_client_falls_back_to_long_polling_if_nginx_buffers_the_event_stream(proxied: str) -> None:
+    """The real server does not disable the buffering of event streams, so nothing arrives until the buffer is full."""
     builder = Hubs(proxied, "lp", "json").builder(transports=HttpTransportType.ALL).with_handshake_timeout(0.5)
     async with asyncio.timeout(3), builder.build() as connection:
         await check(connection, "lp")
@@ -133,6 +133,6 @@ async def test_the_client_reconnects_when_nginx_is_restarted(python_url: str, tr
 async def test_the_typescript_client_chats_with_the_upgrade_headers(
     proxied: str, typescript_check: list[str], transport: str, protocol: str
 ) -> None:
-    """Two clients: a message of one reaches the other, and the server asks one for a result."""
+    """Two clients: a message from one reaches the other, and the server gets a client result from one of them."""
     async with asyncio.timeout(60):
         await check_hubs(proxied, *typescript_check, hubs=["typedhub"], options=[protocol, transport])

@@ -1,6 +1,6 @@
-"""The official clients run their scenarios against our server: {.NET, TypeScript} x transports x hub protocols.
+"""The scenarios of the official clients, run against our server: {.NET, TypeScript} x transports x hub protocols.
 
-Our own client is held to the same by tests/conformance, where the real server stands beside ours.
+tests/conformance tests the same behaviour with our client, against the real server and ours.
 """
 
 from __future__ import annotations
@@ -35,10 +35,10 @@ async def test_the_typescript_client_passes_its_scenarios(
 
 
 @pytest.mark.parametrize("protocol", ["json", "messagepack"])
-async def test_the_dotnet_client_loses_nothing_under_stress(
+async def test_the_dotnet_client_receives_all_items_in_order_under_stress(
     python_url: str, protocol: str, request: pytest.FixtureRequest
 ) -> None:
-    """Every item, each way, once and in order, in rounds as fast as they go: for two seconds, or a minute with ``--long``."""
+    """Items are sent in both directions as fast as possible: for two seconds, or for a minute with ``--long``."""
     seconds = "60" if request.config.getoption("--long") else "2"
     client = str(program("interop-client"))
     code, output = await run(client, "stress", f"{python_url}/orderedhub", "--seconds", seconds, "--protocol", protocol)

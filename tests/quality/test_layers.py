@@ -11,9 +11,9 @@ pytestmark = pytest.mark.quality
 
 PACKAGE = Path(__file__).parents[2] / "signalr_client"
 
-# The rooms that each room may import from, itself included where its files may know each other.
+# The rooms that each room may import from, including itself if its files may import each other.
 TOP = {"errors", "types"}
-LOOP = {"user_code", "gate"}  # top files that know asyncio; not for core
+LOOP = {"user_code", "gate"}  # top-level modules that use asyncio; not for core
 CORE = {"core.0", "core.1", "core.2"}
 ALLOWED = {
     "errors": set[str](),
@@ -28,7 +28,7 @@ ALLOWED = {
     "tools": TOP | CORE | {"transports", "client", "server", "tools", "package"},
     "package": TOP | CORE | {"transports", "client"},
 }
-# The rooms inside the server, in order: each may import from those before it, and from itself.
+# The rooms of the server, in order: each may import from the ones before it and from itself.
 SERVER_ROOMS = (
     "server.errors",
     "server.log",
@@ -44,7 +44,7 @@ SERVER_ROOMS = (
     "server",
 )
 ALLOWED |= {here: TOP | LOOP | CORE | set(SERVER_ROOMS[: row + 1]) for row, here in enumerate(SERVER_ROOMS)}
-ALLOWED["server.http"] -= {"server.connections"}  # they meet at the door server_connection.py
+ALLOWED["server.http"] -= {"server.connections"}  # they communicate through server_connection.py
 ALLOWED["tools"] |= set(SERVER_ROOMS)
 ROWS = {
     "messages": "core.0",
@@ -55,7 +55,7 @@ ROWS = {
     "session": "core.2",
 }
 
-# Libraries that a room must not know.
+# Libraries that a room must not import.
 FORBIDDEN = {
     "core.0": {"asyncio", "aiohttp", "time", "random", "socket", "threading"},
     "core.1": {"asyncio", "aiohttp", "time", "random", "socket", "threading"},
@@ -67,7 +67,7 @@ FORBIDDEN = {
 
 
 def room(module: str) -> str:
-    """Return the room of a module, given by its full name."""
+    """Return the room of a module, given its full name."""
     parts = module.split(".")[1:]
     match parts:
         case []:
@@ -89,7 +89,7 @@ def room(module: str) -> str:
 
 
 def imports(source: Path) -> set[str]:
-    """Return the modules that a file imports, wherever in it the import stands."""
+    """Return the modules that a file imports, anywhere in the file."""
     found = set()
     for node in ast.walk(ast.parse(source.read_text())):
         if isinstance(node, ast.Import):
@@ -101,7 +101,7 @@ def imports(source: Path) -> set[str]:
 
 
 def modules() -> list[tuple[str, Path]]:
-    """Return every module of the package and its file."""
+    """Return all modules of the package and their files."""
     found = []
     for path in sorted(PACKAGE.rglob("*.py")):
         parts = path.relative_to(PACKAGE.parent).with_suffix("").parts
@@ -110,26 +110,25 @@ def modules() -> list[tuple[str, Path]]:
 
 
 @pytest.mark.parametrize(("module", "path"), modules(), ids=lambda value: value if isinstance(value, str) else "")
-def test_a_file_imports_only_what_its_room_may(module: str, path: Path) -> None:
-    """The folders show the architecture, so the imports must keep to it."""
+def test_a_file_imports_only_from_allowed_rooms(module: str, path: Path) -> None:
     here = room(module)
     for imported in imports(path):
         if imported.split(".")[0] == "signalr_client":
             assert room(imported) in ALLOWED[here], f"{module} ({here}) imports {imported} ({room(imported)})"
         else:
             assert imported.split(".")[0] not in FORBIDDEN.get(here, set()), f"{module} ({here}) imports {imported}"
-    # only the type of a session that the caller brings is known to the client
+    # the client may use aiohttp only for the type of a session that is passed in
     if here == "client" and "aiohttp" in imports(path):
         assert path.name == "builder.py"
 
 
-# The files of the server that may know the web framework, other than for types.
+# Files of the server that may import the web framework at run time.
 WEB_FRAMEWORK = {"signalr_client.server.app", "signalr_client.server.http.aiohttp_adapter"}
 
 
 @pytest.mark.parametrize(("module", "path"), modules(), ids=lambda value: value if isinstance(value, str) else "")
-def test_the_server_knows_aiohttp_in_one_adapter_only(module: str, path: Path) -> None:
-    """So that an adapter for another web framework can stand beside it; the public API names aiohttp's request for types alone."""
+def test_the_server_imports_aiohttp_in_one_adapter_only(module: str, path: Path) -> None:
+    """An adapter for another web framework can be added beside it. Other files may import aiohttp only for types."""
     if module.startswith("signalr_client.server") and module not in WEB_FRAMEWORK:
         tree = ast.parse(path.read_text())
         for_types = {
@@ -144,8 +143,8 @@ def test_the_server_knows_aiohttp_in_one_adapter_only(module: str, path: Path) -
         assert not any("aiohttp" in ast.unparse(node) and "aiohttp_adapter" not in ast.unparse(node) for node in at_run_time)
 
 
-def test_no_import_goes_in_a_circle() -> None:
-    """Imports for types count: a circle of files can only be understood as one file."""
+def test_there_are_no_circular_imports() -> None:
+    """Imports for types count too."""
     known = dict(modules())
     graph = {module: {imported for imported in imports(path) if imported in known} for module, path in known.items()}
     done: set[str] = set()

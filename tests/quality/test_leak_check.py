@@ -1,4 +1,4 @@
-"""The check that nothing is left behind is itself checked: on tests that leave something."""
+"""Tests of the leak check itself, with tests that leak."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ def watch(no_leaks): ...
 
 @pytest.fixture(params=sorted(LOOPS), autouse=True)
 def conftest(request: pytest.FixtureRequest, pytester: pytest.Pytester) -> None:
-    """Switch the check on for the inner tests, which run on each event loop in turn."""
+    """Enable the leak check for the inner tests, which run on each event loop in turn."""
     factories = f"def pytest_asyncio_loop_factories(): return {{'loop': LOOPS[{request.param!r}]}}\n"
     pytester.makeconftest(CONFTEST + factories)
 
@@ -36,7 +36,7 @@ def conftest(request: pytest.FixtureRequest, pytester: pytest.Pytester) -> None:
     ],
 )
 def test_a_leak_fails_the_test(pytester: pytest.Pytester, body: str, words: str) -> None:
-    """A task that still runs, or a socket that is still open, fails the test that left it."""
+    """A running task or an open socket fails the test that left it."""
     pytester.makepyfile(
         f"import asyncio, socket\nkept = []\nasync def test_leaves():\n    {body}\n    await asyncio.sleep(0)\n"
     )
@@ -45,8 +45,8 @@ def test_a_leak_fails_the_test(pytester: pytest.Pytester, body: str, words: str)
     result.stdout.fnmatch_lines_random([f"*{part}*" for part in words.split("*") if part])
 
 
-def test_a_tidy_test_passes(pytester: pytest.Pytester) -> None:
-    """What is closed in the test counts as closed, also when the loop needs a turn for it."""
+def test_a_test_that_closes_everything_passes(pytester: pytest.Pytester) -> None:
+    """A closed socket is not a leak, even if the event loop needs another iteration to close it."""
     pytester.makepyfile(
         "import asyncio\n"
         "async def test_tidy():\n"

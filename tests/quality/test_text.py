@@ -1,4 +1,4 @@
-"""What the text of the project may and may not hold."""
+"""Checks of the source text of the project."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ def python_files(*folders: str) -> list[Path]:
 
 
 def calls_in_tests() -> Iterator[tuple[str, str, ast.Call]]:
-    """Yield where each call in the tests stands, what it calls, and the call."""
+    """Yield the location, the function and the node of each call in the tests."""
     for path in python_files("tests"):
         for node in ast.walk(ast.parse(path.read_text())):
             if isinstance(node, ast.Call):
@@ -34,7 +34,7 @@ def calls_in_tests() -> Iterator[tuple[str, str, ast.Call]]:
 
 
 def test_no_test_sleeps() -> None:
-    """A test waits for an event; ``sleep(0)`` gives the loop a turn."""
+    """Tests wait for events; ``sleep(0)`` is allowed, to yield to the event loop."""
     allowed = {"0", "math.inf"}
     found = [
         where
@@ -46,7 +46,7 @@ def test_no_test_sleeps() -> None:
 
 
 def test_no_test_mocks() -> None:
-    """Doubles are fakes with behaviour: no test imports a mocking library, or replaces what is no constant."""
+    """Tests use fakes with behaviour: no mocking library, and ``monkeypatch`` only for constants and `sys`."""
     imports = re.compile(r"^\s*(import|from)\s.*\b(mock|pytest_mock)\b", re.MULTILINE)
     found = [str(path.relative_to(ROOT)) for path in python_files("tests") if imports.search(path.read_text())]
     for where, function, call in calls_in_tests():
@@ -57,9 +57,9 @@ def test_no_test_mocks() -> None:
     assert not found
 
 
-@pytest.mark.xfail(reason="docstrings still name notes that are not published", strict=False)
-def test_only_published_documents_are_named() -> None:
-    """A reader can open every source that the code, the tests and the documents refer to."""
+@pytest.mark.xfail(reason="docstrings still refer to unpublished documents", strict=False)
+def test_only_published_documents_are_referenced() -> None:
+    """Readers can open all sources that the code, the tests and the documents refer to."""
     unpublished = re.compile(r"(client|server)-behaviour\.md|hubs-api-documentation\.md|\bshared/(?!aspnetcore/bin\b)")
     files = [path for folder in [*CODE, "docs", "scripts", ".ci"] for path in (ROOT / folder).rglob("*") if path.is_file()]
     found = [
@@ -72,8 +72,8 @@ def test_only_published_documents_are_named() -> None:
     assert not found
 
 
-def test_every_name_that_is_exported_exists() -> None:
-    """``__all__`` is true in every module, and sorted in the packages that people import from."""
+def test_all_exported_names_exist() -> None:
+    """``__all__`` contains only existing names; that of the public package is sorted."""
     for info in pkgutil.walk_packages(signalr_client.__path__, "signalr_client."):
         if info.name.endswith("__main__"):
             continue
@@ -83,16 +83,16 @@ def test_every_name_that_is_exported_exists() -> None:
     assert signalr_client.__all__ == sorted(signalr_client.__all__)
 
 
-def test_except_exception_is_rare_and_says_why() -> None:
-    """Whatever catches everything runs code of the user, and says so on the line."""
+def test_except_exception_has_a_reason() -> None:
+    """Catching all exceptions is meant for user code; a comment on the line says why."""
     for path in python_files("signalr_client"):
         for number, line in enumerate(path.read_text().splitlines(), 1):
             if re.search(r"except (Base)?Exception\b", line):
-                assert "#" in line, f"{path.relative_to(ROOT)}:{number}: say why"
+                assert "#" in line, f"{path.relative_to(ROOT)}:{number}: add a comment with the reason"
 
 
 def test_files_and_functions_stay_small() -> None:
-    """A file past 400 lines or a function past 50 needs a reason; none has one so far."""
+    """Files have at most 400 lines, and functions at most 50."""
     for path in python_files("signalr_client"):
         text = path.read_text()
         assert len(text.splitlines()) <= 400, path.relative_to(ROOT)
@@ -104,14 +104,14 @@ def test_files_and_functions_stay_small() -> None:
 
 
 def test_no_todo_without_an_issue() -> None:
-    """What is left to do stands in an issue, not in the code."""
+    """Open work is tracked in issues, not in comments."""
     for path in python_files(*CODE):
         if path != Path(__file__):
             assert not re.search(r"#\s*(TODO|FIXME|XXX)\b", path.read_text()), path.relative_to(ROOT)
 
 
-def test_links_of_the_documents_lead_somewhere() -> None:
-    """Every relative link in README, CHANGELOG and docs names a file of the project."""
+def test_relative_links_in_documents_exist() -> None:
+    """All relative links in README, CHANGELOG and docs refer to existing files."""
     for document in [*ROOT.glob("*.md"), *(ROOT / "docs").rglob("*.md")]:
         for link in re.findall(r"\]\((?!https?:|#|mailto:)([^)#\s]+)", document.read_text()):
             assert (document.parent / link).exists(), f"{document.name}: {link}"

@@ -1,4 +1,4 @@
-"""The real ASP.NET Core SignalR server, as a process of its own on a free loopback port."""
+"""A real ASP.NET Core SignalR server, running as a separate process on a free loopback port."""
 
 from __future__ import annotations
 
@@ -16,43 +16,43 @@ ROOT = Path(__file__).parents[2]
 
 
 def required() -> bool:
-    """Return whether a missing program of the interop tests is a failure (it is in CI)."""
+    """Return whether a missing program is a failure (as in CI) instead of a reason to skip."""
     return os.environ.get("SIGNALR_INTEROP") == "required"
 
 
 def missing(what: str) -> None:
-    """Skip the test because *what* is not here; fail it where interop is required."""
+    """Skip the test with the message *what*, or fail it if SIGNALR_INTEROP=required."""
     if required():
         pytest.fail(f"{what}, and SIGNALR_INTEROP=required", pytrace=False)
     pytest.skip(what)
 
 
 def program(name: str) -> Path:
-    """Return one of the programs beside the real server: interop-server or interop-client.
+    """Return the path of interop-server or interop-client.
 
-    ``SIGNALR_ASPNETCORE_SERVER`` names the server's program; without it the folder ``shared/aspnetcore/bin`` beside the project
-    is looked at.
+    ``SIGNALR_ASPNETCORE_SERVER`` is the path of interop-server; without it, the folder ``shared/aspnetcore/bin`` next to the
+    project is used.
     """
     named = os.environ.get("SIGNALR_ASPNETCORE_SERVER")
     folder = Path(named).parent if named else ROOT.parent / "shared" / "aspnetcore" / "bin"
     path = folder / name
     if not path.exists():
-        missing(f"{name} is not here (set SIGNALR_ASPNETCORE_SERVER to the path of interop-server)")
+        missing(f"{name} was not found (set SIGNALR_ASPNETCORE_SERVER to the path of interop-server)")
     return path
 
 
 @contextmanager
 def aspnetcore_server(environment: Mapping[str, str] | None = None, *, url: str = "http://127.0.0.1:0") -> Iterator[str]:
-    """Run a real server for as long as the block lasts; yields its base URL."""
+    """Run a real server during the block; yield its base URL."""
     with running([str(program("interop-server")), "--urls", url], environment) as started:
         yield started
 
 
 @contextmanager
 def running(command: list[str], environment: Mapping[str, str] | None = None, *, ready: str = "listening on ") -> Iterator[str]:
-    """Run a program that prints a line with *ready* in it once it serves; terminate it at the end of the block.
+    """Run a program until the end of the block; yield once it has printed a line that contains *ready*.
 
-    Yields what follows *ready* on that line: the URL, for a hub server.
+    The value is the rest of that line: the URL, for a hub server.
     """
     process = subprocess.Popen(
         command,
@@ -69,13 +69,13 @@ def running(command: list[str], environment: Mapping[str, str] | None = None, *,
         for line in process.stdout:
             lines.append(line)
             if ready in line:
-                # what it logs from here on is read and dropped: a full pipe would stop it
+                # further output is read and discarded, because a full pipe would block the program
                 reader = threading.Thread(target=deque, args=(process.stdout, 0), name=f"output of {command[0]}")
                 reader.start()
                 yield line.partition(ready)[2].strip()
                 break
         else:
-            pytest.fail(f"{command[0]} ended with code {process.wait()}: {''.join(lines)}", pytrace=False)
+            pytest.fail(f"{command[0]} exited with status {process.wait()}: {''.join(lines)}", pytrace=False)
     finally:
         process.terminate()
         try:

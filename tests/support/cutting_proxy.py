@@ -1,4 +1,4 @@
-"""A TCP proxy that cuts connections at the moment when a chosen response comes: what the server sent is lost on the way."""
+"""A TCP proxy that cuts a connection when a chosen response arrives, so that the response is lost."""
 
 from __future__ import annotations
 
@@ -14,13 +14,13 @@ _REQUEST = re.compile(rb"(GET|POST|DELETE) (\S+) HTTP/1.1\r\n")
 
 
 class CuttingProxy:
-    """What a test sets and sees.
+    """A proxy between a client and a server.
 
     Attributes:
-        url: the proxy's address in place of the server's.
-        requests: "METHOD path?query" of each request so far, negotiations as "negotiate".
-        cut: whether to cut the connection when the response to a request comes, decided when the request is sent.
-        lost: bytes of responses that were not passed on.
+        url: URL of the proxy, to be used instead of the server's.
+        requests: "METHOD path?query" of each request so far; "negotiate" for negotiate requests.
+        cut: decides, when a request is sent, whether to cut the connection once the response arrives.
+        lost: bytes of responses that were not forwarded.
     """
 
     def __init__(self, target: str) -> None:
@@ -34,23 +34,23 @@ class CuttingProxy:
         self._changed = asyncio.Event()
 
     def count(self, method: str) -> int:
-        """Return how often a method was sent so far, or "negotiate"."""
+        """Return how many requests with this method, or "negotiate" requests, were sent so far."""
         return sum(request.startswith(method) for request in self.requests)
 
     async def until(self, condition: Callable[[], bool]) -> None:
-        """Wait for a request or a cut after which the condition holds."""
+        """Wait until the condition holds; it is checked after each request and each cut."""
         while not condition():
             self._changed.clear()
             await self._changed.wait()
 
     async def serve(self, client: asyncio.StreamReader, client_writer: asyncio.StreamWriter) -> None:
-        """Pass on what one connection carries."""
+        """Forward the data of one connection."""
         writers = [client_writer]
         try:
             server, server_writer = await asyncio.open_connection(*self._target)
             writers.append(server_writer)
             await self._pass_on(client, client_writer, server, server_writer)
-        except OSError:  # the server is gone, or the client
+        except OSError:  # the server or the client has disconnected
             pass
         finally:
             for writer in writers:
@@ -63,7 +63,7 @@ class CuttingProxy:
         server: asyncio.StreamReader,
         server_writer: asyncio.StreamWriter,
     ) -> None:
-        """Return when one side has ended, or the connection is to be cut."""
+        """Forward data until one side ends the connection or it must be cut."""
         cutting = False
 
         async def upwards() -> None:
@@ -98,7 +98,7 @@ class CuttingProxy:
 
 @asynccontextmanager
 async def cutting_proxy(target: str) -> AsyncIterator[CuttingProxy]:
-    """Run a proxy to the server at *target* for as long as the block lasts."""
+    """Run a proxy for the server at *target* during the block."""
     proxy = CuttingProxy(target)
     tasks: set[asyncio.Task[None]] = set()
 
@@ -113,7 +113,7 @@ async def cutting_proxy(target: str) -> AsyncIterator[CuttingProxy]:
         yield proxy
     finally:
         server.close()
-        await asyncio.sleep(0)  # connections that were just accepted begin to be served
+        await asyncio.sleep(0)  # start serving connections that were just accepted
         for task in tasks:
             task.cancel()
         await asyncio.gather(*tasks, return_exceptions=True)

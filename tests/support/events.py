@@ -1,4 +1,4 @@
-"""The events of a connection, as a test waits for them."""
+"""Records the events of a connection, so that tests can wait for them."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ class Event(NamedTuple):
 
     Attributes:
         name: "reconnecting", "reconnected" or "closed".
-        argument: what the callback got.
+        argument: the argument of the callback.
         state: the connection's state when the callback ran.
         connection_id: the connection's id when the callback ran.
     """
@@ -25,7 +25,7 @@ class Event(NamedTuple):
 
 
 class EventRecorder:
-    """Takes note of the three events of a connection; ``seen`` has them in their order."""
+    """Records the three kinds of events of a connection, in order, in ``seen``."""
 
     def __init__(self, connection: HubConnection) -> None:
         self.seen: list[Event] = []
@@ -37,11 +37,11 @@ class EventRecorder:
 
     @property
     def names(self) -> list[str]:
-        """The names alone."""
+        """The names of the events."""
         return [event.name for event in self.seen]
 
     async def wait(self, name: str, count: int = 1) -> Event:
-        """Wait until *name* has happened *count* times; return the last of them."""
+        """Wait until *name* has happened *count* times, and return the last occurrence."""
         while self.names.count(name) < count:
             self._more.clear()
             await self._more.wait()

@@ -1,4 +1,4 @@
-"""A hub of ours behind a gate that notes every request and can refuse it, cut it, or mark its answer."""
+"""A hub of our server with a gate that records requests and can reject them, cut them, or add cookies to negotiate responses."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ class Echo(Hub):
     """The hub behind the gate."""
 
     def echo(self, value: object) -> object:
-        """Return what came."""
+        """Return the value."""
         return value
 
 
@@ -26,9 +26,9 @@ class Seen(NamedTuple):
 
     Attributes:
         kind: "negotiate", "WebSocket", or the method.
-        tokens: its Authorization headers.
-        headers: all of them, as they came.
-        path: with the query.
+        tokens: the Authorization headers.
+        headers: all headers, unchanged.
+        path: the path with the query.
     """
 
     kind: str
@@ -37,7 +37,7 @@ class Seen(NamedTuple):
     path: str
 
     def all(self, name: str) -> list[str]:
-        """Return the values of every header of that name."""
+        """Return the values of all headers with this name."""
         return [value for header, value in self.headers if header.lower() == name.lower()]
 
 
@@ -45,13 +45,13 @@ Verdict = Callable[[Seen], int | None]
 
 
 class Gate:
-    """What a test sets and sees.
+    """Controls and records the requests to the hub.
 
     Attributes:
-        url: the hub's address.
+        url: the URL of the hub.
         seen: the requests so far.
-        verdict: the status to refuse a request with; 0 cuts its connection, None lets it pass.
-        cookies: Set-Cookie headers of the answer to a negotiation.
+        verdict: returns the status to reject a request with, 0 to cut its connection, or None to accept it.
+        cookies: Set-Cookie headers to add to negotiate responses.
     """
 
     def __init__(self) -> None:
@@ -61,22 +61,22 @@ class Gate:
         self.cookies: list[str] = []
 
     def refuse(self, status: int, *kinds: str) -> None:
-        """Refuse the requests of these kinds from now on; 0 cuts their connections."""
+        """Reject requests of these kinds from now on; with status 0, cut their connections."""
         self.verdict = lambda seen: status if seen.kind in kinds else None
 
     def shown(self) -> list[tuple[str, str]]:
-        """Return kind and token of each request, those of one kind and token that follow each other only once."""
+        """Return the kind and token of each request; repeated requests of the same kind and token are listed once."""
         shown: list[tuple[str, str]] = []
         for seen in self.seen:
             entry = (seen.kind, ", ".join(seen.tokens).removeprefix("Bearer "))
-            if entry not in shown[-2:]:  # polls and POSTs run side by side
+            if entry not in shown[-2:]:  # polls and POSTs are concurrent
                 shown.append(entry)
         return shown
 
     async def handle(
         self, request: web.Request, handler: Callable[[web.Request], Awaitable[web.StreamResponse]]
     ) -> web.StreamResponse:
-        """Note the request, and let it pass or not."""
+        """Record the request, then accept or reject it."""
         headers = [(name.decode(), value.decode()) for name, value in request.raw_headers]
         kind = "negotiate" if request.path.endswith("/negotiate") else request.method
         if "upgrade" in request.headers.get("Connection", "").lower():
@@ -99,7 +99,7 @@ class Gate:
 
 @asynccontextmanager
 async def gated_hub() -> AsyncIterator[Gate]:
-    """Run one for as long as the block lasts."""
+    """Run a gated hub during the block."""
     gate = Gate()
 
     @web.middleware

@@ -1,4 +1,4 @@
-"""A hub server for one test, and clients of ours that are connected to it."""
+"""A hub server for one test, with clients that are connected to it."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ __all__ = ["Serving", "refusal", "serving"]
 
 
 class Serving:
-    """One hub on a server of its own."""
+    """One hub on its own server."""
 
     def __init__(self, server: HubServer, hub: type[Hub[Any]], stack: AsyncExitStack) -> None:
         self.server = server
@@ -23,17 +23,17 @@ class Serving:
         self._stack = stack
 
     def builder(self, protocol: HubProtocol | None = None, **options: Any) -> HubConnectionBuilder:
-        """Return a builder for a client; *options* are those of `with_url`."""
+        """Return a builder for a client; *options* are passed to `with_url`."""
         return HubConnectionBuilder().with_url(self.url, **options).with_hub_protocol(protocol or JsonHubProtocol())
 
     async def connect(self, protocol: HubProtocol | None = None, **options: Any) -> HubConnection:
-        """Return a client that is connected until the server stops."""
+        """Return a client that stays connected until the server stops."""
         connection = self.builder(protocol, **options).build()
         await self._stack.enter_async_context(connection)
         return connection
 
     async def listener(self, *targets: str, **options: Any) -> tuple[HubConnection, asyncio.Queue[Any]]:
-        """Return a connected client, and the queue of what it is sent: the argument, or the tuple of several."""
+        """Return a connected client and a queue of what it receives: the argument of each call, or a tuple of the arguments."""
         connection = self.builder(**options).build()
         heard: asyncio.Queue[Any] = asyncio.Queue()
         for target in targets or ("M",):
@@ -44,16 +44,16 @@ class Serving:
 
 @asynccontextmanager
 async def serving(hub: type[Hub[Any]], *, services: ServiceCollection | None = None, **options: Any) -> AsyncIterator[Serving]:
-    """Serve *hub* for as long as the block lasts; *options* are those of `HubOptions`."""
+    """Serve *hub* during the block; *options* are passed to `HubOptions`."""
     async with HubServer({"/hub": hub}, options=HubOptions(**options), services=services) as server, AsyncExitStack() as stack:
         yield Serving(server, hub, stack)
 
 
 async def refusal(call: Any) -> str:
-    """Return the text of the HubException that *call* raises."""
+    """Return the message of the HubException that *call* raises."""
     try:
         async with asyncio.timeout(5):
             result = await call
     except HubException as exc:
         return str(exc)
-    raise AssertionError(f"it was not refused: {result!r}")
+    raise AssertionError(f"the call did not fail: {result!r}")

@@ -1,4 +1,4 @@
-"""One pairing of server, transport and hub protocol, and short ways to connect to it."""
+"""One combination of server, transport and hub protocol, with methods to connect to it."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ PAIRINGS = [
 
 @dataclass(frozen=True)
 class Hubs:
-    """The hubs of one server, reached in one way."""
+    """The hubs of one server, accessed with one transport and hub protocol."""
 
     base: str
     transport_name: str
@@ -41,23 +41,23 @@ class Hubs:
 
     @property
     def transport(self) -> HttpTransportType:
-        """The transport as the builder takes it."""
+        """The transport as an argument for `with_url`."""
         return TRANSPORTS[self.transport_name]
 
     @property
     def protocol(self) -> HubProtocol:
-        """A new hub protocol."""
+        """A new instance of the hub protocol."""
         return PROTOCOLS[self.protocol_name]()
 
     def url(self, path: str = "/testhub") -> str:
-        """Return the address of a hub."""
+        """Return the URL of a hub."""
         return self.base + path
 
     def builder(self, path: str = "/testhub", **options: Any) -> HubConnectionBuilder:
-        """Return a builder for a hub; *options* are those of `with_url`."""
+        """Return a builder for a hub; *options* are passed to `with_url`."""
         given = {"transports": self.transport} | options
         return HubConnectionBuilder().with_url(self.url(path), **given).with_hub_protocol(self.protocol)
 
     def connection(self, path: str = "/testhub", **options: Any) -> HubConnection:
-        """Return a connection that has not started."""
+        """Return a connection that has not been started."""
         return self.builder(path, **options).build()

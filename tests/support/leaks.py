@@ -1,4 +1,4 @@
-"""What a test must not leave behind: tasks and sockets."""
+"""The check for leaked tasks and sockets."""
 
 from __future__ import annotations
 
@@ -10,16 +10,16 @@ from pathlib import Path
 import pytest
 
 TURNS = 200
-"""Turns of the event loop that closing things get: asyncio closes a socket one turn after its transport."""
+"""Iterations of the event loop to wait for closing resources: asyncio closes a socket one iteration after its transport."""
 
 
 def open_sockets() -> set[str]:
-    """Return the sockets of this process; empty where the system does not tell."""
+    """Return the open sockets of this process; empty if the system does not provide them."""
     sockets = set()
     for descriptor in Path("/proc/self/fd").glob("*"):
         try:
             target = os.readlink(descriptor)
-        except OSError:  # closed meanwhile
+        except OSError:  # closed in the meantime
             continue
         if target.startswith("socket:"):
             sockets.add(target)
@@ -27,12 +27,12 @@ def open_sockets() -> set[str]:
 
 
 def sockets_of_the_loop() -> int:
-    """Return how many sockets the running loop opens each time that it runs: uvloop opens a pair for signals, asyncio none."""
+    """Return how many sockets the event loop itself opens when it runs: uvloop opens a pair for signals, asyncio none."""
     return 2 if type(asyncio.get_running_loop()).__module__.startswith("uvloop") else 0
 
 
 async def left_behind(tasks_before: set[asyncio.Task[object]], sockets_before: set[str]) -> list[str]:
-    """Return what was not there before and does not go away."""
+    """Return the tasks and sockets that are new and do not disappear."""
     for _ in range(TURNS):
         tasks = asyncio.all_tasks() - tasks_before - {asyncio.current_task()}
         sockets = open_sockets() - sockets_before
@@ -44,7 +44,7 @@ async def left_behind(tasks_before: set[asyncio.Task[object]], sockets_before: s
 
 @pytest.fixture
 async def no_leaks() -> AsyncIterator[None]:
-    """Fail a test that leaves a task or a socket behind. Folders whose tests open any switch it on for all of theirs."""
+    """Fail a test that leaks a task or a socket. Folders whose tests open connections enable it for all their tests."""
     tasks, sockets = asyncio.all_tasks(), open_sockets()
     yield
     left = await left_behind(tasks, sockets)

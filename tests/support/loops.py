@@ -8,7 +8,7 @@ from collections.abc import Callable
 
 LOOPS: dict[str, Callable[[], asyncio.AbstractEventLoop]] = {"asyncio": asyncio.new_event_loop}
 
-if sys.platform != "win32":  # uvloop does not exist there
+if sys.platform != "win32":  # uvloop does not support Windows
     import uvloop
 
     LOOPS["uvloop"] = uvloop.new_event_loop
@@ -16,7 +16,7 @@ if sys.platform != "win32":  # uvloop does not exist there
 if sys.version_info >= (3, 12):
 
     def eager_loop() -> asyncio.AbstractEventLoop:
-        """Return a loop whose tasks run up to their first wait where they are created."""
+        """Return a loop that starts tasks eagerly: a task runs synchronously until it first blocks."""
         loop = asyncio.new_event_loop()
         loop.set_task_factory(asyncio.eager_task_factory)
         return loop

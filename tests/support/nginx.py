@@ -1,4 +1,4 @@
-"""nginx as a reverse proxy in front of a hub server, as a process of its own on a loopback port."""
+"""nginx as a reverse proxy for a hub server, running as a separate process on a loopback port."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from tempfile import TemporaryDirectory
 
 from tests.support.aspnetcore import missing, running
 
-# Everything that is not set here is nginx's default: it buffers responses and, without UPGRADE, asks the server in HTTP/1.0.
+# All other settings are nginx's defaults: it buffers responses and, without UPGRADE, sends HTTP/1.0 requests to the server.
 CONFIGURATION = """
 {user}
 worker_processes 1;
@@ -54,9 +54,9 @@ UPGRADE = """
 
 @contextmanager
 def reserved_port() -> Iterator[int]:
-    """Keep a free loopback port from other programs for as long as the block lasts.
+    """Reserve a free loopback port during the block, so that other programs do not use it.
 
-    A socket that is bound and does not listen does so; nginx, which sets SO_REUSEADDR too, can still listen there.
+    A bound socket that does not listen is enough; nginx can still listen on the port, because it sets SO_REUSEADDR too.
     """
     with socket.socket() as holder:
         holder.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
@@ -66,24 +66,24 @@ def reserved_port() -> Iterator[int]:
 
 @contextmanager
 def nginx(upstream: str, *, port: int, upgrade: bool) -> Iterator[str]:
-    """Run nginx in front of the server at *upstream* for as long as the block lasts; yields its base URL.
+    """Run nginx in front of the server at *upstream* during the block; yield its base URL.
 
     Args:
-        upstream: the server's base URL.
-        port: where nginx listens; see `reserved_port`.
-        upgrade: use HTTP/1.1 and pass the upgrade headers on, as nginx's documentation says for WebSockets; otherwise
-            there is nothing but a ``proxy_pass``.
+        upstream: base URL of the server.
+        port: the port to listen on; see `reserved_port`.
+        upgrade: use HTTP/1.1 and forward the upgrade headers, as nginx's documentation recommends for WebSockets; otherwise
+            the configuration contains only ``proxy_pass``.
     """
-    # /usr/sbin is not on everybody's PATH
+    # /usr/sbin is not always on the PATH
     program = shutil.which("nginx", path=f"{os.environ.get('PATH', '')}{os.pathsep}/usr/sbin{os.pathsep}/usr/local/sbin")
     if program is None:
-        missing("nginx is not here (apt-get install nginx-light)")
+        missing("nginx is not installed (apt-get install nginx-light)")
         raise AssertionError("missing() does not return")
     with TemporaryDirectory(prefix="nginx-") as folder:
         configuration = Path(folder) / "nginx.conf"
         configuration.write_text(
             CONFIGURATION.format(
-                # a worker of root's nginx would be another user, who may not enter the folder
+                # the workers of an nginx started by root run as another user, which cannot access the folder
                 user="user root;" if os.geteuid() == 0 else "",
                 folder=folder,
                 port=port,

@@ -1,4 +1,4 @@
-"""State diagrams as text, drawn from the tables of transitions."""
+"""State diagrams as text, generated from transition tables."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ __all__ = ["draw"]
 
 
 def draw(transitions: Mapping[tuple[Any, Any], Enum]) -> str:
-    """Return a table of transitions as docstrings and documents show it."""
+    """Return a transition table in the format used in docstrings and documents."""
     width = max(len(f"{here.name} --{trigger.name}") for here, trigger in transitions) + 3
     return "\n".join(
         f"{f'{here.name} --{trigger.name}'.ljust(width, '-')}> {there.name}" for (here, trigger), there in transitions.items()

@@ -1,4 +1,4 @@
-"""A server that speaks Long Polling with JSON, whose DELETE requests a test can hold up."""
+"""A Long Polling server for JSON that lets tests delay DELETE responses."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ SEPARATOR = "\x1e"
 
 
 class PollingConnection:
-    """One connection: what it polls, and what it has posted."""
+    """One connection: the queued responses to polls, and the data it has posted."""
 
     def __init__(self) -> None:
         self.polls: asyncio.Queue[str] = asyncio.Queue()
@@ -22,18 +22,18 @@ class PollingConnection:
         self.begun = False
 
     def send(self, *messages: object) -> None:
-        """Answer the next poll with *messages*."""
+        """Respond to the next poll with *messages*."""
         self.polls.put_nowait("".join(json.dumps(message) + SEPARATOR for message in messages))
 
 
 class PollingServer:
-    """What tests set and see.
+    """A hub server controlled by the test.
 
     Attributes:
-        url: the address of the hub.
-        connections: by their token, which is their number.
+        url: the URL of the hub.
+        connections: the connections by token; the tokens are consecutive numbers.
         delete_begun: set when a DELETE request has arrived.
-        release: DELETE requests are answered once it is set.
+        release: DELETE requests get a response once it is set.
     """
 
     def __init__(self) -> None:
@@ -43,7 +43,7 @@ class PollingServer:
         self.release = asyncio.Event()
 
     async def negotiate(self, _request: web.Request) -> web.Response:
-        """Offer Long Polling alone."""
+        """Offer only Long Polling."""
         token = str(len(self.connections))
         self.connections.append(PollingConnection())
         offer = [{"transport": "LongPolling", "transferFormats": ["Text", "Binary"]}]
@@ -52,7 +52,7 @@ class PollingServer:
         )
 
     async def poll(self, request: web.Request) -> web.Response:
-        """Answer the first poll at once and others when there is something to say."""
+        """Respond to the first poll immediately, and to later ones when there is data."""
         connection = self._connection(request)
         if not connection.begun:
             connection.begun = True
@@ -60,7 +60,7 @@ class PollingServer:
         return web.Response(text=await connection.polls.get())
 
     async def post(self, request: web.Request) -> web.Response:
-        """Take messages; answer the handshake."""
+        """Accept messages and respond to the handshake."""
         connection = self._connection(request)
         for record in (await request.text()).split(SEPARATOR)[:-1]:
             message = json.loads(record)
@@ -71,7 +71,7 @@ class PollingServer:
         return web.Response()
 
     async def delete(self, _request: web.Request) -> web.Response:
-        """Answer when the test allows it."""
+        """Respond when the test allows it."""
         self.delete_begun.set()
         await self.release.wait()
         return web.Response(status=202)
@@ -82,7 +82,7 @@ class PollingServer:
 
 @asynccontextmanager
 async def polling_server() -> AsyncIterator[PollingServer]:
-    """Run a polling server for as long as the block lasts."""
+    """Run a polling server during the block."""
     server = PollingServer()
     app = web.Application()
     app.router.add_post("/hub/negotiate", server.negotiate)

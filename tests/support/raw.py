@@ -1,4 +1,4 @@
-"""A client that speaks HTTP and JSON by hand, for what a well-behaved client never does."""
+"""A minimal HTTP and JSON client that can send invalid requests and messages."""
 
 from __future__ import annotations
 
@@ -13,11 +13,11 @@ import aiohttp
 SEPARATOR = "\x1e"
 HANDSHAKE = '{"protocol":"json","version":1}' + SEPARATOR
 WAIT = 10.0
-"""Seconds after which an answer that never comes fails the test."""
+"""Timeout in seconds for responses."""
 
 
 class Answer:
-    """What came back, read to its end."""
+    """A response that was read completely."""
 
     def __init__(self, response: aiohttp.ClientResponse, body: bytes) -> None:
         self.status = response.status
@@ -31,7 +31,7 @@ class Answer:
 
     @property
     def line(self) -> tuple[int, str, str]:
-        """Status, content type and text: what the tables compare."""
+        """Status, content type and text, for comparison with the expected values."""
         return self.status, self.type, self.text
 
 
@@ -43,7 +43,7 @@ class Raw:
         self.url = url
 
     async def request(self, method: str, path: str = "", *, body: bytes | str | None = None, **options: Any) -> Answer:
-        """Send a request; *options* are query keys, but for ``headers``."""
+        """Send a request; *options* are query parameters, except ``headers``."""
         headers = options.pop("headers", None)
         timeout = aiohttp.ClientTimeout(total=WAIT)
         async with self.session.request(
@@ -58,7 +58,7 @@ class Raw:
         return token
 
     async def long_polling(self) -> str:
-        """Return the token of a connection over Long Polling whose handshake is over."""
+        """Return the token of a Long Polling connection that has completed the handshake."""
         token = await self.negotiate()
         await self.request("GET", id=token)
         await self.request("POST", body=HANDSHAKE, id=token)
@@ -82,19 +82,19 @@ class Raw:
 
 
 class Socket:
-    """One WebSocket, record by record."""
+    """One WebSocket, with methods to send and receive records."""
 
     def __init__(self, socket: aiohttp.ClientWebSocketResponse[bool]) -> None:
         self.socket = socket
         self._rest = ""
 
     async def shake_hands(self) -> None:
-        """Send the handshake and check its answer."""
+        """Send the handshake and check the response."""
         await self.write(HANDSHAKE)
         assert await self.read() == "{}"
 
     async def write(self, text: str) -> None:
-        """Send a frame as it is."""
+        """Send a frame unchanged."""
         await self.socket.send_str(text)
 
     async def send(self, *messages: dict[str, Any]) -> None:
@@ -107,7 +107,7 @@ class Socket:
         await self.send({"type": 1, **invocation, "target": target, "arguments": list(arguments), **members})
 
     async def read(self) -> str | None:
-        """Return the next record, or None when the server has closed."""
+        """Return the next record, or None if the server has closed the connection."""
         async with asyncio.timeout(WAIT):
             while SEPARATOR not in self._rest:
                 message = await self.socket.receive()
@@ -118,26 +118,26 @@ class Socket:
         return record
 
     async def read_all(self) -> list[str]:
-        """Return every record until the server closes."""
+        """Return all records until the server closes the connection."""
         records = []
         while (record := await self.read()) is not None:
             records.append(record)
         return records
 
     def abort(self) -> None:
-        """Drop the socket without a word."""
+        """Abort the connection without a close frame."""
         connection = self.socket._response.connection
         if connection is not None and connection.transport is not None:
             connection.transport.abort()
 
     async def close_code(self) -> int | None:
-        """Wait for the server's close and return its code."""
+        """Wait until the server closes the connection and return the close code."""
         await self.read_all()
         return self.socket.close_code
 
 
 @asynccontextmanager
 async def raw(url: str) -> AsyncIterator[Raw]:
-    """Speak to the hub at *url*."""
+    """Open a session for requests to the hub at *url*."""
     async with aiohttp.ClientSession(connector=aiohttp.TCPConnector(limit=0)) as session:
         yield Raw(session, url)

@@ -1,4 +1,4 @@
-"""A peer that does what a test tells it: negotiates with a given answer, shakes hands, and then plays a script."""
+"""A scripted server: it sends a given negotiate response, performs the handshake, and then runs the test's script."""
 
 from __future__ import annotations
 
@@ -20,14 +20,14 @@ OFFER: dict[str, object] = {
 
 
 class Peer:
-    """The server's side of one WebSocket."""
+    """The server side of one WebSocket."""
 
     def __init__(self, socket: web.WebSocketResponse[Any], request: web.Request) -> None:
         self.socket = socket
         self.request = request
 
     async def receive(self) -> list[dict[str, Any]]:
-        """Return the messages of the client's next frame; none when it has closed."""
+        """Return the messages in the client's next frame, or an empty list if it has closed the connection."""
         frame = await self.socket.receive()
         if frame.type not in (WSMsgType.TEXT, WSMsgType.BINARY):
             return []
@@ -35,17 +35,17 @@ class Peer:
         return [json.loads(record) for record in text.split(SEPARATOR) if record]
 
     async def shake_hands(self) -> list[dict[str, Any]]:
-        """Answer the handshake; return the frame it came in."""
+        """Respond to the handshake; return the messages of the frame that contained it."""
         frame = await self.receive()
         await self.send({})
         return frame
 
     async def send(self, *messages: object, more: str = "") -> None:
-        """Send messages in one frame, and *more* behind them as it is."""
+        """Send messages in one frame, followed by the raw text *more*."""
         await self.socket.send_str("".join(json.dumps(message) + SEPARATOR for message in messages) + more)
 
     async def until_closed(self) -> int | None:
-        """Wait for the client's close; return its code."""
+        """Wait until the client closes the connection; return the close code."""
         while (frame := await self.socket.receive()).type in (WSMsgType.TEXT, WSMsgType.BINARY):
             pass
         return frame.data if frame.type is WSMsgType.CLOSE else self.socket.close_code
@@ -55,25 +55,25 @@ Script = Callable[[Peer], Awaitable[None]]
 
 
 async def keep_open(peer: Peer) -> None:
-    """Shake hands and stay."""
+    """Perform the handshake and keep the connection open."""
     await peer.shake_hands()
     await peer.until_closed()
 
 
 async def no_refresh(_request: web.Request) -> web.Response:
-    """Say that there is no such address."""
+    """Respond with 404."""
     return web.Response(status=404)
 
 
 class ScriptedServer:
-    """What the tests set and see.
+    """A server controlled by the test.
 
     Attributes:
-        url: the hub's address.
-        script: what each WebSocket runs through; the connection is cut when it returns.
-        negotiate: the answer to a negotiate request: a JSON value, or a function of the request.
-        refresh: answers the POSTs to the address below the hub's where authentications are renewed.
-        refusal: the status that WebSockets are refused with, if any.
+        url: the URL of the hub.
+        script: runs on each WebSocket; the connection is cut when it returns.
+        negotiate: the negotiate response: a JSON value, or a function of the request.
+        refresh: handles POST requests to the refresh URL of the hub.
+        refusal: the status to reject WebSockets with, if any.
         requests: the requests so far.
     """
 
@@ -86,7 +86,7 @@ class ScriptedServer:
         self.requests: list[web.Request] = []
 
     async def answer_negotiate(self, request: web.Request) -> web.StreamResponse:
-        """Answer as the test says."""
+        """Respond as configured by the test."""
         self.requests.append(request)
         answer = self.negotiate
         if callable(answer):
@@ -96,11 +96,11 @@ class ScriptedServer:
         return answer if isinstance(answer, web.StreamResponse) else web.json_response(answer)
 
     async def answer_refresh(self, request: web.Request) -> web.StreamResponse:
-        """Answer as the test says."""
+        """Respond as configured by the test."""
         return await self.refresh(request)
 
     async def connect(self, request: web.Request) -> web.StreamResponse:
-        """Run the script."""
+        """Run the script on a WebSocket."""
         self.requests.append(request)
         if self.refusal is not None:
             return web.Response(status=self.refusal)
@@ -116,7 +116,7 @@ class ScriptedServer:
 
 @asynccontextmanager
 async def scripted_server() -> AsyncIterator[ScriptedServer]:
-    """Run a scripted server for as long as the block lasts."""
+    """Run a scripted server during the block."""
     server = ScriptedServer()
     app = web.Application()
     app.router.add_post("/{path:.*}negotiate", server.answer_negotiate)

@@ -1,4 +1,4 @@
-"""Everything that can be seen of an error: for tests that look for secrets in it."""
+"""Collects all visible texts of errors, for tests that check that they contain no secrets."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ __all__ = ["shown_by"]
 
 
 def shown_by(*errors: BaseException) -> str:
-    """Return all texts of these errors, of those they hold, of their causes and of their contexts: str, repr, args, traceback."""
+    """Return all texts of these errors, including nested errors, causes and contexts: str, repr, args and traceback."""
     texts: list[str] = []
     waiting, seen = list(errors), set[int]()
     while waiting:

@@ -1,4 +1,4 @@
-"""A server that speaks HTTP and WebSockets by hand, over bare sockets: it may leave requests unread and closings unanswered."""
+"""A low-level HTTP and WebSocket server on plain sockets, which may leave requests unread and close frames without a response."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ class Connection:
         self._content_length = 0
 
     async def read_request(self) -> bool:
-        """Read the head of the next request; False when the client has closed."""
+        """Read the headers of the next request; return False if the client has closed the connection."""
         try:
             head = (await self.reader.readuntil(b"\r\n\r\n")).decode()
         except asyncio.IncompleteReadError:
@@ -42,29 +42,29 @@ class Connection:
         return True
 
     async def read_body(self) -> bytes:
-        """Read the body of that request."""
+        """Read the body of the current request."""
         return await self.reader.readexactly(self._content_length)
 
     async def respond(self, body: bytes = b"", status: str = "200 OK", *, headers: str = "", length: int | None = None) -> None:
-        """Send a response; with *length*, that many bytes are announced."""
+        """Send a response; with *length*, that Content-Length is sent."""
         size = len(body) if length is None else length
         self.writer.write(f"HTTP/1.1 {status}\r\nContent-Length: {size}\r\n{headers}\r\n".encode() + body)
         await self.writer.drain()
 
     async def begin_events(self) -> None:
-        """Begin an event stream that ends with the connection."""
+        """Begin an event stream that lasts until the connection ends."""
         self.writer.write(b"HTTP/1.1 200 OK\r\nContent-Type: text/event-stream\r\nConnection: close\r\n\r\n")
         await self.writer.drain()
 
     async def upgrade(self) -> None:
-        """Accept the WebSocket that was asked for."""
+        """Accept the requested WebSocket."""
         accept = base64.b64encode(hashlib.sha1((self._key + _GUID).encode()).digest()).decode()
         headers = f"Upgrade: websocket\r\nConnection: Upgrade\r\nSec-WebSocket-Accept: {accept}\r\n\r\n"
         self.writer.write(b"HTTP/1.1 101 Switching Protocols\r\n" + headers.encode())
         await self.writer.drain()
 
     async def read_frame(self) -> tuple[int, bytes] | None:
-        """Return opcode and payload of the client's next frame, or None when it has closed the connection."""
+        """Return opcode and payload of the client's next frame, or None if it has closed the connection."""
         try:
             first, second = await self.reader.readexactly(2)
             length = second & 0x7F
@@ -84,7 +84,7 @@ class Connection:
         return frames
 
     async def send_frame(self, opcode: WSMsgType, payload: bytes = b"", *, length: int | None = None) -> None:
-        """Send a frame; with *length*, that many bytes are announced."""
+        """Send a frame; with *length*, that length is sent in its header."""
         size = len(payload) if length is None else length
         head = bytes([0x80 | opcode, size]) if size < 126 else bytes([0x80 | opcode, 127]) + size.to_bytes(8)
         self.writer.write(head + payload)
@@ -92,12 +92,12 @@ class Connection:
 
 
 class StubbornServer:
-    """What a test sets and sees.
+    """A server controlled by the test.
 
     Attributes:
-        url: the address of the server.
-        serve: what happens on each connection; the connection ends when it returns.
-        connections: those that were accepted and have not ended.
+        url: the URL of the server.
+        serve: handles each connection; the connection ends when it returns.
+        connections: the open connections.
     """
 
     def __init__(self) -> None:
@@ -118,11 +118,11 @@ class StubbornServer:
             connection.writer.transport.abort()
 
     def watch(self) -> None:
-        """Remember which sockets are open now, for `clients`."""
+        """Record the currently open sockets, for `clients`."""
         self._sockets_before = open_sockets()
 
     def clients(self) -> int:
-        """Return how many sockets of this process were opened since `watch`, those of the server apart."""
+        """Return how many sockets of this process were opened since `watch`, not counting those of the server."""
         return len(open_sockets() - self._sockets_before) - len(self.connections)
 
     async def _ignore(self, _connection: Connection) -> None:
@@ -131,7 +131,7 @@ class StubbornServer:
 
 @asynccontextmanager
 async def stubborn_server() -> AsyncIterator[StubbornServer]:
-    """Run such a server for as long as the block lasts."""
+    """Run a stubborn server during the block."""
     stubborn = StubbornServer()
     tasks: set[asyncio.Task[None]] = set()
 
@@ -147,7 +147,7 @@ async def stubborn_server() -> AsyncIterator[StubbornServer]:
         yield stubborn
     finally:
         server.close()
-        await asyncio.sleep(0)  # connections that were just accepted begin to be served
+        await asyncio.sleep(0)  # start serving connections that were just accepted
         for task in tasks:
             task.cancel()
         await asyncio.gather(*tasks, return_exceptions=True)

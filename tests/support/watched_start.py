@@ -1,4 +1,4 @@
-"""A program that connects once, and prints what touched the disk meanwhile; ``python -m tests.support.watched_start --help``."""
+"""A program that connects once and prints blocking calls made on the event loop; ``python -m tests.support.watched_start --help``."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ _EVENTS = {"open", "os.listdir", "os.scandir", "import", "subprocess.Popen", "os
 
 
 class Watch:
-    """Notes blocking calls of the event loop's thread while it is on."""
+    """Records blocking calls in the thread of the event loop while it is enabled."""
 
     def __init__(self) -> None:
         self.on = False
@@ -29,7 +29,7 @@ class Watch:
         self._thread = threading.get_ident()
 
     def note(self, what: str) -> None:
-        """Note a call, with the lines of Python that led to it."""
+        """Record a call with the source lines that led to it."""
         if self.on and threading.get_ident() == self._thread:
             frame: FrameType | None = sys._getframe(2)
             lines: list[str] = []
@@ -39,12 +39,12 @@ class Watch:
             self.seen.append(" < ".join([what, *lines]))
 
     def audit(self, event: str, arguments: tuple[Any, ...]) -> None:
-        """Take an audit event."""
+        """Handle an audit event."""
         if event in _EVENTS:
             self.note(f"{event} {arguments[0]!r}")
 
     def wrap(self, owner: Any, name: str) -> None:
-        """Watch a function that raises no audit event."""
+        """Watch a function that does not raise an audit event."""
         original: Callable[..., Any] = getattr(owner, name)
 
         def watched(*args: Any, **kwargs: Any) -> Any:
@@ -55,18 +55,18 @@ class Watch:
 
 
 def read_token() -> str:
-    """Return a token, and read a file for it."""
+    """Return a token that is read from a file."""
     return Path(__file__).read_text()[:3].replace('"', "x")
 
 
 async def main() -> None:
-    """Connect, call, and stop."""
+    """Connect, make a call, and stop."""
     parser = argparse.ArgumentParser()
     parser.add_argument("url")
     parser.add_argument("transport", choices=TRANSPORTS)
     parser.add_argument("--messagepack", action="store_true")
-    parser.add_argument("--authority", help="of the server's certificate: a file")
-    parser.add_argument("--reading-factory", action="store_true", help="let the access token factory read a file")
+    parser.add_argument("--authority", help="file with the certificate authority of the server")
+    parser.add_argument("--reading-factory", action="store_true", help="use an access token factory that reads a file")
     given = parser.parse_args()
     tls: Any = True if given.authority is None else ssl.create_default_context(cafile=given.authority)
     watch = Watch()

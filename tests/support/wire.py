@@ -1,4 +1,4 @@
-"""A scripted peer that speaks either hub protocol, in messages instead of JSON objects."""
+"""A scripted server for either hub protocol, which uses messages instead of JSON objects."""
 
 from __future__ import annotations
 
@@ -15,12 +15,12 @@ HANDSHAKE_ANSWER = b"{}" + RECORD_SEPARATOR
 
 
 class WirePeer:
-    """The server's side of one WebSocket, in the hub protocol of the test.
+    """The server side of one WebSocket, with the hub protocol of the test.
 
     Attributes:
-        handshake: the client's handshake request, once it has come.
-        got: every message of the client so far, in order.
-        close_code: the code of the client's close frame, once it has closed; None when it vanished.
+        handshake: the client's handshake request, once received.
+        got: all messages from the client so far, in order.
+        close_code: the code of the client's close frame, once received; None if the client disconnected without one.
     """
 
     def __init__(self, peer: Peer, protocol: HubProtocol) -> None:
@@ -33,7 +33,7 @@ class WirePeer:
         self._framer = protocol.framer()
 
     async def receive(self) -> list[HubMessage]:
-        """Return the messages of the client's next frame; none when it has closed."""
+        """Return the messages in the client's next frame, or an empty list if it has closed the connection."""
         data = await self._frame()
         if data is None:
             return []
@@ -42,27 +42,27 @@ class WirePeer:
         return messages
 
     async def receive_until(self, kind: type[HubMessage], count: int = 1) -> list[HubMessage]:
-        """Read on until *count* messages of a kind have come in all, or the client has closed; return those of that kind."""
+        """Receive until *count* messages of *kind* have arrived in total or the client has closed; return the messages of that kind."""
         while sum(type(message) is kind for message in self.got) < count and await self.receive():
             pass
         return [message for message in self.got if type(message) is kind]
 
     async def until_closed(self) -> None:
-        """Read on until the client closes."""
+        """Receive until the client closes the connection."""
         while await self.receive():
             pass
 
     async def take_handshake(self) -> None:
-        """Wait for the client's handshake request and leave it unanswered."""
+        """Wait for the client's handshake request without sending a response."""
         self.handshake = await self._frame() or b""
 
     async def shake_hands(self, *behind: HubMessage) -> None:
-        """Answer the handshake, with messages *behind* the answer in the same frame."""
+        """Respond to the handshake, with further messages in the same frame."""
         await self.take_handshake()
         await self.write(HANDSHAKE_ANSWER + self.encode(*behind))
 
     def encode(self, *messages: HubMessage) -> bytes:
-        """Return messages as they are written on the wire."""
+        """Return messages as encoded on the wire."""
         return b"".join(self._protocol.encode(message) for message in messages)
 
     async def send(self, *messages: HubMessage) -> None:
@@ -70,14 +70,14 @@ class WirePeer:
         await self.write(self.encode(*messages))
 
     async def write(self, data: bytes) -> None:
-        """Send a frame of the protocol's kind with whatever *data* is."""
+        """Send *data* unchanged in a frame of the type that the protocol uses."""
         if self._protocol.transfer_format is TransferFormat.TEXT:
             await self.socket.send_str(data.decode())
         else:
             await self.socket.send_bytes(data)
 
     async def answer_calls(self) -> None:
-        """Answer every call with its first argument until the client closes."""
+        """Respond to every call with its first argument until the client closes the connection."""
         while messages := await self.receive():
             for message in messages:
                 if isinstance(message, Invocation) and message.invocation_id:
@@ -97,9 +97,9 @@ WireScript = Callable[[WirePeer], Awaitable[None]]
 
 
 class Wire:
-    """Scripts for the connections to a scripted server, one after another, in the hub protocol of the test.
+    """Scripts for consecutive connections to a scripted server, with the hub protocol of the test.
 
-    The last script serves all later connections. ``peers`` has the connections so far.
+    The last script is used for all later connections. ``peers`` has the connections so far.
     """
 
     def __init__(self, server: ScriptedServer, protocol: HubProtocol) -> None:
@@ -108,7 +108,7 @@ class Wire:
         self.peers: list[WirePeer] = []
 
     def play(self, *scripts: WireScript) -> None:
-        """Set what the next connections run through; each is cut when its script returns."""
+        """Set the scripts of the next connections; each connection is cut when its script returns."""
         left = list(scripts)
 
         async def run(peer: Peer) -> None:
@@ -121,12 +121,12 @@ class Wire:
         self.server.script = script
 
     def builder(self, **options: object) -> HubConnectionBuilder:
-        """Return a builder for a connection to the server; *options* are those of `with_url`."""
-        builder = HubConnectionBuilder().with_url(self.server.url, **options)  # type: ignore[arg-type]  # with_url's own
+        """Return a builder for a connection to the server; *options* are passed to `with_url`."""
+        builder = HubConnectionBuilder().with_url(self.server.url, **options)  # type: ignore[arg-type]  # passed to with_url
         return builder.with_hub_protocol(self.protocol)
 
     def connection(self, **options: object) -> HubConnection:
-        """Return a connection to the server that has not started."""
+        """Return a connection to the server that has not been started."""
         return self.builder(**options).build()
 
     @property
@@ -136,18 +136,18 @@ class Wire:
 
 
 async def stay(peer: WirePeer) -> None:
-    """Shake hands and stay until the client closes."""
+    """Perform the handshake and keep the connection open until the client closes it."""
     await peer.shake_hands()
     await peer.until_closed()
 
 
 async def echo(peer: WirePeer) -> None:
-    """Shake hands and answer every call with its first argument."""
+    """Perform the handshake and respond to every call with its first argument."""
     await peer.shake_hands()
     await peer.answer_calls()
 
 
 async def vanish(peer: WirePeer) -> None:
-    """Shake hands, wait for the client's first ping, and drop the socket without a word."""
+    """Perform the handshake, wait for the client's first ping, and abort the connection."""
     await peer.shake_hands()
     await peer.receive_until(Ping)

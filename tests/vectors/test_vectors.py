@@ -1,7 +1,7 @@
-"""Bytes that we did not make: messages written by the real .NET 10 hub protocols, in ``vectors.json`` beside this file.
+"""Test vectors from .NET: messages encoded by the .NET 10 hub protocols, in ``vectors.json`` next to this file.
 
-Both directions, both protocols: what we write is what .NET writes, and what .NET writes is what we read, whole and byte by
-byte. The messages stand here a second time, in Python, so that a member that is named wrongly in both directions is found.
+For both protocols: we encode to the same bytes as .NET, and decode the bytes of .NET, all at once and byte by byte. The messages
+are repeated here in Python, so that a member with a wrong name in both the encoder and the decoder is found.
 """
 
 from __future__ import annotations
@@ -39,7 +39,7 @@ from signalr_client.core.protocols.timestamps import PreciseDatetime
 
 
 class Vector(TypedDict, total=False):
-    """One entry of the file; which members it has depends on its kind."""
+    """One entry of the file; its members depend on its kind."""
 
     name: str
     json: str
@@ -95,8 +95,8 @@ MESSAGES: Final[dict[str, HubMessage]] = {
 """The vectors whose message is the same in both protocols."""
 
 GUID: Final = "00010203-0405-0607-0706-050403020100"
-# .NET counts in 100 ns and wrote 08.1234567, which is finer than a datetime: the rest is kept beside it, and is written again.
-# A PreciseDatetime equals the datetime that it is without its rest, so what is read is looked at once more below.
+# .NET timestamps have a resolution of 100 ns: it wrote 08.1234567. A PreciseDatetime keeps the digits that a datetime cannot hold
+# and writes them again. It equals the datetime without those digits, so a test below checks what is decoded once more.
 MOMENT: Final = PreciseDatetime.of(datetime(2016, 4, 5, 6, 7, 8, 123456, tzinfo=UTC), 700)
 
 VALUES: Final[dict[str, tuple[HubMessage, HubMessage]]] = {
@@ -165,10 +165,10 @@ VALUES: Final[dict[str, tuple[HubMessage, HubMessage]]] = {
         ),
     ),
 }
-"""The vectors whose values .NET writes differently in the two protocols: (JSON, MessagePack), in plain Python values."""
+"""The vectors whose values .NET encodes differently in the two protocols, as (JSON, MessagePack) in plain Python values."""
 
-# .NET escapes a character beyond U+FFFF as two \uXXXX, and writes the hex digits of every escape in capitals. Both mean the
-# same text to a JSON reader, so here the parsed JSON is compared.
+# .NET escapes a character beyond U+FFFF as two \uXXXX, with upper-case hex digits in every escape. The text is the same to a JSON
+# reader, so the parsed JSON is compared for these vectors.
 ESCAPED_DIFFERENTLY: Final = {"invocation-unicode"}
 
 LENGTHS: Final = [int(name.removeprefix("length-prefix-")) for name in VECTORS if name.startswith("length-prefix-")]
@@ -190,7 +190,7 @@ def wire_of(name: str, protocol: HubProtocol) -> bytes:
 
 
 def read(protocol: HubProtocol, chunks: list[bytes]) -> list[HubMessage | None]:
-    """Return the messages of *chunks*, which have to end where a message ends."""
+    """Return the messages in *chunks*, which must end at the end of a message."""
     framer = protocol.framer()
     messages = [protocol.decode(record) for chunk in chunks for record in framer.feed(chunk)]
     assert framer.error is None
@@ -203,27 +203,27 @@ def bytewise(data: bytes) -> list[bytes]:
 
 
 def test_every_vector_is_tested() -> None:
-    """The vectors called "value: ..." say how single .NET values look and are no messages of their own; all others are here."""
+    """All vectors are tested here except "value: ...", which show the encoding of single .NET values and are not messages."""
     tested = {*MESSAGES, *VALUES, *(f"length-prefix-{length}" for length in LENGTHS)}
     tested |= {"handshake-request", "handshake-response-ok", "handshake-response-error"}
     assert {name for name in VECTORS if not name.startswith("value: ")} == tested
-    assert len(VECTORS) == 99  # no two of the same name
+    assert len(VECTORS) == 99  # all names are unique
 
 
 @each_message
-def test_we_write_the_bytes_of_dotnet(name: str, protocol: HubProtocol, message: HubMessage) -> None:
+def test_messages_encode_to_the_bytes_of_dotnet(name: str, protocol: HubProtocol, message: HubMessage) -> None:
     ours, theirs = protocol.encode(message), wire_of(name, protocol)
     if protocol is JSON and name in ESCAPED_DIFFERENTLY:
         assert ours != theirs
         assert ours[-1:] == theirs[-1:] == b"\x1e"
-        # pairs, and not a dict: the order of the members counts
+        # a list of pairs instead of a dict, so that the order of the members is compared
         assert json.loads(ours[:-1], object_pairs_hook=list) == json.loads(theirs[:-1], object_pairs_hook=list)
     else:
         assert ours == theirs
 
 
 @each_message
-def test_we_read_the_bytes_of_dotnet(name: str, protocol: HubProtocol, message: HubMessage) -> None:
+def test_the_bytes_of_dotnet_decode_to_messages(name: str, protocol: HubProtocol, message: HubMessage) -> None:
     assert read(protocol, [wire_of(name, protocol)]) == [message]
 
 
@@ -235,20 +235,20 @@ def test_decoded_messages_encode_to_the_same_bytes(name: str, protocol: HubProto
 
 
 @each_message
-def test_we_read_the_bytes_of_dotnet_byte_by_byte(name: str, protocol: HubProtocol, message: HubMessage) -> None:
+def test_the_bytes_of_dotnet_decode_byte_by_byte(name: str, protocol: HubProtocol, message: HubMessage) -> None:
     assert read(protocol, bytewise(wire_of(name, protocol))) == [message]
 
 
 @pytest.mark.parametrize("protocol", [JSON, MESSAGEPACK], ids=["json", "messagepack"])
-def test_we_read_all_messages_of_dotnet_from_one_buffer(protocol: HubProtocol) -> None:
+def test_all_messages_of_dotnet_decode_from_one_buffer(protocol: HubProtocol) -> None:
     expected = [(name, message) for name, spoken, message in EXPECTED if spoken is protocol]
     stream = b"".join(wire_of(name, protocol) for name, _ in expected)
     assert read(protocol, [stream]) == read(protocol, bytewise(stream)) == [message for _, message in expected]
 
 
 @pytest.mark.parametrize("length", LENGTHS)
-def test_length_prefix(length: int) -> None:
-    """One, two and three bytes of prefix, on either side of where it grows."""
+def test_length_prefixes_equal_those_of_dotnet(length: int) -> None:
+    """Prefixes of one, two and three bytes, on both sides of the limits."""
     vector = VECTORS[f"length-prefix-{length}"]
     message = Invocation(target="T", arguments=["x" * length])
     wire = MESSAGEPACK.encode(message)
@@ -257,7 +257,7 @@ def test_length_prefix(length: int) -> None:
     assert read(MESSAGEPACK, [wire]) == read(MESSAGEPACK, bytewise(wire)) == [message]
 
 
-def test_handshake_request() -> None:
+def test_handshake_requests_equal_those_of_dotnet() -> None:
     wire = bytes.fromhex(VECTORS["handshake-request"]["hex"])
     assert encode_request("messagepack", 2) == wire
     assert HandshakeBuffer(len(wire)).feed(wire) == (wire[:-1], b"")
@@ -268,7 +268,7 @@ def test_handshake_request() -> None:
     ("name", "error"),
     [("handshake-response-ok", None), ("handshake-response-error", "Requested protocol 'x' is not available.")],
 )
-def test_handshake_response(name: str, error: str | None) -> None:
+def test_handshake_responses_equal_those_of_dotnet(name: str, error: str | None) -> None:
     wire = bytes.fromhex(VECTORS[name]["hex"])
     assert encode_response(error) == wire
     assert HandshakeBuffer(len(wire)).feed(wire) == (wire[:-1], b"")
@@ -276,7 +276,7 @@ def test_handshake_response(name: str, error: str | None) -> None:
 
 
 @pytest.mark.parametrize("name", ["handshake-request", "handshake-response-ok", "handshake-response-error"])
-def test_a_handshake_that_arrives_byte_by_byte_ends_with_its_separator(name: str) -> None:
+def test_a_handshake_received_byte_by_byte_ends_with_its_separator(name: str) -> None:
     wire = bytes.fromhex(VECTORS[name]["hex"])
     buffer = HandshakeBuffer(len(wire))
     *before, last = [buffer.feed(bytes([byte])) for byte in wire]

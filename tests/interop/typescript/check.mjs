@@ -1,5 +1,5 @@
-// Scenarios for the official TypeScript client, one group for each hub: node check.mjs URL json|messagepack ws|sse|lp
-// The last part of the URL's path chooses the group. What they expect is what the real ASP.NET Core server does.
+// Scenarios for the official TypeScript client, one group per hub: node check.mjs URL json|messagepack ws|sse|lp
+// The last segment of the URL's path selects the group. The expected results are those of the real ASP.NET Core server.
 import assert from "node:assert/strict";
 import { setTimeout as pause } from "node:timers/promises";
 import { HttpTransportType, HubConnectionBuilder, LogLevel, Subject } from "@microsoft/signalr";
@@ -38,7 +38,7 @@ function collect(stream) {
   );
 }
 
-// A promise and what settles it; the scenario's own time limit ends a wait that would be for ever.
+// A promise and the function that resolves it. A wait that would never end is limited by the timeout of the scenario.
 function later() {
   let settle;
   const promise = new Promise((resolve) => (settle = resolve));
@@ -293,8 +293,8 @@ const groups = {
   },
   rejectinghub: {
     async "closed-with-error"() {
-      // Looked for in the log, not in an event: a Close that comes while start() sends its first ping reaches no event of this
-      // client, and where that ping fails first, its error is the one that start() tells. Then it is tried again.
+      // Checked in the log, not with an event: if Close arrives while start() sends its first ping, this client fires no event for it,
+      // and if that ping fails first, start() reports the error of the ping. In that case the scenario is repeated.
       const heard = later();
       const log = (level, text) => text.includes("Connection closed with an error. HubException: no entry") && heard.settle(true);
       for (let told = false; !told; ) {
