@@ -66,4 +66,8 @@ def describe(text: str, error: BaseException, *, detailed: bool) -> str:
         return text
     shown = error.error if isinstance(error, UserCodeError) else error
     kind = type(shown)
-    return f"{text} {_WIRE_NAMES.get(kind, kind.__name__)}: {shown}"
+    try:
+        detail = str(shown)
+    except Exception:  # a defective __str__ must not leave the client without a response
+        detail = "(the text of the exception is not available)"
+    return f"{text} {_WIRE_NAMES.get(kind, kind.__name__)}: {detail}"
