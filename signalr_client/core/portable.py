@@ -28,26 +28,26 @@ _KEYS: Final = frozenset({str, int})
 _LONGEST_PATH: Final = 200
 
 
-def find_unportable(value: object) -> str | None:
+def find_unportable(value: object, depth: int = PORTABLE_DEPTH) -> str | None:
     """Return where and why *value* cannot be sent in every hub protocol, or None if it can.
 
     *value* is one argument, stream item or result as `HubProtocol.decode` returned it. Refused are integers outside the range of
-    MessagePack, MessagePack extensions, map keys that are neither text nor integers, and more than `PORTABLE_DEPTH` levels. NaN and
-    the infinities pass: JSON writes them as null. Types that neither protocol decodes to pass as well; they are the business of the
-    protocol that made them.
+    MessagePack, MessagePack extensions, map keys that are neither text nor integers, and more than *depth* levels. NaN
+    and the infinities pass: JSON writes them as null. Types that neither protocol decodes to pass as well; they are the business of
+    the protocol that made them.
     """
     kind = type(value)
     if kind in _PLAIN or (kind is int and _SMALLEST <= value <= _LARGEST):  # type: ignore[operator]  # an int
         return None
-    if (kind is list or kind is dict) and _is_portable(value):
+    if (kind is list or kind is dict) and _is_portable(value, depth):
         return None
-    return _find(value)
+    return _find(value, depth)
 
 
-def _is_portable(value: Any) -> bool:
+def _is_portable(value: Any, depth: int) -> bool:
     """Return whether a list or dict is portable. Level by level and without paths, to be fast for what almost all values are."""
     level = [value]
-    for _ in range(PORTABLE_DEPTH):
+    for _ in range(depth):
         below: list[Any] = []
         for container in level:
             if type(container) is dict:
@@ -71,15 +71,15 @@ def _is_portable(value: Any) -> bool:
     return False
 
 
-def _find(value: Any) -> str | None:
+def _find(value: Any, depth: int) -> str | None:
     """Return the first reason in document order. Without recursion: the stack holds what is left of each level."""
     stack: list[Iterator[tuple[str, Any]]] = [iter([("$", value)])]
     while stack:
         for path, item in stack[-1]:
             kind = type(item)
             if kind is list or kind is dict:
-                if len(stack) > PORTABLE_DEPTH:
-                    return f"a value nested more than {PORTABLE_DEPTH} levels deep"
+                if len(stack) > depth:
+                    return f"a value nested more than {depth} levels deep"
                 if kind is dict:
                     for key in item:
                         if type(key) not in _KEYS:

@@ -54,6 +54,11 @@ class _Hubs:
         """Add a mapped hub."""
         self._mapped.append((handler, dispatcher))
 
+    def start_up(self) -> None:
+        """Serve connections, also when the application starts once more."""
+        for handler, _dispatcher in self._mapped:
+            handler.start_up()
+
     async def shut_down(self) -> None:
         """End every connection of every hub, within one deadline for all, and cancel the hub code that is still running then."""
         for handler, _dispatcher in self._mapped:
@@ -142,9 +147,13 @@ def _hubs_of(app: web.Application) -> _Hubs:
     if hubs is None:
         hubs = app[_HUBS] = _Hubs()
 
+        async def start_up(_app: web.Application) -> None:
+            hubs.start_up()
+
         async def shut_down(_app: web.Application) -> None:
             await hubs.shut_down()
 
+        app.on_startup.append(start_up)
         app.on_shutdown.append(shut_down)
     return hubs
 

@@ -296,7 +296,7 @@ class HubConnectionContext:
             return
         session = self._session
         if self._held_up is not None:
-            session.receive(b"", self._loop.time())  # counts as a sign of life
+            session.excuse_silence(self._loop.time())
         session.handle_timeout(self._loop.time())
         if session.error is None:
             if session.queued:

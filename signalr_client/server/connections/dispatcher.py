@@ -135,7 +135,7 @@ class HubDispatcher:
         now = asyncio.get_running_loop().time()
         method = self._hub.methods.find(message.target)
         if method is None:
-            self._mistakes.warning(now, "! %s called the unknown method %r", self._connection.connection_id, message.target)
+            self._mistakes.warning(now, "! %s called the unknown method %.100r", self._connection.connection_id, message.target)
             self._answer(message, f"Failed to invoke '{message.target}' due to an error on the server. {_NO_METHOD}")
             return
         try:
@@ -159,7 +159,9 @@ class HubDispatcher:
         capacity, waiting = self._options.stream_buffer_capacity, self._connection.incoming
         for stream_id, item_type in zip(call.stream_ids, method.stream_types, strict=False):
             upload = UploadStream(item_type, capacity, waiting, detailed_errors=self._detailed)
-            self._uploads[stream_id] = upload
+            replaced, self._uploads[stream_id] = self._uploads.get(stream_id), upload
+            if replaced is not None:  # nothing could end it any more, not even the end of the connection
+                replaced.end(HubException(f"Stream ID '{stream_id}' is already in use."))
             call.uploads.append(upload)
         self._queue.put(call)
 

@@ -14,12 +14,14 @@ import contextlib
 from collections.abc import Coroutine
 from typing import Any, Final
 
+from signalr_client.core.handshake import encode_response
 from signalr_client.core.messages import Close, Invocation, StreamInvocation
 from signalr_client.errors import HubException
 from signalr_client.server.connections.context import Ending, HubConnectionContext
 from signalr_client.server.connections.dispatcher import HubDispatcher
 from signalr_client.server.connections.invoker import HubInvoker
 from signalr_client.server.connections.state import State
+from signalr_client.server.errors import describe
 from signalr_client.server.hubs.context import HubCallerContext
 from signalr_client.server.hubs.descriptor import HubDescriptor
 from signalr_client.server.log import get_logger
@@ -33,6 +35,7 @@ __all__ = ["HubConnectionHandler"]
 logger = get_logger("handler")
 
 _TURN: Final = 64  # messages after which other tasks get a turn: a client may send thousands in one frame
+_PIECE: Final = 16_384  # bytes that are decoded in one go: objects take many times the room of their bytes
 
 
 class HubConnectionHandler:
@@ -46,6 +49,7 @@ class HubConnectionHandler:
         self.tasks: set[asyncio.Task[Any]] = set()
         """The tasks that run code of the hub."""
         self._connections: set[HubConnectionContext] = set()
+        self._stopping = False
 
     async def serve(self, connection: ServerConnection) -> None:
         """Serve one connection to its end; it is closed when this returns.
@@ -53,16 +57,27 @@ class HubConnectionHandler:
         Raises:
             Exception: what `Hub.on_disconnected` raised; the transport was closed as after a failure.
         """
-        user_identifier = await call(self.options.user_id_provider, connection)
+        try:
+            user_identifier = await call(self.options.user_id_provider, connection)
+        except Exception as exc:  # code of the application
+            await self._refuse(connection, exc)
+            return
         context = HubConnectionContext(connection, user_identifier, self.protocols, self.options)
         self._connections.add(context)
+        if self._stopping:
+            context.end(Ending(None))
         try:
             await _Service(self, context).run()
         finally:
             self._connections.discard(context)
 
+    def start_up(self) -> None:
+        """Serve connections; needed only after `shut_down`."""
+        self._stopping = False
+
     def shut_down(self) -> None:
-        """Tell every client that the server stops, and that it may reconnect."""
+        """Tell every client that the server stops, and that it may reconnect; later connections end at once."""
+        self._stopping = True
         for context in list(self._connections):
             context.end(Ending(Close(allow_reconnect=True)))
 
@@ -72,6 +87,16 @@ class HubConnectionHandler:
         self.tasks.add(task)
         task.add_done_callback(self.tasks.discard)
         return task
+
+    async def _refuse(self, connection: ServerConnection, error: Exception) -> None:
+        """End a connection whose user identifier cannot be found out; the client's handshake fails."""
+        logger.error("! user_id_provider failed for %s", connection.connection_id, exc_info=error)
+        text = describe(
+            "An unexpected error occurred during connection handshake.", error, detailed=self.options.enable_detailed_errors
+        )
+        with contextlib.suppress(OSError):  # the client is gone
+            await connection.send(encode_response(text))
+        await connection.close(error=True)
 
 
 class _Service:
@@ -118,28 +143,38 @@ class _Service:
 
     async def _read(self) -> None:
         """Receive what the client sends. Never waits for a hub method, except as back-pressure on this client."""
-        context, dispatcher = self._context, self._dispatcher
+        context = self._context
         while (data := await context.connection.receive()) is not None:
-            messages = context.receive(data)
-            if self._connecting is None and context.state is State.CONNECTING:
-                self._connecting = self._handler.spawn(self._connect())
-            for number, (message, size) in enumerate(zip(messages, context.sizes, strict=True), 1):
-                if isinstance(message, Close):
-                    await self._client_closed(message)
-                    return
-                gate = dispatcher.receive(message, size)
-                if gate is not None:
-                    await context.hold_up_reader(gate)
-                # A client that calls without reading the answers is not read either. Only calls have to wait: a stream that fills
-                # the buffer must still be cancellable.
-                if context.outgoing.full and isinstance(message, Invocation | StreamInvocation):
-                    await context.hold_up_reader(context.outgoing)
-                if number % _TURN == 0:
+            for start in range(0, len(data), _PIECE):
+                if start:
                     await asyncio.sleep(0)
-                if not context.writable:
+                if not await self._receive(data[start : start + _PIECE]):
                     return
-            context.fail_if_broken()
         context.receive_end()
+
+    async def _receive(self, data: bytes) -> bool:
+        """Act on the messages that *data* completes; return whether to read on."""
+        context, dispatcher = self._context, self._dispatcher
+        messages = context.receive(data)
+        if self._connecting is None and context.state is State.CONNECTING:
+            self._connecting = self._handler.spawn(self._connect())
+        for number, (message, size) in enumerate(zip(messages, context.sizes, strict=True), 1):
+            if isinstance(message, Close):
+                await self._client_closed(message)
+                return False
+            gate = dispatcher.receive(message, size)
+            if gate is not None:
+                await context.hold_up_reader(gate)
+            # A client that calls without reading the answers is not read either. Only calls have to wait: a stream that fills
+            # the buffer must still be cancellable.
+            if context.outgoing.full and isinstance(message, Invocation | StreamInvocation):
+                await context.hold_up_reader(context.outgoing)
+            if number % _TURN == 0:
+                await asyncio.sleep(0)
+            if not context.writable:
+                return False
+        context.fail_if_broken()
+        return True
 
     async def _connect(self) -> bool:
         """Run `Hub.on_connected` and let calls begin; return whether it accepted the connection."""

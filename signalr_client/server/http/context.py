@@ -142,8 +142,9 @@ class HttpConnectionContext:
     async def _run(self, serve: Serve) -> None:
         try:
             await serve(self)
-        except Exception:  # code of the hub; the transport was told that something is wrong
+        except Exception:  # code of the hub
             logger.exception("! serving %s failed", self.connection_id)
+            await self.close(error=True)  # in most cases it is closed already
         finally:
             if self.transport is HttpTransportType.LONG_POLLING:
                 self.inbound.end()  # polls still fetch what is left, until one is answered with 204

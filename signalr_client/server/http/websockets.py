@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Mapping
 from typing import Final
 
@@ -25,9 +26,10 @@ class WebSocketTransport:
 
     def __init__(self, request: HttpRequest, options: HubOptions, sub_protocol: str | None) -> None:
         self._request = request
+        self._close_timeout = seconds(options.close_timeout)
         self._socket = request.websocket(
             sub_protocol=sub_protocol,
-            close_timeout=seconds(options.close_timeout),
+            close_timeout=self._close_timeout,
             buffer_size=options.transport_max_buffer_size or None,
         )
         self._watch = SendWatch(seconds(options.transport_send_timeout), lambda: self._socket.unsent, self._socket.abort)
@@ -60,7 +62,8 @@ class WebSocketTransport:
 
     async def close(self, *, error: bool) -> None:
         """Send the close frame and wait for the client's, up to the close timeout."""
-        await self._socket.close(_INTERNAL_ERROR if error else _OK)
+        async with asyncio.timeout(self._close_timeout):  # aiohttp limits only a part of it; TimeoutError is an OSError
+            await self._socket.close(_INTERNAL_ERROR if error else _OK)
 
     def abort(self) -> None:
         """Drop the socket."""

@@ -109,9 +109,11 @@ class Hub(Generic[C]):
         """Override to release what the instance holds; called after the call it was created for."""
 
     def _own_call(self) -> _Call:
-        if self.__call is None:
-            self.__call = _Call()
-        return self.__call
+        call = self.__call
+        if call is None:
+            call = _Call()
+            object.__setattr__(self, "_Hub__call", call)  # a hub may be a frozen dataclass
+        return call
 
     def _refuse(self, member: str) -> Any:
         name, state = type(self).__name__, self._own_call().state

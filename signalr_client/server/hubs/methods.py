@@ -17,7 +17,7 @@ from typing import Any, Generic, Protocol
 
 from signalr_client.core.binding import bind
 from signalr_client.core.hub_method import is_cancellable, wire_name
-from signalr_client.core.portable import find_unportable
+from signalr_client.core.portable import PORTABLE_DEPTH, find_unportable
 from signalr_client.errors import BindingError
 from signalr_client.server.errors import HubDefinitionError
 from signalr_client.server.hubs.cancellation import CancellationToken
@@ -81,9 +81,8 @@ class HubMethodDescriptor:
         if count_first:
             self._check_count(arguments)
         try:
-            for argument in arguments:
-                if (reason := find_unportable(argument)) is not None:
-                    raise BindingError(reason)
+            if (reason := find_unportable(arguments, PORTABLE_DEPTH + 1)) is not None:
+                raise BindingError(reason)
             pairs = zip(arguments, self.argument_types, strict=False)
             bound = [value if kind is object else bind(value, kind) for value, kind in pairs]
         except BindingError as exc:
