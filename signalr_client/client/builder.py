@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import logging
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any, Final, Self
 
 from tenacity.wait import wait_base
@@ -13,7 +13,7 @@ from signalr_client.client.connection import HubConnection
 from signalr_client.client.options import ConnectionOptions, ReceiveLimit
 from signalr_client.client.refresh import RefreshOptions
 from signalr_client.core.protocols import HubProtocol, JsonHubProtocol
-from signalr_client.core.retry import RetryPolicy, as_retry_policy
+from signalr_client.core.retry import RetryContext, RetryPolicy, as_retry_policy
 from signalr_client.transports.base import HttpOptions
 from signalr_client.types import AccessTokenFactory, HttpTransportType, Seconds, seconds
 
@@ -30,6 +30,9 @@ _PACKAGE_LOGGER: Final = "signalr_client"
 The first character of a line is a mark: ``>`` a message or request that was sent, ``<`` a message that was received, ``=`` a change
 of state, ``%`` a keep-alive ping, ``!`` trouble. Lines never contain arguments, results, access tokens or connection tokens.
 """
+
+RetryFunction = Callable[[RetryContext], Seconds | None | Awaitable[Seconds | None]]
+"""A retry policy as a function, sync or async."""
 
 
 class HubConnectionBuilder:
@@ -120,7 +123,7 @@ class HubConnectionBuilder:
         return self
 
     def with_automatic_reconnect(
-        self, policy: RetryPolicy | wait_base | Sequence[Seconds] | None = None, *, retry_start: bool = False
+        self, policy: RetryPolicy | RetryFunction | wait_base | Sequence[Seconds] | None = None, *, retry_start: bool = False
     ) -> Self:
         """Reconnect when the connection is lost: after 0, 2, 10 and 30 seconds, or as *policy* says.
 

@@ -11,6 +11,8 @@ from collections.abc import Callable
 from types import TracebackType
 from typing import Any, Self, TypeVar, cast, overload
 
+from typing_extensions import TypeForm
+
 from signalr_client.client.calls import OutgoingCall
 from signalr_client.client.ends import fresh_error
 from signalr_client.client.events import EventCallback, Events
@@ -31,6 +33,10 @@ __all__ = ["HubConnection"]
 
 T = TypeVar("T")
 HandlerT = TypeVar("HandlerT", bound=Callable[..., object])
+ErrorCallbackT = TypeVar("ErrorCallbackT", bound=Callable[[Exception | None], object])
+FailureCallbackT = TypeVar("FailureCallbackT", bound=Callable[[Exception], object])
+IdCallbackT = TypeVar("IdCallbackT", bound=Callable[[str | None], object])
+LifetimeCallbackT = TypeVar("LifetimeCallbackT", bound=Callable[[float | None], object])
 CallbackT = TypeVar("CallbackT", bound=Callable[..., object])
 UnhandledT = TypeVar("UnhandledT", bound=Callable[[str, list[object]], object])
 
@@ -149,11 +155,9 @@ class HubConnection:
     # calls
 
     @overload
-    async def invoke(self, target: str, *args: object) -> Any: ...
+    async def invoke(self, target: str, *args: object, result_type: None = None) -> Any: ...
     @overload
-    async def invoke(self, target: str, *args: object, result_type: type[T]) -> T: ...
-    @overload
-    async def invoke(self, target: str, *args: object, result_type: Any) -> Any: ...
+    async def invoke(self, target: str, *args: object, result_type: TypeForm[T]) -> T: ...
     async def invoke(self, target: str, *args: object, result_type: Any = None) -> Any:
         """Call a hub method and wait for its result. Cancelling sends CancelInvocation and drops a late result.
 
@@ -200,11 +204,9 @@ class HubConnection:
             await link.drain()
 
     @overload
-    def stream(self, target: str, *args: object) -> HubStream[Any]: ...
+    def stream(self, target: str, *args: object, item_type: None = None) -> HubStream[Any]: ...
     @overload
-    def stream(self, target: str, *args: object, item_type: type[T]) -> HubStream[T]: ...
-    @overload
-    def stream(self, target: str, *args: object, item_type: Any) -> HubStream[Any]: ...
+    def stream(self, target: str, *args: object, item_type: TypeForm[T]) -> HubStream[T]: ...
     def stream(self, target: str, *args: object, item_type: Any = None) -> HubStream[Any]:
         """Return the items of a streaming hub method, for ``async for``; the call is sent when reading begins.
 
@@ -290,29 +292,29 @@ class HubConnection:
 
     # events
 
-    def on_reconnecting(self, callback: CallbackT) -> CallbackT:
+    def on_reconnecting(self, callback: ErrorCallbackT) -> ErrorCallbackT:
         """Call ``callback(error)`` when the connection was lost and a reconnect begins; *error* may be None. Also a decorator."""
         return self._add(self._events.reconnecting, callback)
 
-    def on_reconnected(self, callback: CallbackT) -> CallbackT:
+    def on_reconnected(self, callback: IdCallbackT) -> IdCallbackT:
         """Call ``callback(connection_id)`` after a reconnect; the id is new (None if negotiation was skipped).
 
         The server has forgotten the groups and other state of the old connection: join groups again here. Also a decorator.
         """
         return self._add(self._events.reconnected, callback)
 
-    def on_close(self, callback: CallbackT) -> CallbackT:
+    def on_close(self, callback: ErrorCallbackT) -> ErrorCallbackT:
         """Call ``callback(error)`` when the connection has ended for good; *error* is None after `stop`. Also a decorator.
 
         The callback may call `start`. It may take as long as it likes, unless `stop` is called meanwhile.
         """
         return self._add(self._events.close, callback)
 
-    def on_authentication_refreshed(self, callback: CallbackT) -> CallbackT:
+    def on_authentication_refreshed(self, callback: LifetimeCallbackT) -> LifetimeCallbackT:
         """Call ``callback(lifetime)`` when a new token was accepted, for *lifetime* seconds or None. Also a decorator."""
         return self._add(self._events.authentication_refreshed, callback)
 
-    def on_authentication_refresh_failed(self, callback: CallbackT) -> CallbackT:
+    def on_authentication_refresh_failed(self, callback: FailureCallbackT) -> FailureCallbackT:
         """Call ``callback(error)`` when an automatic refresh failed; there is no second attempt. Also a decorator."""
         return self._add(self._events.authentication_refresh_failed, callback)
 

@@ -9,6 +9,7 @@ from __future__ import annotations
 from typing import Any, TypeVar, cast
 
 import msgspec
+from typing_extensions import TypeForm
 
 from signalr_client.errors import BindingError
 
@@ -17,20 +18,21 @@ __all__ = ["bind", "type_name"]
 T = TypeVar("T")
 
 
-def bind(value: object, wanted: type[T]) -> T:
+def bind(value: object, wanted: TypeForm[T]) -> T:
     """Return *value* converted to the type *wanted*.
 
     Raises:
         BindingError: the value does not fit; the message says where and why.
     """
     try:
-        return msgspec.convert(value, wanted)
+        converted: T = msgspec.convert(value, wanted)
     except msgspec.ValidationError as exc:
         raise BindingError(f"Error trying to deserialize result to {type_name(wanted)}. {exc}") from exc
     except TypeError as exc:  # msgspec does not support the type; a value that already has it is fine
         if _is_a(value, wanted):
             return cast("T", value)
         raise BindingError(f"Cannot convert a value to {type_name(wanted)}: {exc}") from exc
+    return converted
 
 
 def type_name(wanted: Any) -> str:

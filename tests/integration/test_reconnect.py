@@ -501,7 +501,7 @@ async def test_a_function_is_a_policy_too(wire: Wire) -> None:
         return timedelta()
 
     wire.play(vanish, echo)
-    connection = wire.builder().with_automatic_reconnect(soon).build()  # type: ignore[arg-type]  # more than the signature promises
+    connection = wire.builder().with_automatic_reconnect(soon).build()
     events = EventRecorder(connection)
     async with asyncio.timeout(10):
         await connection.start()

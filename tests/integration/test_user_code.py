@@ -196,7 +196,7 @@ async def test_a_policy_that_raises_anything_lets_start_fail_instead_of_hanging(
     """With the error of the attempt; and a connection that is lost ends."""
     wire.server.negotiate = {"error": "not today"}
     policy = raising(kind, asynchronous=asynchronous)
-    connection = wire.builder().with_automatic_reconnect(policy, retry_start=True).build()  # type: ignore[arg-type]  # a function
+    connection = wire.builder().with_automatic_reconnect(policy, retry_start=True).build()
     async with asyncio.timeout(10):
         with pytest.raises(NegotiationError, match="not today"):
             await connection.start()
@@ -362,7 +362,7 @@ async def test_code_that_decides_about_connecting_cannot_hold_up_stop(place: str
 
     wire.play(vanish)
     builder = wire.builder(access_token_factory=factory, close_timeout=CLOSE_TIMEOUT)
-    connection = builder.with_automatic_reconnect(policy).build()  # type: ignore[arg-type]  # a function is a policy
+    connection = builder.with_automatic_reconnect(policy).build()
     starting = asyncio.create_task(connection.start())
     await stubborn.begun.wait()
     await stop_within_bounds(connection)

@@ -48,9 +48,9 @@ class JsonHubProtocol:
     sent. Received values are plain: dict, list, str, int, float, bool and None.
     """
 
-    name: Final = "json"
-    version: Final = 2
-    transfer_format: Final = TransferFormat.TEXT
+    name: str = "json"  # not Final: a class constant does not match a property of HubProtocol for pyright
+    version: int = 2
+    transfer_format: TransferFormat = TransferFormat.TEXT
 
     def __init__(self) -> None:
         self._encode = msgspec.json.Encoder(decimal_format="number", enc_hook=_other).encode

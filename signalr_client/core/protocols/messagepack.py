@@ -60,9 +60,9 @@ class MessagePackHubProtocol:
     `msgspec.msgpack.Ext`.
     """
 
-    name: Final = "messagepack"
-    version: Final = 2
-    transfer_format: Final = TransferFormat.BINARY
+    name: str = "messagepack"  # not Final: a class constant does not match a property of HubProtocol for pyright
+    version: int = 2
+    transfer_format: TransferFormat = TransferFormat.BINARY
 
     def __init__(self) -> None:
         self._encode = msgspec.msgpack.Encoder(enc_hook=_other).encode

@@ -1,0 +1,230 @@
+"""What type checkers must infer about the public API, and what they must refuse. Checked by test_types.py, never run.
+
+`assert_type` fails when an inferred type differs. A line with ``# type: ignore`` must be an error: both checkers report an ignore
+comment that is not needed.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator
+from dataclasses import dataclass
+from datetime import timedelta
+from typing import Any, Literal, TypedDict, assert_type
+
+from tenacity import wait_exponential
+
+from signalr_client import (
+    HubConnection,
+    HubConnectionBuilder,
+    HubProtocol,
+    HubStream,
+    JsonHubProtocol,
+    MessagePackHubProtocol,
+    RetryContext,
+    RetryPolicy,
+    Subscription,
+    TransferFormat,
+)
+from signalr_client.core.binding import bind
+from signalr_client.core.framing import Framer, TextFramer
+from signalr_client.core.messages import HubMessage
+
+
+@dataclass
+class Point:
+    """A type to convert to."""
+
+    x: int
+    y: int
+
+
+class Movie(TypedDict):
+    """Another one."""
+
+    title: str
+
+
+async def results(connection: HubConnection) -> None:
+    """`result_type` is the type of the result, whatever form it has."""
+    assert_type(await connection.invoke("M"), Any)
+    assert_type(await connection.invoke("M", 1, "a", result_type=None), Any)
+    assert_type(await connection.invoke("M", result_type=int), int)
+    assert_type(await connection.invoke("M", 1, "a", result_type=Point), Point)
+    assert_type(await connection.invoke("M", result_type=Movie), Movie)
+    assert_type(await connection.invoke("M", result_type=list[Point]), list[Point])
+    assert_type(await connection.invoke("M", result_type=int | None), int | None)
+    assert_type(await connection.invoke("M", result_type=dict[str, list[int | None]]), dict[str, list[int | None]])
+    assert_type(await connection.invoke("M", result_type=Literal["a", "b"]), Literal["a", "b"])
+    assert_type(await connection.invoke("M", result_type=tuple[int, str]), tuple[int, str])
+    chosen_at_run_time: Any = int
+    assert_type(await connection.invoke("M", result_type=chosen_at_run_time), Any)
+    await connection.invoke("M", result_type=5)  # type: ignore[call-overload]
+    assert_type(bind(1, int | None), int | None)
+
+
+async def items(connection: HubConnection) -> None:
+    """`item_type` is the type of the items."""
+    assert_type(connection.stream("M"), HubStream[Any])
+    assert_type(connection.stream("M", 1, item_type=int), HubStream[int])
+    assert_type(connection.stream("M", item_type=Point | None), HubStream[Point | None])
+    async for item in connection.stream("M", item_type=Literal[1, 2]):
+        assert_type(item, Literal[1, 2])
+    async with connection.stream("M", item_type=int) as stream:
+        assert_type(stream, HubStream[int])
+    connection.stream("M", item_type="int | no type")  # type: ignore[call-overload]
+
+
+def protocols(builder: HubConnectionBuilder) -> None:
+    """The protocols of the package are hub protocols, and so is one of the user's own."""
+    assert_type(builder.with_hub_protocol(JsonHubProtocol()), HubConnectionBuilder)
+    assert_type(builder.with_hub_protocol(MessagePackHubProtocol()), HubConnectionBuilder)
+    builder.with_hub_protocol(OwnProtocol())
+    builder.with_hub_protocol("messagepack")  # type: ignore[arg-type]
+    builder.with_hub_protocol(MessagePackHubProtocol)  # type: ignore[arg-type]
+    protocol: HubProtocol = MessagePackHubProtocol()
+    assert_type(protocol.name, str)
+    assert_type(protocol.transfer_format, TransferFormat)
+
+
+class OwnProtocol:
+    """Written by a user, with nothing but the attributes that the interface asks for."""
+
+    name = "own"
+    version = 1
+    transfer_format = TransferFormat.TEXT
+
+    def framer(self, max_size: int | None = None) -> Framer:
+        """Split as JSON does."""
+        return TextFramer(max_size)
+
+    def encode(self, message: HubMessage) -> bytes:
+        """Encode."""
+        return repr(message).encode()
+
+    def decode(self, record: bytes) -> HubMessage | None:
+        """Decode."""
+        del record
+        return None
+
+
+class Patient:
+    """A retry policy; its parameter has a name of its own."""
+
+    def next_retry_delay(self, context: RetryContext) -> float | None:
+        """Wait longer each time."""
+        return float(context.previous_retry_count)
+
+
+class AsyncPatient:
+    """The same, with a coroutine function."""
+
+    async def next_retry_delay(self, retry_context: RetryContext) -> timedelta:
+        """Wait a minute."""
+        del retry_context
+        return timedelta(minutes=1)
+
+
+async def one_second(_context: RetryContext) -> float | None:
+    """Return the delay of a retry policy that is a coroutine function."""
+    return 1.0
+
+
+def reconnects(builder: HubConnectionBuilder) -> None:
+    """Delays, policies, functions and tenacity waits are all accepted."""
+    assert_type(builder.with_automatic_reconnect(), HubConnectionBuilder)
+    builder.with_automatic_reconnect([0, 1.5, timedelta(seconds=2)], retry_start=True)
+    builder.with_automatic_reconnect(Patient())
+    builder.with_automatic_reconnect(AsyncPatient())
+    builder.with_automatic_reconnect(lambda context: context.elapsed_time if context.elapsed_time < 60 else None)
+    builder.with_automatic_reconnect(one_second)
+    builder.with_automatic_reconnect(wait_exponential(max=60))
+    policies: list[RetryPolicy] = [Patient(), AsyncPatient()]
+    builder.with_automatic_reconnect(policies[0])
+    builder.with_automatic_reconnect(5)  # type: ignore[arg-type]
+    builder.with_automatic_reconnect(["soon"])  # type: ignore[list-item]
+    builder.with_automatic_reconnect(lambda: 5.0)  # type: ignore[arg-type, misc]
+
+
+def on_error(error: Exception | None) -> None:
+    """Take what on_reconnecting and on_close pass."""
+    del error
+
+
+async def on_id(connection_id: str | None) -> None:
+    """Take what on_reconnected passes."""
+    del connection_id
+
+
+def on_text(text: str) -> None:
+    """Take what no event passes."""
+    del text
+
+
+def callbacks(connection: HubConnection, closed: asyncio.Future[Exception | None]) -> None:
+    """Callbacks are checked against what they will be called with, and returned unchanged."""
+    connection.on_close(on_error)
+    connection.on_reconnecting(on_error)
+    connection.on_reconnecting(lambda error: None if error is None else error.add_note("lost"))
+    connection.on_reconnected(on_id)
+    connection.on_close(closed.set_result)
+    connection.on_close(print)
+    connection.on_close(on_text)  # type: ignore[type-var]
+    connection.on_reconnecting(on_text)  # type: ignore[type-var]
+    connection.on_reconnected(on_text)  # type: ignore[type-var]
+    connection.on_reconnected(on_error)  # type: ignore[type-var]
+    connection.on_close(lambda: None)  # type: ignore[type-var]
+
+    @connection.on_close
+    async def report(error: Exception | None) -> int:
+        return 0 if error is None else 1
+
+    assert_type(asyncio.run(report(None)), int)
+
+    @connection.on_authentication_refreshed
+    def refreshed(lifetime: float | None) -> None:
+        del lifetime
+
+    @connection.on_authentication_refresh_failed
+    def failed(error: Exception) -> None:
+        del error
+
+    refreshed(1.0)
+    failed(ValueError())
+    connection.on_authentication_refreshed(on_text)  # type: ignore[type-var]
+
+
+def handlers(connection: HubConnection) -> None:
+    """Handlers may have any parameters; a decorated function keeps its own type."""
+    assert_type(connection.on("M", on_text), Subscription)
+    assert_type(connection.on("M", lambda a, b: None), Subscription)
+
+    @connection.on("M")
+    async def add(x: int, y: int) -> int:
+        return x + y
+
+    assert_type(asyncio.run(add(1, 2)), int)
+
+    @connection.on_unhandled
+    def unhandled(target: str, arguments: list[object]) -> None:
+        del target, arguments
+
+    unhandled("M", [])
+    connection.on_unhandled(on_text)  # type: ignore[type-var]
+
+
+def tokens(builder: HubConnectionBuilder) -> None:
+    """An access token factory is sync or async."""
+
+    async def later() -> str | None:
+        return None
+
+    builder.with_url("https://example.com/hub", access_token_factory=lambda: "token")
+    builder.with_url("https://example.com/hub", access_token_factory=later)
+    builder.with_url("https://example.com/hub", access_token_factory="token")  # type: ignore[arg-type]
+
+
+async def uploads(connection: HubConnection, numbers: AsyncIterator[int]) -> None:
+    """Anything may be an argument, also an upload stream."""
+    await connection.send("M", numbers, 1, None)
+    assert_type(await connection.invoke("M", numbers, result_type=int), int)
