@@ -500,7 +500,7 @@ def test_a_builder_builds_one_connection_to_one_url() -> None:
         HubConnectionBuilder().with_hub_protocol("json")  # type: ignore[arg-type]  # that is the mistake
     with pytest.raises(TypeError, match="A retry policy must be"):
         HubConnectionBuilder().with_automatic_reconnect("0, 2")  # type: ignore[arg-type]  # that is the mistake
-    with pytest.raises(ValueError, match="above 0"):
+    with pytest.raises(ValueError, match="must be a positive time"):
         HubConnectionBuilder().with_server_timeout(0)
 
 
