@@ -154,10 +154,11 @@ async def test_the_server_hears_of_the_end_of_an_upload_before_its_source_is_clo
         await connection.stop()
 
 
-async def test_the_server_hears_of_an_upload_that_was_given_up_before_it_began(wire: Wire) -> None:
-    """The upload was announced with the call, so its end has to be sent too."""
+async def test_the_server_hears_of_an_upload_that_was_given_up_before_its_first_item(wire: Wire) -> None:
+    """The upload was announced with the call, so its end has to be sent too, even if its task has not run yet."""
 
     async def numbers() -> AsyncIterator[int]:
+        await asyncio.get_running_loop().create_future()
         yield 1
 
     wire.play(stay)
