@@ -1,4 +1,4 @@
-"""Restarting again and again leaves nothing behind."""
+"""Repeated restarts do not leak memory."""
 
 from __future__ import annotations
 
@@ -9,8 +9,8 @@ from signalr_client.client.life import Life
 from tests.support.wire import Wire, vanish
 
 
-async def test_restarts_from_on_close_do_not_keep_earlier_lives_in_memory(wire: Wire) -> None:
-    """Each callback runs in the context of the life before; 200 restarts leave a handful of lives at most."""
+async def test_restarts_from_on_close_do_not_keep_earlier_connections_in_memory(wire: Wire) -> None:
+    """Each callback runs in the context of the previous `Life`; after 200 restarts only a few are left."""
     restarts, before = 200, lives()
     wire.play(vanish)
     connection, done = wire.connection(close_timeout=0.1), asyncio.Event()
@@ -33,6 +33,6 @@ async def test_restarts_from_on_close_do_not_keep_earlier_lives_in_memory(wire: 
 
 
 def lives() -> int:
-    """Return the number of lives in memory, those of other tests included."""
+    """Return the number of `Life` objects in memory, including those of other tests."""
     gc.collect()
     return sum(isinstance(thing, Life) for thing in gc.get_objects())

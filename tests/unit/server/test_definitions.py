@@ -30,7 +30,7 @@ T = TypeVar("T")
 
 
 class Clock:
-    """A service."""
+    """A service for dependency injection."""
 
 
 def mapped(hub: type[Hub[Any]], services: ServiceCollection | None = None, **options: Any) -> HubDescriptor:
@@ -243,7 +243,6 @@ def test_an_invalid_hub_is_rejected_when_it_is_mapped(hub: Any, text: str) -> No
 
 
 def test_a_method_with_more_than_64_parameters_cannot_use_services() -> None:
-    """Row 38."""
     names = ", ".join(f"p{number}: int" for number in range(64))
     namespace: dict[str, Any] = {"Clock": Clock}
     exec(f"def call(self, clock: Clock, {names}): ...", namespace)
@@ -254,7 +253,6 @@ def test_a_method_with_more_than_64_parameters_cannot_use_services() -> None:
 
 
 def test_a_container_without_keys_cannot_serve_keyed_services() -> None:
-    """Row 42."""
 
     class Plain:
         def create_scope(self) -> Any:
