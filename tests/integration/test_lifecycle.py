@@ -422,7 +422,7 @@ async def test_a_close_after_the_handshake_response_does_not_fail_the_start(wire
     """The start succeeds and the connection then ends; calls before the Close are handled."""
 
     async def script(peer: WirePeer) -> None:
-        await peer.shake_hands(call("M", "before"), Close(error="full"), call("M", "behind"))
+        await peer.shake_hands(call("M", "before"), Close(error="the server is full"), call("M", "behind"))
         await peer.until_closed()
 
     wire.play(script)
@@ -435,7 +435,7 @@ async def test_a_close_after_the_handshake_response_does_not_fail_the_start(wire
         with pytest.raises(ConnectionClosedError) as caught:
             await connection.wait_closed()
         await connection.stop()
-    assert str(caught.value) == "The server closed the connection with the following error: full"
+    assert str(caught.value) == "The server closed the connection with the following error: the server is full"
     assert got == ["before"]
     assert [(event.name, repr(event.argument)) for event in events.seen] == [("closed", repr(caught.value))]
 
@@ -668,7 +668,7 @@ async def test_wait_closed_raises_the_error_passed_to_on_close(wire: Wire) -> No
 
     async def full(peer: WirePeer) -> None:
         await peer.shake_hands()
-        await peer.send(Close(error="full"))
+        await peer.send(Close(error="the server is full"))
         await peer.until_closed()
 
     wire.play(full, stay)
@@ -683,10 +683,10 @@ async def test_wait_closed_raises_the_error_passed_to_on_close(wire: Wire) -> No
         assert (
             len({id(error) for error in (event.argument, *outcomes)}) == 4
         )  # separate exception objects, because each raise extends the traceback
-        with pytest.raises(ConnectionClosedError, match="full"):
+        with pytest.raises(ConnectionClosedError, match="the server is full"):
             await connection.wait_closed()
         await connection.stop()
-        with pytest.raises(ConnectionClosedError, match="full"):
+        with pytest.raises(ConnectionClosedError, match="the server is full"):
             await connection.wait_closed()
         await connection.start()
         await connection.stop()

@@ -161,7 +161,7 @@ async def test_the_middlewares_of_a_given_session_are_used(proxy: CuttingProxy) 
 
     async with (
         asyncio.timeout(10),
-        builder(proxy, "caller's session", session_options={"middlewares": (note,)}) as built,
+        builder(proxy, "given session", session_options={"middlewares": (note,)}) as built,
         built.build() as connection,
     ):
         await calls_that_return(connection, 2)

@@ -177,7 +177,7 @@ async def test_a_missing_close_frame_is_limited_by_the_close_timeout(
         await asyncio.wait({reader})
 
 
-@pytest.mark.parametrize("session", ["own session", "caller's session"])
+@pytest.mark.parametrize("session", ["own session", "given session"])
 async def test_a_websocket_is_aborted_if_the_peer_does_not_read(server: StubbornServer, session: str) -> None:
     """Unsent data is discarded; asyncio would keep the socket open until the peer reads it."""
     async with aiohttp.ClientSession() as own, asyncio.timeout(5):
@@ -297,7 +297,7 @@ async def test_a_waiting_receive_ends_with_the_transport(server: StubbornServer,
 @over_http
 @pytest.mark.parametrize("size", [10, len(HUGE)], ids=["small", "huge"])
 @pytest.mark.parametrize("cancelled", [False, True])
-@pytest.mark.parametrize("session", ["own session", "caller's session"])
+@pytest.mark.parametrize("session", ["own session", "given session"])
 async def test_a_post_in_flight_ends_with_the_transport(
     server: StubbornServer, name: str, size: int, cancelled: bool, session: str
 ) -> None:
