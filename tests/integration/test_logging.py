@@ -176,7 +176,7 @@ async def no_upgrade(wire: Wire) -> None:
     wire.server.refusal = 403
 
 
-async def redirected_for_ever(wire: Wire) -> None:
+async def redirected_endlessly(wire: Wire) -> None:
     """Each redirect leads to another one."""
     wire.server.negotiate = lambda _: {"url": wire.server.url + "?access_token=hush-hush", "accessToken": "redirect-token"}
 
@@ -215,7 +215,7 @@ async def wrong_handshake(wire: Wire) -> None:
         not_found,
         no_json,
         no_upgrade,
-        redirected_for_ever,
+        redirected_endlessly,
         no_transport,
         no_handshake,
         wrong_handshake,

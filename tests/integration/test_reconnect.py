@@ -352,12 +352,12 @@ async def test_each_loss_fires_a_pair_of_events(wire: Wire) -> None:
 async def test_a_policy_gets_the_count_the_elapsed_time_and_the_reason(kind: type[Recording], wire: Wire) -> None:
     """The reason is first the error that ended the connection, then the error of each attempt."""
 
-    async def wrong_answer(peer: WirePeer) -> None:
+    async def wrong_response(peer: WirePeer) -> None:
         await peer.take_handshake()
         await peer.write(b'{"error":"not yet"}\x1e')
         await peer.until_closed()
 
-    wire.play(vanish, wrong_answer, echo)
+    wire.play(vanish, wrong_response, echo)
     wire.server.negotiate = answers(OFFER, web.Response(status=503), {"error": "later"}, OFFER)
     policy = kind()
     connection = wire.builder().with_automatic_reconnect(policy).build()
