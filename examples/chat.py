@@ -23,11 +23,11 @@ async def main(url: str, name: str) -> None:
 
     @connection.on_reconnecting
     def report_lost(error: Exception | None) -> None:
-        print(f"* connection lost, trying again ({error or 'closed by the server'})", flush=True)
+        print(f"* connection lost, reconnecting ({error or 'closed by the server'})", flush=True)
 
     @connection.on_reconnected
     def report_reconnected(_connection_id: str | None) -> None:
-        print("* connected again", flush=True)
+        print("* reconnected", flush=True)
 
     async with connection:
         print(f"* connected to {url} as {name}", flush=True)

@@ -27,7 +27,7 @@ def pytest_addoption(parser: pytest.Parser) -> None:
     """Add the command line options of this project."""
     group = parser.getgroup("signalr_client")
     group.addoption("--loop", choices=sorted(LOOPS), default="asyncio", help="event loop for the tests (eager: Python 3.12)")
-    group.addoption("--long", action="store_true", help="run property-based tests for minutes instead of seconds")
+    group.addoption("--long", action="store_true", help="run property-based and stress tests for minutes instead of seconds")
 
 
 def pytest_configure(config: pytest.Config) -> None:

@@ -22,7 +22,7 @@ class Log:
         self.full = asyncio.Event()
 
     def add(self, entry: object) -> None:
-        """Note *entry*."""
+        """Add an entry."""
         self.entries.append(entry)
         if len(self.entries) >= self._wanted:
             self.full.set()

@@ -18,7 +18,7 @@ async def test_pings_keep_an_idle_connection_open(hubs: Hubs) -> None:
     connection = builder.build()
     async with connection, asyncio.timeout(20):
         closed = asyncio.create_task(connection.wait_closed())
-        assert await connection.invoke("Delay", 3000) == "slept 3000"  # only pings are sent meanwhile
+        assert await connection.invoke("Delay", 3000) == "slept 3000"  # only pings are sent in the meantime
         assert not closed.done()
         assert await connection.invoke("Add", 1, 2) == 3
     await closed

@@ -154,7 +154,7 @@ async def test_a_policy_that_returns_none_closes_without_a_reconnecting_event(hu
 
 async def test_a_policy_may_be_async(hubs: Hubs, lossy: str, lose: Lose) -> None:
 
-    class Patient:
+    class ThreeAttempts:
         """A policy that allows three attempts, without delay."""
 
         async def next_retry_delay(self, retry_context: RetryContext) -> float | None:
@@ -162,7 +162,7 @@ async def test_a_policy_may_be_async(hubs: Hubs, lossy: str, lose: Lose) -> None
             await asyncio.sleep(0)
             return 0 if retry_context.previous_retry_count < 3 else None
 
-    connection = hubs.builder(lossy).with_automatic_reconnect(Patient()).build()
+    connection = hubs.builder(lossy).with_automatic_reconnect(ThreeAttempts()).build()
     events = Events(connection)
     async with asyncio.timeout(10):
         await connection.start()
@@ -269,7 +269,7 @@ async def test_retry_start_applies_the_policy_to_start(hubs: Hubs) -> None:
     """`start` tries until it succeeds or the policy gives up, then it raises the last error."""
     contexts: list[RetryContext] = []
 
-    class Twice:
+    class TwoRetries:
         """A policy that allows two retries."""
 
         def next_retry_delay(self, retry_context: RetryContext) -> float | None:
@@ -277,7 +277,7 @@ async def test_retry_start_applies_the_policy_to_start(hubs: Hubs) -> None:
             contexts.append(retry_context)
             return 0 if retry_context.previous_retry_count < 2 else None
 
-    connection = hubs.builder("/nowhere").with_automatic_reconnect(Twice(), retry_start=True).build()
+    connection = hubs.builder("/nowhere").with_automatic_reconnect(TwoRetries(), retry_start=True).build()
     events = Events(connection)
     with pytest.raises(NegotiationError, match="404"):
         await connection.start()

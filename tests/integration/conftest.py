@@ -1,4 +1,4 @@
-"""Integration tests open real sockets: each is watched for leaks."""
+"""Fixtures for integration tests. All of them open sockets, so each test is checked for leaks."""
 
 from __future__ import annotations
 
@@ -12,18 +12,18 @@ from tests.support.wire import Wire
 
 
 @pytest.fixture(autouse=True)
-def _watch(no_leaks: None) -> None:
-    """Switch the leak check on for every test here."""
+def _check_leaks(no_leaks: None) -> None:
+    """Enable the leak check for all tests in this folder."""
 
 
 @pytest.fixture
 async def scripted(no_leaks: None) -> AsyncIterator[ScriptedServer]:
-    """A scripted server that lasts as long as the test."""
+    """A scripted server that runs during the test."""
     async with scripted_server() as server:
         yield server
 
 
 @pytest.fixture
 def wire(scripted: ScriptedServer, hub_protocol: HubProtocol) -> Wire:
-    """A scripted server that speaks each of the two hub protocols in turn."""
+    """A scripted server for each of the two hub protocols in turn."""
     return Wire(scripted, hub_protocol)

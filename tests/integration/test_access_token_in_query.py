@@ -1,4 +1,4 @@
-"""The access token in the query, if it is asked for. See docs/transports.md, "Access tokens"."""
+"""`access_token_in_query`, which sends the access token in the query. See docs/transports.md, "Access tokens"."""
 
 from __future__ import annotations
 
@@ -23,10 +23,10 @@ class Secured(Hub):
 
 @pytest.mark.parametrize("in_query", [False, True])
 @pytest.mark.parametrize("transport", TRANSPORTS.values(), ids=TRANSPORTS)
-async def test_only_streams_have_it_there(
+async def test_the_query_has_the_token_only_for_websockets_and_event_streams(
     transport: HttpTransportType, in_query: bool, caplog: pytest.LogCaptureFixture
 ) -> None:
-    """WebSockets and event streams, which browsers can give no header; it is encoded, and logged nowhere."""
+    """Browsers cannot set headers for these requests. The token is percent-encoded, and not logged."""
     caplog.set_level(logging.DEBUG, "signalr_client")
     seen: list[tuple[str, bool, bool]] = []
 
@@ -52,7 +52,7 @@ async def test_only_streams_have_it_there(
 
 
 @pytest.mark.parametrize("token", ["", None])
-async def test_no_token_leaves_the_url_alone(token: str | None) -> None:
+async def test_without_a_token_the_url_is_unchanged(token: str | None) -> None:
     queries = []
 
     def authenticate(request: web.Request) -> User:

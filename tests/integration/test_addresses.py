@@ -1,4 +1,4 @@
-"""Where requests go, and which cookies go with them. See docs/transports.md, "Redirects" and "Every option"."""
+"""The addresses of requests, and the cookies sent with them. See docs/transports.md, "Redirects" and "Every option"."""
 
 from __future__ import annotations
 
@@ -39,7 +39,7 @@ class Where(Hub):
 
 
 @each_transport
-async def test_ipv6(transport: HttpTransportType) -> None:
+async def test_an_ipv6_address_can_be_used(transport: HttpTransportType) -> None:
     async with HubServer({"/hub": Where}, host="::1") as server:
         assert "[::1]" in server.url("/hub")
         async with HubConnectionBuilder().with_url(server.url("/hub"), transports=transport).build() as client:
@@ -47,7 +47,7 @@ async def test_ipv6(transport: HttpTransportType) -> None:
 
 
 class Loopback(AbstractResolver):
-    """Finds every host at 127.0.0.1, and notes what it was asked for."""
+    """Resolves every host to 127.0.0.1, and records the names."""
 
     def __init__(self) -> None:
         self.asked: list[str] = []
@@ -60,7 +60,7 @@ class Loopback(AbstractResolver):
 
 
 @each_transport
-async def test_an_international_host_name(transport: HttpTransportType) -> None:
+async def test_an_internationalized_host_name_is_encoded(transport: HttpTransportType) -> None:
     async with HubServer({"/hub": Where}) as server:
         resolver = Loopback()
         url = server.url("/hub").replace("127.0.0.1", "bücher.example")
@@ -74,7 +74,7 @@ async def test_an_international_host_name(transport: HttpTransportType) -> None:
 
 
 @each_pairing
-async def test_a_base_url_with_path_and_query(transport: str, protocol: str) -> None:
+async def test_the_path_and_query_of_the_url_are_kept(transport: str, protocol: str) -> None:
     async with HubServer({"/a/long path/hüb": Where}) as server:
         url = server.url("/a/long%20path/h%C3%BCb/?tenant=7&name=a%26b%3Dc&empty=")
         url = url.replace("/?", "?")
@@ -86,7 +86,7 @@ async def test_a_base_url_with_path_and_query(transport: str, protocol: str) -> 
 
 @asynccontextmanager
 async def application(build: Callable[[web.Application], None], middleware: Any = None) -> AsyncIterator[str]:
-    """Run an application; yields its base URL."""
+    """Run an application; yield its base URL."""
     app = web.Application(middlewares=[] if middleware is None else [middleware])
     build(app)
     runner = web.AppRunner(app, access_log=None, shutdown_timeout=0.1)
@@ -102,8 +102,8 @@ Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
 
 
 @each_transport
-async def test_cookies_that_negotiate_sets_come_with_every_later_request(transport: HttpTransportType) -> None:
-    """Sticky sessions depend on them: a request without one would end at another server."""
+async def test_cookies_set_by_negotiate_are_sent_with_every_later_request(transport: HttpTransportType) -> None:
+    """Sticky sessions need them: a request without the cookie would reach another server."""
     without = []
 
     @web.middleware
@@ -126,7 +126,7 @@ async def test_cookies_that_negotiate_sets_come_with_every_later_request(transpo
         assert without == []
 
 
-# a service, as Azure SignalR is one: it answers for a hub that is somewhere else
+# redirects by a service such as Azure SignalR
 
 
 @authorize
@@ -139,14 +139,14 @@ class Service(Hub):
         return "" if request is None else request.query.get("hub", "")
 
     def cut(self) -> None:
-        """Drop the socket without a word, as a network does."""
+        """Abort the connection, as a network failure would."""
         request = self.context.get_http_request()
         if request is not None and request.transport is not None:
             request.transport.abort()
 
 
 class Front:
-    """The application's own server, which sends its clients to the service, each with a token of its own."""
+    """The application server, which redirects its clients to the service, each with its own token."""
 
     def __init__(self, *, lets_in: bool = True) -> None:
         self.lets_in = lets_in
@@ -164,14 +164,14 @@ class Front:
         map_hub(app, "/client/", Service, options=HubOptions(authenticate=self.user_of, cors_origins=[]))
 
     def user_of(self, request: web.Request) -> User | None:
-        """Accept the newest token alone: each start has its own."""
+        """Accept only the newest token, because each start gets its own."""
         token = bearer_token(request)
         return User(f"user {self.issued}") if self.lets_in and token == f"service:{self.issued}" else None
 
 
 @each_pairing
-async def test_a_service_that_demands_its_token(transport: str, protocol: str) -> None:
-    """Its query is kept, its token serves every request of this start, and the next start begins at the front again."""
+async def test_a_redirect_uses_the_token_and_query_of_the_service(transport: str, protocol: str) -> None:
+    """The token is used for all requests of this start. The next start begins with the application server again."""
     front = Front()
     async with application(front.build) as base:
         builder = HubConnectionBuilder().with_url(
@@ -185,7 +185,7 @@ async def test_a_service_that_demands_its_token(transport: str, protocol: str) -
         assert front.asked_with == ["Bearer own", "Bearer own"]
 
 
-async def test_a_reconnect_goes_to_the_front_again() -> None:
+async def test_a_reconnect_begins_with_the_original_url() -> None:
     front = Front()
     async with application(front.build) as base:
         builder = HubConnectionBuilder().with_url(base + "/chathub", access_token_factory=lambda: "own")
@@ -199,8 +199,8 @@ async def test_a_reconnect_goes_to_the_front_again() -> None:
         assert front.issued == 2
 
 
-async def test_a_401_of_the_service_is_final() -> None:
-    """Its token is all there is: the caller's factory knows none for it."""
+async def test_a_401_from_the_service_is_final() -> None:
+    """Its token cannot be renewed, because `access_token_factory` is for the application server."""
     front = Front(lets_in=False)
     asked = []
     async with application(front.build) as base:

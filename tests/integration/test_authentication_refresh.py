@@ -1,4 +1,4 @@
-"""Renewing the access token of a connection that stands. Spec: client-behaviour.md, "J. New by version" (authentication refresh)."""
+"""Renewing the access token of an open connection. See docs/transports.md, "Renewing a token while connected"."""
 
 from __future__ import annotations
 
@@ -34,13 +34,13 @@ class Secured(Hub):
         return self.context.items.get("kept")
 
     async def wait_for_change(self) -> list[str | None]:
-        """Return the user before and after the connection's authentication was renewed, as this call sees it."""
+        """Return the user before and after the authentication is renewed, as seen by this call."""
         before = self.context.user.name
         await self.context.items.setdefault("renewed", asyncio.Event()).wait()
         return [before, self.context.user.name]
 
     def cut(self) -> None:
-        """Drop the socket without a word."""
+        """Abort the connection."""
         request = self.context.get_http_request()
         if request is not None and request.transport is not None:
             request.transport.abort()
@@ -54,7 +54,7 @@ class Secured(Hub):
 
 
 def user_of(request: web.Request) -> User | None:
-    """Tokens are ``name:version``, or ``name:version:seconds`` for one that lasts so long; a name may have several versions."""
+    """Tokens have the form ``name:version`` or ``name:version:lifetime``, with the lifetime in seconds."""
     token = bearer_token(request)
     if token is None:
         return None
@@ -64,7 +64,7 @@ def user_of(request: web.Request) -> User | None:
 
 
 class Tokens:
-    """An access token factory that hands out a new version each time it is asked."""
+    """An access token factory that returns a new version on each call."""
 
     def __init__(self, name: str = "anna", seconds: str = "") -> None:
         self.name, self.seconds = name, seconds
@@ -81,7 +81,7 @@ def secured(**options: Any) -> Any:
 
 
 @pytest.mark.parametrize("transport", TRANSPORTS.values(), ids=TRANSPORTS)
-async def test_a_new_token_is_accepted_and_the_connection_goes_on(transport: HttpTransportType) -> None:
+async def test_refresh_authentication_sends_a_new_token_and_keeps_the_connection(transport: HttpTransportType) -> None:
     async with secured() as serve:
         tokens = Tokens()
         client = serve.builder(transports=transport, access_token_factory=tokens).build()
@@ -100,20 +100,20 @@ async def test_a_new_token_is_accepted_and_the_connection_goes_on(transport: Htt
             latest = tokens.version
             assert Secured.log == [f"refreshed anna {latest} anna"]
         assert Secured.log[-1] == f"left anna {latest}"
-        assert tokens.version == latest  # the accepted token serves every later request
+        assert tokens.version == latest  # the new token is used for later requests
 
 
-async def test_a_running_call_keeps_the_user_it_began_with(hub_protocol: HubProtocol) -> None:
+async def test_a_running_call_keeps_its_user(hub_protocol: HubProtocol) -> None:
     async with secured(maximum_parallel_invocations_per_client=2) as serve:
         client = await serve.connect(hub_protocol, access_token_factory=Tokens())
         call = asyncio.create_task(client.invoke("WaitForChange"))
         await client.invoke("Who")
         await client.refresh_authentication()
-        assert await call == ["anna 2", "anna 2"]  # 1 was negotiate's, 2 the WebSocket's
+        assert await call == ["anna 2", "anna 2"]  # version 1 was used by negotiate, 2 by the WebSocket
         assert await client.invoke("Who") == "anna 3"
 
 
-async def test_the_token_is_renewed_in_time_by_itself(monkeypatch: pytest.MonkeyPatch) -> None:
+async def test_a_token_is_renewed_automatically_before_it_expires(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(refresh, "MINIMUM_DELAY", 0.0)
     async with secured() as serve:
         client = (
@@ -122,12 +122,12 @@ async def test_the_token_is_renewed_in_time_by_itself(monkeypatch: pytest.Monkey
         told: asyncio.Queue[float | None] = asyncio.Queue()
         client.on_authentication_refreshed(told.put_nowait)
         async with asyncio.timeout(5), client:
-            for _ in range(3):  # each renewal is for less than a second: the next one follows at once
+            for _ in range(3):  # each token lasts less than a second, so the next renewal follows immediately
                 assert await told.get() == 0
         assert len(Secured.log) >= 4
 
 
-async def test_it_is_not_renewed_by_itself_where_that_is_not_wanted(monkeypatch: pytest.MonkeyPatch) -> None:
+async def test_automatic_renewal_can_be_disabled(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(refresh, "MINIMUM_DELAY", 0.0)
     async with secured() as serve:
         tokens = Tokens(seconds=":1")
@@ -138,7 +138,7 @@ async def test_it_is_not_renewed_by_itself_where_that_is_not_wanted(monkeypatch:
             assert tokens.version == 2
 
 
-async def test_a_refresh_that_fails_is_told_and_not_repeated(monkeypatch: pytest.MonkeyPatch) -> None:
+async def test_a_failed_renewal_is_reported_and_not_retried(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(refresh, "MINIMUM_DELAY", 0.0)
     asked = []
 
@@ -155,14 +155,14 @@ async def test_a_refresh_that_fails_is_told_and_not_repeated(monkeypatch: pytest
             assert isinstance(failure, TransportError)
             assert failure.status == 403
             for _ in range(20):
-                assert await client.invoke("Who") == "anna 2"  # the connection goes on with what it had
+                assert await client.invoke("Who") == "anna 2"  # the connection keeps the previous user
         assert len(asked) == 1
         assert asked[0].previous_user.name == "anna 2"
         assert asked[0].new_user.name == "anna 3"
         assert failures.empty()
 
 
-async def test_a_factory_that_fails_is_told(monkeypatch: pytest.MonkeyPatch) -> None:
+async def test_an_exception_in_the_token_factory_is_reported(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(refresh, "MINIMUM_DELAY", 0.0)
     tokens = Tokens(seconds=":1")
 
@@ -180,7 +180,7 @@ async def test_a_factory_that_fails_is_told(monkeypatch: pytest.MonkeyPatch) -> 
             assert await client.invoke("Who") == "anna 2"
 
 
-async def test_nobody_but_the_same_user_may_renew_unless_the_application_says_so() -> None:
+async def test_only_the_same_user_may_renew_by_default() -> None:
     async with secured() as serve:
         tokens = Tokens()
         client = await serve.connect(access_token_factory=tokens)
@@ -199,8 +199,8 @@ async def test_nobody_but_the_same_user_may_renew_unless_the_application_says_so
         assert await heard.get() == "for bert"
 
 
-async def test_the_expiry_moves_with_the_renewal() -> None:
-    """With close_on_authentication_expiration, a connection whose token was renewed stays."""
+async def test_renewing_the_token_extends_the_expiration() -> None:
+    """With close_on_authentication_expiration, the connection stays open."""
     async with secured(close_on_authentication_expiration=True) as serve:
         tokens = Tokens(seconds=":0.2")
         client = serve.builder(access_token_factory=tokens).with_authentication_refresh(automatic=False).build()
@@ -217,7 +217,7 @@ async def test_the_expiry_moves_with_the_renewal() -> None:
 
 
 class Raw:
-    """Requests by hand."""
+    """Sends plain HTTP requests."""
 
     def __init__(self, serve: Serving, session: aiohttp.ClientSession) -> None:
         self._serve, self._session = serve, session
@@ -228,8 +228,8 @@ class Raw:
             return answer.status, await (answer.json() if answer.content_type == "application/json" else answer.text())
 
 
-async def test_the_refresh_address() -> None:
-    """Its status codes, and the member that negotiate has where it is on."""
+async def test_the_refresh_endpoint_returns_the_official_status_codes() -> None:
+    """Also: the negotiate response has the lifetime of the token if the feature is enabled."""
     async with secured() as serve, aiohttp.ClientSession() as session:
         raw = Raw(serve, session)
         status, negotiated = await raw.request("POST", "/negotiate", negotiateVersion="1")
@@ -251,7 +251,7 @@ async def test_the_refresh_address() -> None:
         assert (await raw.request("DELETE", "", id=token))[0] == 202
 
 
-async def test_a_server_without_it_has_no_such_address() -> None:
+async def test_a_server_without_the_feature_has_no_refresh_endpoint() -> None:
     async with serving(Secured, authenticate=user_of) as serve, aiohttp.ClientSession() as session:
         Secured.log = []
         _status, negotiated = await Raw(serve, session).request("POST", "/negotiate", negotiateVersion="1")
@@ -262,7 +262,7 @@ async def test_a_server_without_it_has_no_such_address() -> None:
         assert refused.value.status == 404
 
 
-async def test_when_it_makes_no_sense_it_says_so() -> None:
+async def test_refresh_authentication_requires_a_negotiated_connection() -> None:
     async with secured() as serve:
         client = serve.builder(access_token_factory=Tokens()).build()
         with pytest.raises(InvalidStateError, match="Cannot refresh authentication when the connection is not active"):
@@ -276,8 +276,8 @@ async def test_when_it_makes_no_sense_it_says_so() -> None:
         serve.builder().with_authentication_refresh(before_expiration=0)
 
 
-async def test_after_a_redirect_the_original_address_is_asked(scripted: ScriptedServer) -> None:
-    """With the caller's own token; the token that comes back is the service's, for later requests."""
+async def test_after_a_redirect_the_refresh_request_goes_to_the_original_url(scripted: ScriptedServer) -> None:
+    """It has a token from `access_token_factory`. The token in the response is the service's, for later requests."""
     service = scripted.url.replace("/hub", "/service")
     scripted.negotiate = lambda request: (
         {"url": service, "accessToken": "service-1"}
@@ -299,7 +299,7 @@ async def test_after_a_redirect_the_original_address_is_asked(scripted: Scripted
 
 
 @pytest.mark.parametrize("body", [b"", b"[]", b"<html>", b'{"tokenLifetimeSeconds":"soon"}'])
-async def test_an_answer_that_is_none_is_an_error(scripted: ScriptedServer, body: bytes) -> None:
+async def test_an_invalid_refresh_response_is_an_error(scripted: ScriptedServer, body: bytes) -> None:
     async def answer(_request: web.Request) -> web.Response:
         return web.Response(body=body)
 
@@ -313,18 +313,18 @@ async def test_an_answer_that_is_none_is_an_error(scripted: ScriptedServer, body
     ("lifetime", "before", "delay"),
     [(3600, 300, 3300), (601, 300, 301), (600, 300, 300), (300, 300, 150), (40, 300, 30), (0, 300, 30), (100, 10, 90)],
 )
-def test_when_a_token_is_renewed(lifetime: float, before: float, delay: float) -> None:
-    """Before it expires; at half of a short life; never sooner than 30 s."""
+def test_refresh_delay_is_before_the_expiration(lifetime: float, before: float, delay: float) -> None:
+    """After half of a short lifetime; never sooner than after 30 s."""
     assert refresh.refresh_delay(lifetime, before) == delay
 
 
-async def test_a_refresh_that_is_cancelled_leaves_the_old_token_in_use() -> None:
+async def test_cancelling_refresh_authentication_keeps_the_old_token() -> None:
     async with secured() as serve:
         tokens = Tokens()
         asked = asyncio.Event()
 
         async def factory() -> str:
-            if tokens.version == 1:  # negotiate has had its token
+            if tokens.version == 1:  # negotiate has already used one
                 asked.set()
                 await asyncio.Event().wait()
             return tokens()
@@ -339,7 +339,7 @@ async def test_a_refresh_that_is_cancelled_leaves_the_old_token_in_use() -> None
         assert Secured.log == []
 
 
-async def test_stop_ends_a_refresh_that_runs_by_itself(monkeypatch: pytest.MonkeyPatch) -> None:
+async def test_stop_cancels_an_automatic_renewal(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(refresh, "MINIMUM_DELAY", 0.0)
     async with secured() as serve:
         tokens = Tokens(seconds=":1")
@@ -357,8 +357,8 @@ async def test_stop_ends_a_refresh_that_runs_by_itself(monkeypatch: pytest.Monke
             await client.stop()
 
 
-async def test_a_reconnect_begins_anew() -> None:
-    """The new connection was negotiated with a token of its own, which is renewed in its own time."""
+async def test_a_token_can_be_renewed_after_a_reconnect() -> None:
+    """The new connection was negotiated with its own token, which has its own lifetime."""
     async with secured() as serve:
         client = serve.builder(access_token_factory=Tokens()).with_automatic_reconnect([0]).build()
         back = asyncio.Event()

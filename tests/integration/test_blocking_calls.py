@@ -1,4 +1,4 @@
-"""Connecting blocks no event loop: what is read from the disk was read at import. Home Assistant, for one, reports what does."""
+"""Connecting does not block the event loop: files are read only at import. Home Assistant, for example, reports blocking calls."""
 
 from __future__ import annotations
 
@@ -18,15 +18,15 @@ from tests.support.hubs import PAIRINGS
 
 
 class Echo(Hub):
-    """The hub."""
+    """The hub for the test."""
 
     def echo(self, value: object) -> object:
-        """Return what came."""
+        """Return the value."""
         return value
 
 
 async def watched_start(*arguments: str) -> str:
-    """Run `tests.support.watched_start` in a process of its own; return what it prints."""
+    """Run `tests.support.watched_start` in a separate process and return its output."""
     process = await asyncio.create_subprocess_exec(
         sys.executable,
         "-m",
@@ -52,7 +52,7 @@ each_pairing = pytest.mark.parametrize(("transport", "protocol"), PAIRINGS, ids=
 
 @each_pairing
 @pytest.mark.parametrize("host", ["127.0.0.1", "localhost"])
-async def test_nothing_touches_the_disk_while_a_connection_starts_and_stops(
+async def test_starting_and_stopping_a_connection_makes_no_blocking_calls(
     url: str, host: str, transport: str, protocol: str
 ) -> None:
     options = ["--messagepack"] if protocol == "messagepack" else []
@@ -60,8 +60,8 @@ async def test_nothing_touches_the_disk_while_a_connection_starts_and_stops(
 
 
 @pytest.mark.parametrize("transport", ["ws", "sse", "lp"])
-async def test_nor_over_tls(tmp_path: Path, transport: str) -> None:
-    """Loading certificates is the caller's: with ssl=True, aiohttp has loaded them at import."""
+async def test_connecting_over_tls_makes_no_blocking_calls(tmp_path: Path, transport: str) -> None:
+    """The application loads certificates itself; with ssl=True, aiohttp has loaded them at import."""
     authority = trustme.CA()
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
     authority.issue_cert("127.0.0.1").configure_cert(context)
@@ -71,7 +71,7 @@ async def test_nor_over_tls(tmp_path: Path, transport: str) -> None:
     assert output == ""
 
 
-async def test_the_watch_sees_what_blocks(url: str) -> None:
-    """Or the tests above would prove nothing: here the token factory reads a file."""
+async def test_a_blocking_call_is_detected(url: str) -> None:
+    """Verifies the check used by the tests above: here the token factory reads a file."""
     output = await watched_start(url, "ws", "--reading-factory")
     assert "open" in output

@@ -1,4 +1,4 @@
-"""The end of a physical connection is reported first and cleaned up afterwards, in the background and within bounds."""
+"""When a physical connection ends, its calls fail and events fire first; cleanup follows in the background, within a bounded time."""
 
 from __future__ import annotations
 
@@ -17,8 +17,8 @@ from tests.support.wire import Wire, WirePeer, echo, stay
 CLOSE_TIMEOUT = 0.1
 
 
-async def test_a_delete_that_hangs_holds_up_neither_calls_nor_the_reconnect() -> None:
-    """Calls fail, the state changes, events fire and a new connection opens while the old one is still being deleted."""
+async def test_a_hanging_delete_delays_neither_calls_nor_the_reconnect() -> None:
+    """Calls fail, the state changes, events fire and a new connection opens while the DELETE is still in flight."""
     async with polling_server() as server, asyncio.timeout(10):
         builder = HubConnectionBuilder().with_url(server.url, close_timeout=60)
         connection = builder.with_automatic_reconnect([0]).build()
@@ -38,8 +38,8 @@ async def test_a_delete_that_hangs_holds_up_neither_calls_nor_the_reconnect() ->
     assert events.names == ["reconnecting", "reconnected", "closed"]
 
 
-async def test_a_delete_that_hangs_does_not_hold_up_the_close_event() -> None:
-    """Without a reconnect the connection is disconnected at once, and may be started again."""
+async def test_a_hanging_delete_does_not_delay_the_close_event() -> None:
+    """Without automatic reconnect, the connection is disconnected immediately and may be started again."""
     async with polling_server() as server, asyncio.timeout(10):
         connection = HubConnectionBuilder().with_url(server.url, close_timeout=60).build()
         events = EventRecorder(connection)
@@ -55,7 +55,7 @@ async def test_a_delete_that_hangs_does_not_hold_up_the_close_event() -> None:
 
 
 class Source:
-    """An upload source with one item, whose cleanup ignores its cancellation until the end of the test."""
+    """An upload source with one item, whose cleanup ignores cancellation until the end of the test."""
 
     def __init__(self, *, endless: bool) -> None:
         self.closing = asyncio.Event()
@@ -67,7 +67,7 @@ class Source:
         return self
 
     async def __anext__(self) -> int:
-        """Return the item, and then wait for ever or end."""
+        """Return the item, then wait indefinitely or end."""
         for item in self._items:
             return item
         if self._endless:
@@ -75,7 +75,7 @@ class Source:
         raise StopAsyncIteration
 
     async def aclose(self) -> None:
-        """Take as long as the test."""
+        """Wait until the end of the test."""
         self.closing.set()
         while not self.release.is_set():
             try:
@@ -86,7 +86,7 @@ class Source:
 
 @pytest.fixture
 async def source() -> AsyncIterator[Source]:
-    """A source that waits for ever after its item."""
+    """A source that waits indefinitely after its item."""
     source = Source(endless=True)
     yield source
     source.release.set()
@@ -95,13 +95,13 @@ async def source() -> AsyncIterator[Source]:
 
 
 async def drop_an_upload(peer: WirePeer) -> None:
-    """Read an item of an upload and cut the connection."""
+    """Receive an item of an upload and cut the connection."""
     await peer.shake_hands()
     await peer.receive_until(StreamItem)
 
 
-async def test_the_cleanup_of_an_upload_source_holds_up_nothing(source: Source, wire: Wire) -> None:
-    """Neither the calls that fail nor the reconnect, nor the calls after it."""
+async def test_the_cleanup_of_an_upload_source_delays_nothing(source: Source, wire: Wire) -> None:
+    """Calls fail, the client reconnects, and later calls work while the cleanup is running."""
     wire.play(drop_an_upload, echo)
     connection = wire.builder(close_timeout=60).with_automatic_reconnect([0]).build()
     events = EventRecorder(connection)
@@ -119,7 +119,7 @@ async def test_the_cleanup_of_an_upload_source_holds_up_nothing(source: Source, 
 async def test_the_cleanup_of_an_upload_source_is_bounded_by_the_close_timeout(
     source: Source, wire: Wire, caplog: pytest.LogCaptureFixture
 ) -> None:
-    """A source that does not react is abandoned."""
+    """A source that ignores its cancellation is abandoned."""
     wire.play(stay)
     connection = wire.connection(close_timeout=CLOSE_TIMEOUT)
     async with asyncio.timeout(CLOSE_TIMEOUT + 3 * CANCEL_GRACE + 1):
@@ -132,8 +132,8 @@ async def test_the_cleanup_of_an_upload_source_is_bounded_by_the_close_timeout(
     assert "abandoned" in caplog.text
 
 
-async def test_the_server_hears_of_the_end_of_an_upload_before_its_source_is_closed(wire: Wire) -> None:
-    """However long that takes."""
+async def test_the_end_of_an_upload_is_sent_before_its_source_is_closed(wire: Wire) -> None:
+    """The cleanup of the source may take any time."""
     source = Source(endless=False)
 
     async def answer(peer: WirePeer) -> None:
@@ -154,8 +154,8 @@ async def test_the_server_hears_of_the_end_of_an_upload_before_its_source_is_clo
         await connection.stop()
 
 
-async def test_the_server_hears_of_an_upload_that_was_given_up_before_its_first_item(wire: Wire) -> None:
-    """The upload was announced with the call, so its end has to be sent too, even if its task has not run yet."""
+async def test_the_end_of_an_upload_cancelled_before_its_first_item_is_sent(wire: Wire) -> None:
+    """The call has announced the upload, so its end must be sent."""
 
     async def numbers() -> AsyncIterator[int]:
         await asyncio.get_running_loop().create_future()
@@ -172,8 +172,8 @@ async def test_the_server_hears_of_an_upload_that_was_given_up_before_its_first_
     assert [end.error for end in ends] == ["Stream canceled by client."]
 
 
-async def test_a_huge_batch_leaves_in_frames_of_a_bounded_size(wire: Wire) -> None:
-    """Messages of one iteration of the event loop share frames, up to 64 KiB; a message is never split."""
+async def test_messages_are_sent_in_frames_of_limited_size(wire: Wire) -> None:
+    """Messages sent in one iteration of the event loop share frames of up to 64 KiB; a message is never split."""
     sizes: list[int] = []
 
     async def measure(peer: WirePeer) -> None:
@@ -198,7 +198,7 @@ async def test_a_huge_batch_leaves_in_frames_of_a_bounded_size(wire: Wire) -> No
 
 
 async def test_an_idle_connection_has_three_tasks(wire: Wire) -> None:
-    """Its life, a reader and a writer; also after calls, handlers, uploads and a reconnect."""
+    """The main task, the reader and the writer; also after calls, handlers, uploads and a reconnect."""
     before = asyncio.all_tasks()
 
     def names() -> list[str]:
@@ -223,7 +223,7 @@ async def test_an_idle_connection_has_three_tasks(wire: Wire) -> None:
         await connection.send("Upload", numbers())
         await events.wait("reconnected")
         assert await connection.invoke("Echo", 1) == 1
-        while names() != idle:  # what belongs to the old connection ends within a few iterations
+        while names() != idle:  # tasks of the old connection end within a few iterations
             await asyncio.sleep(0)
         await connection.stop()
     assert names() == []

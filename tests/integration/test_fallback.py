@@ -1,4 +1,4 @@
-"""From one transport to the next, and the error if none is left. See docs/transports.md, "Which transport"."""
+"""Falling back from one transport to the next, and the error if none can be used. See docs/transports.md, "Which transport"."""
 
 from __future__ import annotations
 
@@ -31,15 +31,15 @@ async def gate() -> AsyncIterator[Gate]:
 
 
 async def reason(gate: Gate, **options: object) -> str:
-    """Return why there is no connection."""
+    """Return the error message of a failed start."""
     with pytest.raises(AggregateTransportError) as caught:
-        await HubConnectionBuilder().with_url(gate.url, **options).build().start()  # type: ignore[arg-type]  # as the tests say
+        await HubConnectionBuilder().with_url(gate.url, **options).build().start()  # type: ignore[arg-type]  # options of with_url
     assert all(isinstance(error, TransportError) for error in caught.value.errors)
     return str(caught.value)
 
 
-async def test_all_that_was_tried_stands_in_the_error_in_its_order(gate: Gate) -> None:
-    """Each was preceded by a negotiation of its own, whose connection id it used."""
+async def test_the_error_lists_all_attempts_in_order(gate: Gate) -> None:
+    """Each attempt was preceded by a negotiation and used its connection id."""
     gate.refuse(403, "WebSocket", "GET")
     assert await reason(gate) == (
         f"{NO_TRANSPORT}"
@@ -53,7 +53,7 @@ async def test_all_that_was_tried_stands_in_the_error_in_its_order(gate: Gate) -
     assert len(set(ids)) == 3
 
 
-async def test_a_connection_that_breaks_says_for_which_transport(gate: Gate) -> None:
+async def test_the_error_names_the_transport_of_a_broken_connection(gate: Gate) -> None:
     gate.refuse(0, "WebSocket", "GET")
     assert await reason(gate) == (
         f"{NO_TRANSPORT} (WebSockets failed: Server disconnected) (ServerSentEvents failed: Server disconnected)"
@@ -61,7 +61,7 @@ async def test_a_connection_that_breaks_says_for_which_transport(gate: Gate) -> 
     )
 
 
-async def test_a_refused_transport_that_is_404_names_sticky_sessions(gate: Gate) -> None:
+async def test_the_error_for_a_404_mentions_sticky_sessions(gate: Gate) -> None:
     gate.refuse(404, "WebSocket")
     assert await reason(gate, transports=WS) == (
         f"{NO_TRANSPORT} (WebSockets failed: The server returned status code '404' when status code '101' was expected."
@@ -81,10 +81,8 @@ async def test_a_refused_transport_that_is_404_names_sticky_sessions(gate: Gate)
         (LP, ["GET"], "*/*"),
     ],
 )
-async def test_the_next_that_the_client_allows_is_tried(
-    gate: Gate, mask: HttpTransportType, tried: list[str], ends: str
-) -> None:
-    """What is passed over costs no negotiation."""
+async def test_the_next_allowed_transport_is_tried(gate: Gate, mask: HttpTransportType, tried: list[str], ends: str) -> None:
+    """Skipped transports do not cause another negotiation."""
     gate.refuse(404, "WebSocket")
     async with asyncio.timeout(5), HubConnectionBuilder().with_url(gate.url, transports=mask).build() as connection:
         assert await connection.invoke("Echo", 1) == 1
@@ -93,16 +91,16 @@ async def test_the_next_that_the_client_allows_is_tried(
     assert gate.seen[len(requests) - 1].all("Accept") == [ends]
 
 
-async def test_a_handshake_that_fails_is_no_reason_for_another_transport(gate: Gate) -> None:
-    """The transport was there; what the hub says to it would be the same over any other."""
+async def test_a_failed_handshake_does_not_cause_a_fallback(gate: Gate) -> None:
+    """The transport was connected; the hub would reject the handshake over any other too."""
     gate.refuse(403, "POST")
     with pytest.raises(TransportError, match=r"ServerSentEvents: the server did not take a message\..*403"):
         await HubConnectionBuilder().with_url(gate.url, transports=SSE | LP).build().start()
     assert [seen.kind for seen in gate.seen].count("negotiate") == 1
 
 
-async def test_no_server_makes_an_event_stream_carry_bytes(scripted: ScriptedServer) -> None:
-    """Whatever it offers."""
+async def test_event_streams_are_never_used_for_binary_protocols(scripted: ScriptedServer) -> None:
+    """Even if the server offers the Binary format for them."""
     scripted.negotiate = OFFER | {
         "availableTransports": [{"transport": "ServerSentEvents", "transferFormats": ["Text", "Binary"]}]
     }
@@ -115,9 +113,9 @@ async def test_no_server_makes_an_event_stream_carry_bytes(scripted: ScriptedSer
 
 
 @pytest.mark.parametrize(
-    "formats", [["text"], ["Binary"], []], ids=["names are exact", "another", "none"]
-)  # a server has to say "Text"
-async def test_a_transport_without_the_protocols_format_is_passed_over(scripted: ScriptedServer, formats: list[str]) -> None:
+    "formats", [["text"], ["Binary"], []], ids=["wrong case", "another", "none"]
+)  # the name is "Text", and case-sensitive
+async def test_a_transport_without_the_format_of_the_protocol_is_skipped(scripted: ScriptedServer, formats: list[str]) -> None:
     scripted.negotiate = OFFER | {"availableTransports": [{"transport": "WebSockets", "transferFormats": formats}]}
     with pytest.raises(AggregateTransportError) as caught:
         await HubConnectionBuilder().with_url(scripted.url).build().start()
@@ -126,8 +124,8 @@ async def test_a_transport_without_the_protocols_format_is_passed_over(scripted:
     assert len(scripted.requests) == 1
 
 
-async def test_a_reconnect_goes_through_the_whole_list_again(gate: Gate) -> None:
-    """What failed at the start may work by now."""
+async def test_a_reconnect_tries_all_transports_again(gate: Gate) -> None:
+    """Transports that failed at the start may work by now."""
     gate.refuse(404, "WebSocket")
     back = asyncio.Event()
     connection = HubConnectionBuilder().with_url(gate.url).with_automatic_reconnect([0, 0]).build()
@@ -141,8 +139,8 @@ async def test_a_reconnect_goes_through_the_whole_list_again(gate: Gate) -> None
     assert gate.seen[-1].kind == "WebSocket"
 
 
-async def test_stop_between_two_transports_ends_the_start(scripted: ScriptedServer) -> None:
-    """While the second negotiation waits for its answer."""
+async def test_stop_ends_the_start_during_a_fallback(scripted: ScriptedServer) -> None:
+    """While the second negotiate request is in flight."""
     asked, forever = asyncio.Event(), asyncio.get_running_loop().create_future()
     scripted.refusal = 404
     offer = [{"transport": name, "transferFormats": ["Text"]} for name in ("WebSockets", "LongPolling")]

@@ -1,4 +1,4 @@
-"""What one frame of a server may hold: a WebSocket message, an event, the response to a poll. docs/transports.md, "Sizes"."""
+"""Limits for frames: WebSocket messages, events, and responses to polls. See docs/transports.md, "Sizes"."""
 
 from __future__ import annotations
 
@@ -40,7 +40,7 @@ async def server(no_leaks: None) -> AsyncIterator[StubbornServer]:
 async def connect(
     server: StubbornServer, name: str, size: int, limit: int | None, *, endless: bool
 ) -> tuple[Transport, HttpClient]:
-    """Return a transport that is sent a frame of *size* bytes; an endless one says that it is larger, and does not end."""
+    """Connect a transport and send it a frame of *size* bytes. An endless frame announces more data and never ends."""
     polls = 0
 
     async def serve(connection: Connection) -> None:
@@ -53,7 +53,7 @@ async def connect(
                 await connection.upgrade()
                 await connection.send_frame(WSMsgType.TEXT, b"x" * size, length=2**40 if endless else None)
                 if endless or (limit is not None and size > limit + FRAME_SLACK):
-                    return  # the client closes at once, with code 1009
+                    return  # the client closes immediately, with code 1009
                 await connection.read_frame()
                 await connection.send_frame(WSMsgType.CLOSE, b"\x03\xe8")
                 return
@@ -65,7 +65,7 @@ async def connect(
             polls += 1
             if polls == 1:
                 await connection.respond()
-            elif endless:  # chunks that never end: nothing announces the size
+            elif endless:  # chunked, so that the size is not announced
                 head = f"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n{size:x}\r\n"
                 connection.writer.write(head.encode() + b"x" * size + b"\r\n")
                 await connection.reader.read()
@@ -80,7 +80,7 @@ async def connect(
 
 @each_transport
 @pytest.mark.parametrize("size", [1, LIMIT])
-async def test_a_frame_may_hold_the_largest_message_and_others(server: StubbornServer, name: str, size: int) -> None:
+async def test_a_frame_may_contain_the_largest_message_and_others(server: StubbornServer, name: str, size: int) -> None:
     async with asyncio.timeout(5):
         transport, client = await connect(server, name, size, LARGEST, endless=False)
         received = await transport.receive()
@@ -90,8 +90,8 @@ async def test_a_frame_may_hold_the_largest_message_and_others(server: StubbornS
 
 
 @each_transport
-@pytest.mark.parametrize("endless", [False, True], ids=["whole", "under way"])
-async def test_a_larger_frame_is_refused_also_while_it_is_under_way(server: StubbornServer, name: str, endless: bool) -> None:
+@pytest.mark.parametrize("endless", [False, True], ids=["complete", "incomplete"])
+async def test_a_frame_over_the_limit_is_rejected_even_if_incomplete(server: StubbornServer, name: str, endless: bool) -> None:
     async with asyncio.timeout(5):
         transport, client = await connect(server, name, LIMIT + 100, LARGEST, endless=endless)
         with pytest.raises(ProtocolError) as caught:
@@ -116,7 +116,7 @@ async def test_without_max_message_size_a_frame_may_have_any_size(server: Stubbo
 
 
 @pytest.mark.parametrize("body", [b"x" * (2**20 + 1)])
-async def test_a_negotiate_response_that_is_too_large_is_refused(server: StubbornServer, body: bytes) -> None:
+async def test_a_negotiate_response_that_is_too_large_is_rejected(server: StubbornServer, body: bytes) -> None:
     async def serve(connection: Connection) -> None:
         await connection.read_request()
         await connection.respond(body, length=2**40)

@@ -1,4 +1,4 @@
-"""Clients and proxies that speak HTTP/1.0, as nginx does unless it is told otherwise. It has no chunked responses."""
+"""Clients and proxies that use HTTP/1.0, such as nginx by default. HTTP/1.0 has no chunked responses."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ class Echo(Hub):
 
 @pytest.fixture
 async def session(no_leaks: None) -> AsyncIterator[aiohttp.ClientSession]:
-    """A session whose requests are HTTP/1.0."""
+    """A session that sends HTTP/1.0 requests."""
     async with aiohttp.ClientSession(version=aiohttp.HttpVersion10) as session:
         yield session
 
@@ -45,4 +45,4 @@ async def test_an_event_stream_over_http_1_0_lasts_until_the_connection_closes(s
             while b"data: {}\x1e" not in text:
                 text += await response.content.readany()
             assert (await hub.request("POST", body='{"type":7}\x1e', id=token)).status == 200
-            assert b'data: {"type":7}\x1e' in await response.content.read()  # to its end
+            assert b'data: {"type":7}\x1e' in await response.content.read()  # until the end of the response

@@ -1,4 +1,4 @@
-"""Headers, cookies and sessions of the caller, request by request. See docs/transports.md, "Every option"."""
+"""Headers, cookies and sessions given by the application, for each request. See docs/transports.md, "Every option"."""
 
 from __future__ import annotations
 
@@ -24,14 +24,14 @@ async def gate() -> AsyncIterator[Gate]:
 
 
 async def talk(gate: Gate, name: str, **options: object) -> None:
-    """Connect, call, and stop."""
-    builder = HubConnectionBuilder().with_url(gate.url, transports=TRANSPORTS[name], **options)  # type: ignore[arg-type]  # as given
+    """Connect, make a call, and stop."""
+    builder = HubConnectionBuilder().with_url(gate.url, transports=TRANSPORTS[name], **options)  # type: ignore[arg-type]  # options of with_url
     async with asyncio.timeout(5), builder.build() as connection:
         assert await connection.invoke("Echo", 1) == 1
 
 
 def values(gate: Gate, header: str, *kinds: str) -> set[tuple[str, ...]]:
-    """Return what the requests (of these kinds) had under that name."""
+    """Return the values of a header in all requests, or in requests of the given kinds."""
     return {tuple(seen.all(header)) for seen in gate.seen if not kinds or seen.kind in kinds}
 
 
@@ -39,7 +39,7 @@ def values(gate: Gate, header: str, *kinds: str) -> set[tuple[str, ...]]:
 
 
 @each_transport
-async def test_what_every_request_has(gate: Gate, name: str) -> None:
+async def test_every_request_has_the_standard_headers(gate: Gate, name: str) -> None:
     await talk(gate, name, headers={"X-Tenant": "7", "X-Name": "Jürgen"})
     assert values(gate, "User-Agent") == {(user_agent(),)}
     assert values(gate, "X-Requested-With") == {("XMLHttpRequest",)}
@@ -48,7 +48,7 @@ async def test_what_every_request_has(gate: Gate, name: str) -> None:
     assert values(gate, "Accept", "negotiate", "POST", "DELETE") == {("*/*",)}
 
 
-def test_the_user_agent_is_official() -> None:
+def test_the_user_agent_has_the_official_format() -> None:
     assert re.fullmatch(
         r"Microsoft SignalR/\d+\.\d+ \(\d[^;]*; (Linux|macOS|Windows NT); Python; 3\.\d+\.\d+\S*\)", user_agent()
     )
@@ -57,7 +57,7 @@ def test_the_user_agent_is_official() -> None:
 @each_transport
 @pytest.mark.parametrize("header", ["User-Agent", "user-agent"])
 @pytest.mark.parametrize(("given", "sent"), [("Mine/1", ("Mine/1",)), ("", ())])
-async def test_a_user_agent_of_the_callers_is_the_only_one(
+async def test_a_given_user_agent_replaces_the_default(
     gate: Gate, name: str, header: str, given: str, sent: tuple[str, ...]
 ) -> None:
     await talk(gate, name, headers={header: given})
@@ -65,22 +65,22 @@ async def test_a_user_agent_of_the_callers_is_the_only_one(
 
 
 @each_transport
-async def test_x_requested_with_of_the_callers_is_the_only_one(gate: Gate, name: str) -> None:
+async def test_a_given_x_requested_with_header_replaces_the_default(gate: Gate, name: str) -> None:
     await talk(gate, name, headers={"x-requested-with": "Mine"})
     assert values(gate, "X-Requested-With") == {("Mine",)}
 
 
 @pytest.mark.parametrize("name", ["sse", "lp"])
 @pytest.mark.parametrize("spelling", [str.title, str.lower, str.upper])
-async def test_headers_that_a_transport_needs_stand_there_once(gate: Gate, name: str, spelling: type[str]) -> None:
-    """However the caller wrote them: some servers refuse a request that has two."""
+async def test_headers_required_by_a_transport_are_sent_once(gate: Gate, name: str, spelling: type[str]) -> None:
+    """In any spelling: some servers reject requests with duplicates."""
     await talk(gate, name, headers={spelling("content-type"): "application/json", spelling("accept"): "text/html"})
     assert values(gate, "Content-Type", "POST") == {("text/plain;charset=UTF-8",)}
     assert values(gate, "Accept", "GET") == {("text/event-stream",) if name == "sse" else ("text/html",)}
     assert all(len(given) == 1 for given in values(gate, "Accept") | values(gate, "Content-Type", "POST"))
 
 
-async def test_a_header_that_cannot_be_one_fails_the_start(gate: Gate) -> None:
+async def test_an_invalid_header_fails_the_start(gate: Gate) -> None:
     with pytest.raises(NegotiationError, match="control character"):
         await talk(gate, "ws", headers={"X-Tenant": "7\r\nX-Other: 8"})
     assert gate.seen == []
@@ -90,8 +90,8 @@ async def test_a_header_that_cannot_be_one_fails_the_start(gate: Gate) -> None:
 
 
 @each_transport
-async def test_cookies_go_as_they_are(gate: Gate, name: str) -> None:
-    """Base64 has = and /, as the cookies of load balancers do; quotes around it would be part of the value."""
+async def test_cookies_are_sent_unchanged(gate: Gate, name: str) -> None:
+    """Base64 in the cookies of load balancers contains = and /; quotes around it would become part of the value."""
     gate.cookies = ["AWSALB=ab/cd+ef==; Path=/", "ARRAffinity=0a1b2c; Path=/; HttpOnly", "token={a:b}"]
     given = {"mine": "YWI=", "encoded": "a%20b", "json": "[1]"}
     await talk(gate, name, cookies=given)
@@ -111,7 +111,7 @@ async def test_a_cookie_header_and_cookies_become_one_header(gate: Gate, name: s
 
 
 @each_transport
-async def test_a_cookie_that_the_server_takes_back_is_gone(gate: Gate, name: str) -> None:
+async def test_a_cookie_deleted_by_the_server_is_not_sent(gate: Gate, name: str) -> None:
     gate.cookies = ["mine=; Max-Age=0; Path=/"]
     await talk(gate, name, cookies={"mine": "1"})
     first, *later = [seen.all("Cookie") for seen in gate.seen]
@@ -120,7 +120,7 @@ async def test_a_cookie_that_the_server_takes_back_is_gone(gate: Gate, name: str
 
 
 @each_transport
-async def test_a_cookie_for_tls_alone_or_for_another_path_stays_at_home(gate: Gate, name: str) -> None:
+async def test_cookies_for_tls_only_or_another_path_are_not_sent(gate: Gate, name: str) -> None:
     gate.cookies = ["tls=1; Secure; Path=/", "there=1; Path=/elsewhere", "here=1; Path=/hub"]
     await talk(gate, name)
     assert {tuple(seen.all("Cookie")) for seen in gate.seen[1:]} == {("here=1",)}
@@ -129,18 +129,18 @@ async def test_a_cookie_for_tls_alone_or_for_another_path_stays_at_home(gate: Ga
 @pytest.mark.interop
 @each_transport
 @pytest.mark.parametrize(("given", "read"), [("YWI=", "YWI="), ("a/b", "a/b"), ("a%20b", "a b"), ("{1:2}", "{1:2}")])
-async def test_the_real_server_reads_cookies_as_they_were_given(aspnetcore_url: str, name: str, given: str, read: str) -> None:
+async def test_the_real_server_receives_cookies_unchanged(aspnetcore_url: str, name: str, given: str, read: str) -> None:
     builder = HubConnectionBuilder().with_url(f"{aspnetcore_url}/testhub", transports=TRANSPORTS[name], cookies={"c": given})
     async with asyncio.timeout(5), builder.build() as connection:
         assert await connection.invoke("GetCookie", "c") == read
 
 
-# sessions of the caller's
+# sessions given by the application
 
 
 @each_transport
-async def test_a_session_that_raises_for_status_changes_nothing(gate: Gate, name: str) -> None:
-    """Statuses have meanings here: 401 asks for another token."""
+async def test_a_session_with_raise_for_status_can_be_used(gate: Gate, name: str) -> None:
+    """The client handles status codes itself; a 401, for example, leads to a new token."""
     calls = 0
 
     def factory() -> str:
@@ -160,7 +160,7 @@ async def test_a_session_that_raises_for_status_changes_nothing(gate: Gate, name
 
 
 @each_transport
-async def test_a_sessions_own_headers_come_along_but_do_not_replace_ours(gate: Gate, name: str) -> None:
+async def test_headers_of_the_session_are_sent_but_do_not_override_ours(gate: Gate, name: str) -> None:
     given = {"X-Session": "1", "User-Agent": "Session/1", "Authorization": "Basic YTpi"}
     async with aiohttp.ClientSession(headers=given) as session:
         await talk(gate, name, session=session, access_token_factory=lambda: "t")
@@ -170,8 +170,7 @@ async def test_a_sessions_own_headers_come_along_but_do_not_replace_ours(gate: G
 
 
 @each_transport
-async def test_a_sessions_time_limit_is_for_its_own_requests(gate: Gate, name: str) -> None:
-    """A connection lasts."""
+async def test_the_timeout_of_the_session_does_not_apply_to_the_connection(gate: Gate, name: str) -> None:
     limit = aiohttp.ClientTimeout(total=0.05)
     async with aiohttp.ClientSession(timeout=limit) as session:
         builder = HubConnectionBuilder().with_url(gate.url, transports=TRANSPORTS[name], session=session)
@@ -182,7 +181,7 @@ async def test_a_sessions_time_limit_is_for_its_own_requests(gate: Gate, name: s
             assert await connection.invoke("Echo", 1) == 1
 
 
-async def test_a_session_that_is_closed_fails_the_start(gate: Gate) -> None:
+async def test_a_closed_session_fails_the_start(gate: Gate) -> None:
     async with aiohttp.ClientSession() as session:
         pass
     with pytest.raises(NegotiationError, match=r"^Failed to complete negotiation with the server: Session is closed"):
@@ -190,8 +189,8 @@ async def test_a_session_that_is_closed_fails_the_start(gate: Gate) -> None:
 
 
 @each_transport
-async def test_a_session_that_is_closed_under_a_connection_ends_it(gate: Gate, name: str) -> None:
-    """And everybody is told."""
+async def test_closing_the_session_ends_the_connection(gate: Gate, name: str) -> None:
+    """Pending calls fail and callbacks run."""
     async with aiohttp.ClientSession() as session, asyncio.timeout(5):
         builder = HubConnectionBuilder().with_url(gate.url, transports=TRANSPORTS[name], session=session)
         connection = builder.build()
@@ -199,7 +198,7 @@ async def test_a_session_that_is_closed_under_a_connection_ends_it(gate: Gate, n
         connection.on_close(closed.set_result)
         await connection.start()
         await session.close()
-        if name == "sse":  # the others notice by themselves
+        if name == "sse":  # the other transports detect the end by themselves
             with pytest.raises(ConnectionClosedError):
                 await connection.invoke("Echo", 1)
         assert isinstance(await closed, ConnectionClosedError)

@@ -1,4 +1,4 @@
-"""Pings, silence, and data that is no message. Spec: client-behaviour.md, "D1", "E8" to "E10"."""
+"""Keep-alive pings, timeouts, and data that is not a valid message."""
 
 from __future__ import annotations
 
@@ -30,15 +30,15 @@ PING_BYTES = {"json": b'{"type":6}\x1e', "messagepack": b"\x02\x91\x06"}
 
 
 def later(delay: float, action: Callable[[], object]) -> None:
-    """Let *action* happen after *delay* seconds; a peer's clock, not the test's."""
+    """Run *action* after *delay* seconds. This is the peer's timer; the test itself does not sleep."""
     asyncio.get_running_loop().call_later(delay, action)
 
 
-# our pings
+# pings of the client
 
 
-async def test_a_ping_follows_the_handshake_at_once(wire: Wire) -> None:
-    """It tells the server that this client pings; its bytes are the official ones."""
+async def test_the_client_pings_immediately_after_the_handshake(wire: Wire) -> None:
+    """The server's client timeout starts with this ping. Its bytes are the official ones."""
     frames: asyncio.Queue[object] = asyncio.Queue()
 
     async def script(peer: WirePeer) -> None:
@@ -52,8 +52,8 @@ async def test_a_ping_follows_the_handshake_at_once(wire: Wire) -> None:
     assert (first.encode() if isinstance(first, str) else first) == PING_BYTES[wire.protocol.name]
 
 
-async def test_a_client_with_nothing_to_say_pings_at_its_interval(wire: Wire) -> None:
-    """Not faster; and for as long as it is connected."""
+async def test_an_idle_client_pings_at_its_interval(wire: Wire) -> None:
+    """Not more often, and as long as it is connected."""
     clock = asyncio.get_running_loop().time
     times: list[float] = []
     enough = asyncio.Event()
@@ -72,8 +72,8 @@ async def test_a_client_with_nothing_to_say_pings_at_its_interval(wire: Wire) ->
     assert times[4] - times[0] > 0.3
 
 
-async def test_a_client_that_sends_does_not_ping(wire: Wire) -> None:
-    """Whatever is sent says as much as a ping; the ping comes when nothing does any more."""
+async def test_a_client_that_sends_messages_does_not_ping(wire: Wire) -> None:
+    """Any message replaces a ping; pings resume when the client stops sending."""
     interval = 0.4
     clock = asyncio.get_running_loop().time
     wire.play(echo)
@@ -87,19 +87,18 @@ async def test_a_client_that_sends_does_not_ping(wire: Wire) -> None:
             before = clock()
             await connection.invoke("Echo", 1)
             longest = max(longest, clock() - before)
-        if longest < interval / 2:  # else this machine was too busy to tell
+        if longest < interval / 2:  # otherwise the machine was too slow for the check
             assert sum(isinstance(message, Ping) for message in peer.got) == 1
         await peer_got(peer, Ping, 2)
 
 
 async def peer_got(peer: WirePeer, kind: type, count: int) -> None:
-    """Wait until a peer has read *count* messages of a kind."""
+    """Wait until a peer has received *count* messages of a type."""
     while sum(isinstance(message, kind) for message in peer.got) < count:
         await asyncio.sleep(0)
 
 
-async def test_a_handler_that_takes_its_time_holds_up_no_ping(wire: Wire) -> None:
-    """The connection lives beside user code."""
+async def test_a_slow_handler_does_not_delay_pings(wire: Wire) -> None:
     release, begun = asyncio.Event(), asyncio.Event()
 
     async def script(peer: WirePeer) -> None:
@@ -120,7 +119,7 @@ async def test_a_handler_that_takes_its_time_holds_up_no_ping(wire: Wire) -> Non
         release.set()
 
 
-async def test_pings_end_with_the_connection(wire: Wire) -> None:
+async def test_no_pings_are_sent_after_close(wire: Wire) -> None:
     """Close is the last message."""
     wire.play(stay)
     connection = wire.builder().with_keep_alive_interval(0.02).build()
@@ -132,11 +131,11 @@ async def test_pings_end_with_the_connection(wire: Wire) -> None:
     assert isinstance(wire.peers[0].got[-1], Close)
 
 
-# the server's silence
+# silence of the server
 
 
-async def test_a_silent_server_is_given_up(wire: Wire) -> None:
-    """Calls, streams, wait_closed and on_close get the same error; the server is told with a close frame."""
+async def test_a_silent_server_times_out(wire: Wire) -> None:
+    """Calls, streams, wait_closed and on_close get the same error, and the client sends a close frame."""
     wire.play(stay)
     connection = wire.builder().with_server_timeout(0.2).build()
     events = EventRecorder(connection)
@@ -165,18 +164,18 @@ async def test_a_silent_server_is_given_up(wire: Wire) -> None:
 
 
 async def send_pings(peer: WirePeer) -> None:
-    """One message."""
+    """Send a ping."""
     await peer.send(Ping())
 
 
 async def send_a_call(peer: WirePeer) -> None:
-    """One message with something in it."""
+    """Send an invocation."""
     await peer.send(Invocation(target="Tick", arguments=[]))
 
 
 @pytest.mark.parametrize("tick", [send_pings, send_a_call])
-async def test_anything_that_comes_starts_the_time_anew(tick: Callable[[WirePeer], Awaitable[None]], wire: Wire) -> None:
-    """A server that says something now and then may take as long as it likes with the rest."""
+async def test_any_message_restarts_the_server_timeout(tick: Callable[[WirePeer], Awaitable[None]], wire: Wire) -> None:
+    """The response to a call may take any time if the server sends messages in the meantime."""
     timeout, step = 0.5, 0.1
     clock = asyncio.get_running_loop().time
 
@@ -202,8 +201,8 @@ async def test_anything_that_comes_starts_the_time_anew(tick: Callable[[WirePeer
         await connection.stop()
 
 
-async def test_the_server_timeout_begins_when_the_handshake_has_ended(wire: Wire) -> None:
-    """Before that the handshake has its own."""
+async def test_the_server_timeout_starts_after_the_handshake(wire: Wire) -> None:
+    """Before that, the handshake timeout applies."""
 
     async def slow(peer: WirePeer) -> None:
         await peer.take_handshake()
@@ -222,8 +221,7 @@ async def test_the_server_timeout_begins_when_the_handshake_has_ended(wire: Wire
         await connection.stop()
 
 
-async def test_pings_during_the_handshake_do_not_count_as_an_answer(wire: Wire) -> None:
-    """A ping is a message, and a message is no handshake response."""
+async def test_a_ping_is_not_a_handshake_response(wire: Wire) -> None:
 
     async def eager(peer: WirePeer) -> None:
         await peer.take_handshake()
@@ -235,8 +233,8 @@ async def test_pings_during_the_handshake_do_not_count_as_an_answer(wire: Wire) 
         await wire.connection().start()
 
 
-async def test_a_server_that_neither_reads_nor_writes_is_given_up_too(wire: Wire) -> None:
-    """Senders that wait for it are let go."""
+async def test_a_server_that_neither_reads_nor_writes_times_out(wire: Wire) -> None:
+    """Senders that wait for buffer space stop waiting."""
     release = asyncio.Event()
 
     async def frozen(peer: WirePeer) -> None:
@@ -257,11 +255,11 @@ async def test_a_server_that_neither_reads_nor_writes_is_given_up_too(wire: Wire
         release.set()
 
 
-# what is no message
+# unknown and invalid messages
 
 
-async def refuses_nothing(wire: Wire, *frames: bytes) -> list[object]:
-    """Send frames to a client, then a call; return what its handler got."""
+async def ignores(wire: Wire, *frames: bytes) -> list[object]:
+    """Send *frames* to a client, followed by a call; return what its handler received."""
     got: list[object] = []
     done = asyncio.Event()
 
@@ -283,7 +281,7 @@ async def refuses_nothing(wire: Wire, *frames: bytes) -> list[object]:
 
 
 def packed(*bodies: bytes) -> bytes:
-    """Return MessagePack bodies with their lengths before them."""
+    """Return MessagePack bodies, each prefixed with its length."""
     return b"".join(write_varint(len(body)) + body for body in bodies)
 
 
@@ -301,16 +299,16 @@ UNKNOWN = {
 }
 
 
-async def test_types_and_members_of_tomorrow_are_passed_over(wire: Wire) -> None:
-    """What stands behind them in the same frame is read."""
-    assert await refuses_nothing(wire, *UNKNOWN[wire.protocol.name]) == ["still here"]
+async def test_unknown_types_and_members_are_ignored(wire: Wire) -> None:
+    """Later messages in the same frame are processed."""
+    assert await ignores(wire, *UNKNOWN[wire.protocol.name]) == ["still here"]
     joined = b"".join(UNKNOWN[wire.protocol.name])
-    assert await refuses_nothing(wire, joined) == ["still here"]
+    assert await ignores(wire, joined) == ["still here"]
 
 
-async def test_an_empty_frame_is_nothing(wire: Wire) -> None:
-    """Some servers send one."""
-    assert await refuses_nothing(wire, b"", b"") == ["still here"]
+async def test_empty_frames_are_ignored(wire: Wire) -> None:
+    """Some servers send them."""
+    assert await ignores(wire, b"", b"") == ["still here"]
 
 
 MALFORMED = {
@@ -354,7 +352,7 @@ MALFORMED = {
     ("hub_protocol", "data"), [(name, data) for name, cases in MALFORMED.items() for data in cases], indirect=["hub_protocol"]
 )
 async def test_malformed_data_ends_the_connection_with_a_protocol_error(data: bytes, wire: Wire) -> None:
-    """What came before it counts; calls fail, the program goes on, and a new start is as good as any."""
+    """Earlier messages are processed, calls fail, and a new start works normally."""
 
     async def wrong(peer: WirePeer) -> None:
         await peer.shake_hands()
@@ -384,11 +382,11 @@ async def test_malformed_data_ends_the_connection_with_a_protocol_error(data: by
 
 
 @pytest.mark.parametrize("seed", range(20))
-async def test_noise_is_a_protocol_error_or_nothing(seed: int, wire: Wire) -> None:
-    """Whatever bytes come, the connection ends in good order or goes on."""
+async def test_random_bytes_are_ignored_or_a_protocol_error(seed: int, wire: Wire) -> None:
+    """The connection either stays open or is closed properly."""
     noise = random.Random(seed)
     frames = [noise.randbytes(noise.randrange(1, 60)) for _ in range(20)]
-    if wire.protocol.name == "json":  # a text frame holds text
+    if wire.protocol.name == "json":  # text frames contain text
         frames = [bytes(byte & 0x7F for byte in frame) for frame in frames]
 
     async def script(peer: WirePeer) -> None:
@@ -406,16 +404,16 @@ async def test_noise_is_a_protocol_error_or_nothing(seed: int, wire: Wire) -> No
     assert outcome is None or isinstance(outcome, ProtocolError)
 
 
-# the server's Close
+# Close messages of the server
 
 
 @pytest.mark.parametrize("reconnects", [False, True], ids=["no policy", "policy"])
-@pytest.mark.parametrize("allowed", [False, True], ids=["final", "may come back"])
+@pytest.mark.parametrize("allowed", [False, True], ids=["final", "allow reconnect"])
 @pytest.mark.parametrize("error", [None, "the hub is full"])
-async def test_a_close_says_why_and_whether_to_come_back(
+async def test_a_close_has_a_reason_and_may_allow_a_reconnect(
     error: str | None, allowed: bool, reconnects: bool, wire: Wire
 ) -> None:
-    """Calls that wait fail; what stands behind the Close is not read; the client answers with code 1000."""
+    """Pending calls fail, data after the Close is ignored, and the client closes with code 1000."""
 
     async def close(peer: WirePeer) -> None:
         await peer.shake_hands()
@@ -455,26 +453,24 @@ async def test_a_close_says_why_and_whether_to_come_back(
 
 
 def fast(aspnetcore_url: str, path: str, hub_protocol: HubProtocol) -> HubConnectionBuilder:
-    """Return a builder for one of the real server's hubs."""
+    """Return a builder for a hub of the real server."""
     return HubConnectionBuilder().with_url(f"{aspnetcore_url}{path}").with_hub_protocol(hub_protocol)
 
 
 @pytest.mark.interop
-async def test_the_real_server_gives_up_a_client_that_does_not_ping_and_keeps_one_that_does(
-    aspnetcore_url: str, hub_protocol: HubProtocol
-) -> None:
-    """It allows two seconds; its own pings, every half second, keep our server timeout of one and a half from running out."""
+async def test_the_real_server_times_out_a_client_that_does_not_ping(aspnetcore_url: str, hub_protocol: HubProtocol) -> None:
+    """Its timeout is two seconds. It sends pings every half second, so the client's server timeout of 1.5 seconds does not expire."""
     builders = [fast(aspnetcore_url, "/fasthub", hub_protocol).with_server_timeout(1.5) for _ in range(2)]
     lazy = builders[0].with_keep_alive_interval(60).build()
     alive = builders[1].with_keep_alive_interval(0.5).build()
 
-    async def until_given_up(connection: HubConnection) -> BaseException | None:
+    async def until_closed(connection: HubConnection) -> BaseException | None:
         [outcome] = await asyncio.gather(connection.wait_closed(), return_exceptions=True)
         return outcome
 
     async with alive, asyncio.timeout(20):
         await lazy.start()
-        error = await until_given_up(lazy)
+        error = await until_closed(lazy)
         await lazy.stop()
         assert error is None or isinstance(error, SignalRError)
         assert not isinstance(error, ServerTimeoutError)
@@ -483,8 +479,7 @@ async def test_the_real_server_gives_up_a_client_that_does_not_ping_and_keeps_on
 
 
 @pytest.mark.interop
-async def test_a_hub_that_sends_no_pings_is_given_up_and_tried_again(aspnetcore_url: str, hub_protocol: HubProtocol) -> None:
-    """The server timeout is a loss like any other."""
+async def test_a_hub_without_pings_times_out_and_the_client_reconnects(aspnetcore_url: str, hub_protocol: HubProtocol) -> None:
     builder = fast(aspnetcore_url, "/silenthub", hub_protocol).with_server_timeout(0.6).with_automatic_reconnect([0])
     connection = builder.build()
     events = EventRecorder(connection)

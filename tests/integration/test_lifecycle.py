@@ -1,4 +1,4 @@
-"""A life against peers that hold it up at each stage. Spec: client-behaviour.md, "B1", "B8", "B9", "E1" to "E3", "E11", "E12"."""
+"""Starting, stopping and calling, against servers that delay, reject or close at each stage."""
 
 from __future__ import annotations
 
@@ -38,18 +38,18 @@ CLOSED_UNDER_A_CALL = "Invocation canceled due to the underlying connection bein
 
 
 def call(target: str = "M", *arguments: object, invocation_id: str | None = None) -> Invocation:
-    """Return a server's call."""
+    """Return an invocation from the server."""
     if invocation_id is None:
         return Invocation(target=target, arguments=list(arguments))
     return Invocation(target=target, arguments=list(arguments), invocation_id=invocation_id)
 
 
-# what may be called when
+# calls in each state
 
 
 @asynccontextmanager
 async def in_state(state: State, wire: Wire) -> AsyncIterator[HubConnection]:
-    """Yield a connection that is in *state* and stays there for the length of the block."""
+    """Yield a connection that is in *state* and stays in it during the block."""
     held, release = asyncio.Event(), asyncio.Event()
 
     async def silent(_request: web.Request) -> object:
@@ -78,7 +78,7 @@ async def in_state(state: State, wire: Wire) -> AsyncIterator[HubConnection]:
             events = EventRecorder(connection)
             await connection.start()
             await events.wait("reconnecting")
-        case State.DISCONNECTING:  # what was sent has to leave first, and the peer takes nothing
+        case State.DISCONNECTING:  # queued messages must be sent first, and the peer does not read
             wire.play(deaf)
             await connection.start()
             blocked = [asyncio.create_task(connection.send("M", "x" * 1_000_000)) for _ in range(30)]
@@ -97,8 +97,8 @@ async def in_state(state: State, wire: Wire) -> AsyncIterator[HubConnection]:
 
 
 @pytest.mark.parametrize("state", State, ids=str)
-async def test_each_call_is_refused_or_taken_according_to_the_state(state: State, wire: Wire) -> None:
-    """With the official text, the action and the state; what is refused changes nothing."""
+async def test_each_state_allows_or_rejects_calls(state: State, wire: Wire) -> None:
+    """The error has the official text, the action and the state. A rejected call changes nothing."""
     shown = state.value.lower()
     async with asyncio.timeout(20), in_state(state, wire) as connection:
         if state is not State.DISCONNECTED:
@@ -129,7 +129,7 @@ async def test_each_call_is_refused_or_taken_according_to_the_state(state: State
 
 @pytest.mark.parametrize("state", State, ids=str)
 async def test_handlers_and_callbacks_may_be_added_and_removed_in_every_state(state: State, wire: Wire) -> None:
-    """They belong to the connection, not to a state of it."""
+    """They belong to the connection, not to a physical connection."""
     async with asyncio.timeout(20), in_state(state, wire) as connection:
         with connection.on("M", lambda: None):
             pass
@@ -139,8 +139,8 @@ async def test_handlers_and_callbacks_may_be_added_and_removed_in_every_state(st
 
 
 @pytest.mark.parametrize("state", State, ids=str)
-async def test_stop_leads_from_every_state_to_disconnected(state: State, wire: Wire) -> None:
-    """However many want it; only a connection that stood is told that it closed."""
+async def test_stop_works_in_every_state(state: State, wire: Wire) -> None:
+    """Also if it is called several times; `on_close` runs only if the connection had been established."""
     async with asyncio.timeout(20):
         async with in_state(state, wire) as connection:
             events = EventRecorder(connection)
@@ -153,17 +153,17 @@ async def test_stop_leads_from_every_state_to_disconnected(state: State, wire: W
         await connection.wait_closed()
 
 
-# a start that does not come to its end
+# a start that does not complete
 
 
 @dataclass
 class Stage:
-    """A start that is held up, and the way to let go of it.
+    """A stage at which a start is blocked.
 
     Attributes:
-        reached: set when the start has come there.
-        url: the address that leads there.
-        options: for `with_url`.
+        reached: set when the start has reached the stage.
+        url: the URL of the server.
+        options: options for `with_url`.
     """
 
     url: str
@@ -171,17 +171,17 @@ class Stage:
     reached: asyncio.Event = field(default_factory=asyncio.Event)
 
     def connection(self) -> HubConnection:
-        """Return a connection whose start will stay at this stage."""
-        return HubConnectionBuilder().with_url(self.url, **self.options).build()  # type: ignore[arg-type]  # with_url's own
+        """Return a connection whose start will block at this stage."""
+        return HubConnectionBuilder().with_url(self.url, **self.options).build()  # type: ignore[arg-type]  # options of with_url
 
 
 @pytest.fixture(params=["negotiate", "connect", "handshake"])
 async def stage(request: pytest.FixtureRequest, scripted: ScriptedServer) -> AsyncIterator[Stage]:
-    """Each of the stages of a start in turn."""
+    """Each stage of a start in turn."""
     stage = Stage(scripted.url)
 
     async def mute(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        """Take a request, answer nothing, and go when the client goes."""
+        """Read a request, send no response, and close when the client closes."""
         await reader.readuntil(b"\r\n\r\n")
         stage.reached.set()
         await reader.read()
@@ -207,7 +207,7 @@ async def stage(request: pytest.FixtureRequest, scripted: ScriptedServer) -> Asy
 
 
 async def test_stop_ends_a_start_at_every_stage(stage: Stage) -> None:
-    """The start raises, nobody is told of a close, and a new start is possible."""
+    """`start` raises an error, no event is fired, and the connection can be started again."""
     connection = stage.connection()
     events = EventRecorder(connection)
     async with asyncio.timeout(10):
@@ -225,8 +225,8 @@ async def test_stop_ends_a_start_at_every_stage(stage: Stage) -> None:
     assert events.seen == []
 
 
-async def test_cancelling_a_start_at_every_stage_leaves_nothing_open(stage: Stage) -> None:
-    """When the cancelled start returns, the sockets are closed already."""
+async def test_cancelling_a_start_at_every_stage_closes_its_sockets(stage: Stage) -> None:
+    """The sockets are closed when the cancelled `start` returns."""
     connection = stage.connection()
     events = EventRecorder(connection)
     async with asyncio.timeout(10):
@@ -242,8 +242,7 @@ async def test_cancelling_a_start_at_every_stage_leaves_nothing_open(stage: Stag
     assert events.seen == []
 
 
-async def test_a_timeout_around_start_is_a_cancel(stage: Stage) -> None:
-    """As `asyncio.timeout` promises."""
+async def test_asyncio_timeout_works_around_start(stage: Stage) -> None:
     connection = stage.connection()
     with pytest.raises(TimeoutError):
         async with asyncio.timeout(0.1):
@@ -251,8 +250,7 @@ async def test_a_timeout_around_start_is_a_cancel(stage: Stage) -> None:
     assert connection.state is State.DISCONNECTED
 
 
-async def test_cancelling_a_start_before_its_first_step_is_no_start(wire: Wire) -> None:
-    """Nothing is asked of the server."""
+async def test_cancelling_a_start_before_its_first_step_sends_nothing(wire: Wire) -> None:
     connection = wire.connection()
     starting = asyncio.create_task(connection.start())
     starting.cancel()
@@ -263,7 +261,7 @@ async def test_cancelling_a_start_before_its_first_step_is_no_start(wire: Wire) 
 
 
 async def test_a_second_start_does_not_disturb_the_first(wire: Wire) -> None:
-    """It is refused; the first one connects."""
+    """The second start fails, and the first one connects."""
     wire.play(echo)
     connection = wire.connection()
     async with asyncio.timeout(10):
@@ -274,30 +272,30 @@ async def test_a_second_start_does_not_disturb_the_first(wire: Wire) -> None:
         await connection.stop()
 
 
-# a start that fails
+# failed starts
 
 
 async def refuse(peer: WirePeer) -> None:
-    """Answer the handshake with an error."""
+    """Respond to the handshake with an error."""
     await peer.take_handshake()
     await peer.write(b'{"error":"not today"}\x1e')
     await peer.until_closed()
 
 
-async def close_at_once(peer: WirePeer) -> None:
-    """Close instead of answering the handshake."""
+async def close_immediately(peer: WirePeer) -> None:
+    """Close the connection instead of responding to the handshake."""
     await peer.take_handshake()
     await peer.socket.close(code=1000)
 
 
-async def say_nothing(peer: WirePeer) -> None:
-    """Leave the handshake unanswered."""
+async def stay_silent(peer: WirePeer) -> None:
+    """Send no handshake response."""
     await peer.take_handshake()
     await peer.until_closed()
 
 
-async def answer_half(peer: WirePeer) -> None:
-    """Begin an answer to the handshake and close."""
+async def send_half_a_response(peer: WirePeer) -> None:
+    """Send half a handshake response and close the connection."""
     await peer.take_handshake()
     await peer.write(b"{")
     await peer.socket.close(code=1000)
@@ -307,13 +305,15 @@ async def answer_half(peer: WirePeer) -> None:
     ("script", "text"),
     [
         (refuse, "Unable to complete handshake with the server due to an error: not today"),
-        (close_at_once, "The server disconnected before sending a handshake response."),
-        (answer_half, "The server disconnected before sending a handshake response."),
-        (say_nothing, "The handshake timed out after 0.2 seconds."),
+        (close_immediately, "The server disconnected before sending a handshake response."),
+        (send_half_a_response, "The server disconnected before sending a handshake response."),
+        (stay_silent, "The handshake timed out after 0.2 seconds."),
     ],
 )
-async def test_a_handshake_that_fails_is_no_life(script: Callable[[WirePeer], Awaitable[None]], text: str, wire: Wire) -> None:
-    """Start raises once, no event is fired, the policy is not asked, and a new start may succeed."""
+async def test_a_failed_handshake_fails_only_the_start(
+    script: Callable[[WirePeer], Awaitable[None]], text: str, wire: Wire
+) -> None:
+    """`start` raises the error, no event is fired, the policy is not called, and a new start may succeed."""
     wire.play(script, echo)
     connection = wire.builder().with_handshake_timeout(0.2).with_automatic_reconnect([0, 0]).build()
     events = EventRecorder(connection)
@@ -331,8 +331,8 @@ async def test_a_handshake_that_fails_is_no_life(script: Callable[[WirePeer], Aw
     assert events.names == ["closed"]
 
 
-async def test_a_refused_handshake_is_closed_by_the_client_too(wire: Wire) -> None:
-    """With a close frame of code 1000; the server is not left with half a connection."""
+async def test_the_client_closes_the_websocket_after_a_rejected_handshake(wire: Wire) -> None:
+    """With a close frame of code 1000, so that the server does not keep a half-open connection."""
     wire.play(refuse)
     async with asyncio.timeout(10):
         with pytest.raises(HandshakeError):
@@ -344,8 +344,8 @@ async def test_a_refused_handshake_is_closed_by_the_client_too(wire: Wire) -> No
     assert peer.got == []
 
 
-async def test_async_with_does_not_enter_when_the_start_fails(wire: Wire) -> None:
-    """The error of the start comes out."""
+async def test_async_with_raises_the_error_of_the_start(wire: Wire) -> None:
+    """The block is not entered."""
     wire.server.negotiate = {"error": "closed"}
     entered = False
     with pytest.raises(NegotiationError, match="closed"):
@@ -354,24 +354,24 @@ async def test_async_with_does_not_enter_when_the_start_fails(wire: Wire) -> Non
     assert not entered
 
 
-async def test_what_a_token_factory_raises_comes_out_of_start(wire: Wire) -> None:
-    """As it is: it is the caller's own."""
+async def test_start_raises_the_exception_of_the_token_factory(wire: Wire) -> None:
+    """The exception is raised unchanged."""
 
     async def factory() -> str:
-        raise LookupError("no token in the drawer")
+        raise LookupError("no token available")
 
     wire.play(stay)
     connection = wire.connection(access_token_factory=factory)
-    with pytest.raises(LookupError, match="no token in the drawer"):
+    with pytest.raises(LookupError, match="no token available"):
         await connection.start()
     assert connection.state is State.DISCONNECTED
 
 
-# the first frames
+# the first messages
 
 
-async def test_messages_behind_the_handshake_answer_are_delivered_in_order(wire: Wire) -> None:
-    """In the frame of the answer, across frames, and byte by byte."""
+async def test_messages_after_the_handshake_response_are_delivered_in_order(wire: Wire) -> None:
+    """In the same frame, in later frames, and byte by byte."""
     got: list[int] = []
     complete = asyncio.Event()
 
@@ -396,8 +396,8 @@ async def test_messages_behind_the_handshake_answer_are_delivered_in_order(wire:
     assert got == [0, 1, 2, 3]
 
 
-async def test_a_handler_of_the_first_frame_finds_a_connected_connection(wire: Wire) -> None:
-    """It may call the server at once, before `start` has returned or after."""
+async def test_a_handler_for_a_message_in_the_first_frame_may_invoke(wire: Wire) -> None:
+    """The connection is connected when the handler runs, before or after `start` has returned."""
     answered: asyncio.Future[object] = asyncio.get_running_loop().create_future()
 
     async def script(peer: WirePeer) -> None:
@@ -418,11 +418,11 @@ async def test_a_handler_of_the_first_frame_finds_a_connected_connection(wire: W
         await connection.stop()
 
 
-async def test_a_close_behind_the_handshake_answer_comes_after_the_start(wire: Wire) -> None:
-    """The start went well; then the connection ended, and the calls before the Close were handed out."""
+async def test_a_close_after_the_handshake_response_does_not_fail_the_start(wire: Wire) -> None:
+    """The start succeeds and the connection then ends; calls before the Close are handled."""
 
     async def script(peer: WirePeer) -> None:
-        await peer.shake_hands(call("M", "before"), Close(error="full house"), call("M", "behind"))
+        await peer.shake_hands(call("M", "before"), Close(error="the server is full"), call("M", "behind"))
         await peer.until_closed()
 
     wire.play(script)
@@ -435,7 +435,7 @@ async def test_a_close_behind_the_handshake_answer_comes_after_the_start(wire: W
         with pytest.raises(ConnectionClosedError) as caught:
             await connection.wait_closed()
         await connection.stop()
-    assert str(caught.value) == "The server closed the connection with the following error: full house"
+    assert str(caught.value) == "The server closed the connection with the following error: the server is full"
     assert got == ["before"]
     assert [(event.name, repr(event.argument)) for event in events.seen] == [("closed", repr(caught.value))]
 
@@ -443,8 +443,8 @@ async def test_a_close_behind_the_handshake_answer_comes_after_the_start(wire: W
 # stop
 
 
-async def test_stop_lets_everything_leave_then_says_goodbye(wire: Wire) -> None:
-    """A thousand calls in their order, a Close message, and a close frame with code 1000."""
+async def test_stop_sends_queued_messages_before_close(wire: Wire) -> None:
+    """A thousand calls in order, a Close message, and a close frame with code 1000."""
     finished = asyncio.Event()
 
     async def script(peer: WirePeer) -> None:
@@ -466,8 +466,8 @@ async def test_stop_lets_everything_leave_then_says_goodbye(wire: Wire) -> None:
     assert peer.close_code == 1000
 
 
-async def test_stop_fails_the_calls_that_wait(wire: Wire) -> None:
-    """Invocations and streams alike, and an upload ends; what the stream had already is still read first."""
+async def test_stop_fails_pending_calls(wire: Wire) -> None:
+    """Invocations and streams fail, and uploads end. Items that a stream has already received can still be read."""
     upload_left = asyncio.Event()
 
     async def numbers() -> AsyncIterator[int]:
@@ -505,8 +505,8 @@ async def test_stop_fails_the_calls_that_wait(wire: Wire) -> None:
     assert not any(isinstance(message, CancelInvocation) for message in peer.got)
 
 
-async def test_stop_from_a_handler_returns_before_the_handler_does(wire: Wire) -> None:
-    """Calls that came before the end are still handed out behind it."""
+async def test_stop_in_a_handler_does_not_wait_for_the_handler(wire: Wire) -> None:
+    """Calls that were received before are still handled afterwards."""
 
     async def script(peer: WirePeer) -> None:
         await peer.shake_hands()
@@ -533,8 +533,8 @@ async def test_stop_from_a_handler_returns_before_the_handler_does(wire: Wire) -
     assert got == ["behind"]
 
 
-async def test_stop_from_a_handler_whose_result_the_server_waits_for(wire: Wire, caplog: pytest.LogCaptureFixture) -> None:
-    """The result has no way to go; the log says so."""
+async def test_stop_in_a_handler_with_a_client_result_drops_the_result(wire: Wire, caplog: pytest.LogCaptureFixture) -> None:
+    """The dropped result is logged."""
 
     async def script(peer: WirePeer) -> None:
         await peer.shake_hands()
@@ -559,7 +559,7 @@ async def test_stop_from_a_handler_whose_result_the_server_waits_for(wire: Wire,
 
 
 async def test_a_handler_may_stop_and_start_its_connection(wire: Wire) -> None:
-    """The new life is as good as the old one, and the old one ends with the handler."""
+    """The new connection works, and the old one ends with the handler."""
 
     async def restart_me(peer: WirePeer) -> None:
         await peer.shake_hands()
@@ -583,8 +583,8 @@ async def test_a_handler_may_stop_and_start_its_connection(wire: Wire) -> None:
     assert connection.state is State.DISCONNECTED
 
 
-async def test_stop_from_a_callback_of_the_close_returns(wire: Wire) -> None:
-    """There is nothing left to stop."""
+async def test_stop_in_an_on_close_callback_returns(wire: Wire) -> None:
+    """The connection is already closed."""
 
     async def close(peer: WirePeer) -> None:
         await peer.shake_hands()
@@ -607,7 +607,7 @@ async def test_stop_from_a_callback_of_the_close_returns(wire: Wire) -> None:
 
 
 async def test_cancelling_stop_does_not_undo_it(wire: Wire) -> None:
-    """The connection ends all the same."""
+    """The connection still ends."""
 
     async def script(peer: WirePeer) -> None:
         await peer.shake_hands()
@@ -638,8 +638,8 @@ async def test_cancelling_stop_does_not_undo_it(wire: Wire) -> None:
     assert type(peer.got[-1]) is Close
 
 
-async def test_stop_returns_after_the_callbacks_of_the_close(wire: Wire) -> None:
-    """In the order of their registration, each awaited."""
+async def test_stop_returns_after_the_on_close_callbacks(wire: Wire) -> None:
+    """They run in order of registration, and each is awaited."""
     wire.play(stay)
     connection = wire.connection()
     order: list[str] = []
@@ -660,15 +660,15 @@ async def test_stop_returns_after_the_callbacks_of_the_close(wire: Wire) -> None
     assert order == ["slow", "quick"]
 
 
-# the end
+# the end of a connection
 
 
-async def test_wait_closed_raises_what_on_close_gets(wire: Wire) -> None:
-    """For everybody who waits, and for who comes later, until the next start."""
+async def test_wait_closed_raises_the_error_passed_to_on_close(wire: Wire) -> None:
+    """For all waiters, and for later calls until the next start."""
 
     async def full(peer: WirePeer) -> None:
         await peer.shake_hands()
-        await peer.send(Close(error="full house"))
+        await peer.send(Close(error="the server is full"))
         await peer.until_closed()
 
     wire.play(full, stay)
@@ -680,11 +680,13 @@ async def test_wait_closed_raises_what_on_close_gets(wire: Wire) -> None:
         event = await events.wait("closed")
         assert [repr(outcome) for outcome in outcomes] == [repr(event.argument)] * 3
         assert isinstance(event.argument, ConnectionClosedError)
-        assert len({id(error) for error in (event.argument, *outcomes)}) == 4  # each raise adds to a traceback of its own
-        with pytest.raises(ConnectionClosedError, match="full house"):
+        assert (
+            len({id(error) for error in (event.argument, *outcomes)}) == 4
+        )  # separate exception objects, because each raise extends the traceback
+        with pytest.raises(ConnectionClosedError, match="the server is full"):
             await connection.wait_closed()
         await connection.stop()
-        with pytest.raises(ConnectionClosedError, match="full house"):
+        with pytest.raises(ConnectionClosedError, match="the server is full"):
             await connection.wait_closed()
         await connection.start()
         await connection.stop()
@@ -692,8 +694,8 @@ async def test_wait_closed_raises_what_on_close_gets(wire: Wire) -> None:
     assert [repr(event.argument) for event in events.seen] == [repr(outcomes[0]), "None"]
 
 
-async def test_a_lost_connection_can_be_started_again_where_a_call_failed(wire: Wire) -> None:
-    """The state says so already when the caller hears of it."""
+async def test_a_lost_connection_can_be_started_again_when_a_call_fails(wire: Wire) -> None:
+    """The state is already Disconnected when the call raises its error."""
 
     async def drop_the_call(peer: WirePeer) -> None:
         await peer.shake_hands()
@@ -715,7 +717,7 @@ async def test_a_lost_connection_can_be_started_again_where_a_call_failed(wire: 
 
 
 async def test_each_start_is_a_new_connection(wire: Wire) -> None:
-    """It negotiates anew, asks for a token anew, and counts its calls from 1."""
+    """It negotiates again, requests a new token, and its invocation ids start at 1."""
     wire.play(echo)
     tokens = iter("abc")
     connection = wire.connection(access_token_factory=lambda: next(tokens))
@@ -730,8 +732,8 @@ async def test_each_start_is_a_new_connection(wire: Wire) -> None:
     assert [request.headers["Authorization"] for request in wire.negotiations] == ["Bearer 0", "Bearer 1", "Bearer 2"]
 
 
-async def test_a_session_of_the_callers_is_left_open(wire: Wire) -> None:
-    """Through a start, a failed start and a stop; the socket itself is closed."""
+async def test_a_given_session_is_not_closed(wire: Wire) -> None:
+    """After a start, a failed start and a stop; only the sockets are closed."""
     wire.play(stay, refuse)
     async with aiohttp.ClientSession() as session, asyncio.timeout(10):
         connection = wire.connection(session=session)
@@ -744,8 +746,8 @@ async def test_a_session_of_the_callers_is_left_open(wire: Wire) -> None:
 
 
 @pytest.mark.interop
-def test_a_connection_serves_one_event_loop_after_another(aspnetcore_url: str, hub_protocol: HubProtocol) -> None:
-    """Nothing of a life outlives it, so the next may be in another loop."""
+def test_a_connection_can_be_used_in_several_event_loops_in_turn(aspnetcore_url: str, hub_protocol: HubProtocol) -> None:
+    """After a stop, nothing refers to the event loop any more."""
     connection = HubConnectionBuilder().with_url(f"{aspnetcore_url}/testhub").with_hub_protocol(hub_protocol).build()
 
     async def main() -> object:
@@ -758,8 +760,8 @@ def test_a_connection_serves_one_event_loop_after_another(aspnetcore_url: str, h
 # the write limit
 
 
-async def test_send_waits_at_the_write_limit_and_goes_on(wire: Wire) -> None:
-    """Below it a send does not even give up its turn; above it waits for the network, and cancelling the wait loses nothing."""
+async def test_send_waits_at_the_write_limit(wire: Wire) -> None:
+    """Below the limit `send` does not yield to the event loop; above it waits for the network. Cancelling the wait loses no message."""
     release = asyncio.Event()
 
     async def deaf(peer: WirePeer) -> None:
@@ -775,7 +777,7 @@ async def test_send_waits_at_the_write_limit_and_goes_on(wire: Wire) -> None:
     async with asyncio.timeout(20):
         await connection.start()
         sent = 0
-        while True:  # until the network takes no more
+        while True:  # until the socket buffers are full
             sending = asyncio.create_task(connection.send("M", sent, "x" * WRITE_LIMIT))
             sent += 1
             done, _ = await asyncio.wait({sending}, timeout=0.2)
@@ -795,8 +797,7 @@ async def test_send_waits_at_the_write_limit_and_goes_on(wire: Wire) -> None:
     assert numbers == list(range(sent))
 
 
-async def test_a_sender_that_waits_is_let_go_when_the_connection_ends(wire: Wire) -> None:
-    """It does not hang on a peer that is gone."""
+async def test_a_waiting_send_returns_when_the_connection_ends(wire: Wire) -> None:
     cut = asyncio.Event()
 
     async def deaf(peer: WirePeer) -> None:
@@ -822,7 +823,7 @@ async def test_a_sender_that_waits_is_let_go_when_the_connection_ends(wire: Wire
 
 
 async def test_a_ping_is_the_first_message_and_close_the_last(wire: Wire) -> None:
-    """A life in which nothing is called."""
+    """If no calls are made."""
     wire.play(stay)
     async with asyncio.timeout(10):
         async with wire.connection():

@@ -1,4 +1,4 @@
-"""What is logged, and which secrets are never shown. See docs/transports.md, "Secrets"."""
+"""Log messages, and the secrets that are never shown. See docs/transports.md, "Secrets"."""
 
 from __future__ import annotations
 
@@ -31,8 +31,8 @@ from tests.support.wire import Wire, WirePeer, echo, stay, vanish
 SECRETS = ["secret-token", "hush-hush", "pass-word", "redirect-token"]
 
 
-async def test_a_connections_life_is_told_in_debug_lines(scripted: ScriptedServer, caplog: pytest.LogCaptureFixture) -> None:
-    """One line a message, with its direction; sizes and contents stay out of it."""
+async def test_each_message_is_logged_at_debug_level(scripted: ScriptedServer, caplog: pytest.LogCaptureFixture) -> None:
+    """One line per message, with its direction; sizes and contents are not logged."""
 
     async def script(peer: Peer) -> None:
         await peer.shake_hands()
@@ -67,7 +67,7 @@ async def test_a_connections_life_is_told_in_debug_lines(scripted: ScriptedServe
 
 
 async def test_every_debug_line_begins_with_its_mark(wire: Wire, caplog: pytest.LogCaptureFixture) -> None:
-    """Out, in, state, trouble: one character each; what is out and what is in says which call it belongs to."""
+    """One character each for outgoing, incoming, state changes and problems; lines for messages have the invocation id."""
 
     async def script(peer: WirePeer) -> None:
         await peer.shake_hands()
@@ -120,8 +120,7 @@ async def test_every_debug_line_begins_with_its_mark(wire: Wire, caplog: pytest.
     assert "secret-token" not in caplog.text
 
 
-async def test_a_state_that_is_entered_is_logged_once(wire: Wire, caplog: pytest.LogCaptureFixture) -> None:
-    """In their order."""
+async def test_each_state_change_is_logged_once(wire: Wire, caplog: pytest.LogCaptureFixture) -> None:
     wire.play(vanish, stay)
     caplog.set_level(logging.DEBUG, "signalr_client")
     connection = wire.builder().with_automatic_reconnect([0]).build()
@@ -141,8 +140,8 @@ async def test_a_state_that_is_entered_is_logged_once(wire: Wire, caplog: pytest
     ]
 
 
-async def test_nothing_is_logged_below_the_level(wire: Wire, caplog: pytest.LogCaptureFixture) -> None:
-    """A life without trouble is worth one line at INFO, and none above it."""
+async def test_a_connection_without_problems_logs_one_line_at_info(wire: Wire, caplog: pytest.LogCaptureFixture) -> None:
+    """And nothing at higher levels."""
     wire.play(echo)
     caplog.set_level(logging.INFO, "signalr_client")
     async with wire.connection() as connection, asyncio.timeout(10):
@@ -151,44 +150,44 @@ async def test_nothing_is_logged_below_the_level(wire: Wire, caplog: pytest.LogC
 
 
 async def refused(wire: Wire) -> None:
-    """The negotiation says no."""
+    """Negotiation is rejected."""
     wire.server.negotiate = {"error": "no"}
 
 
 async def not_there(wire: Wire) -> None:
-    """Nobody listens."""
+    """No server is listening on the port."""
     with socket.socket() as unused:
         unused.bind(("127.0.0.1", 0))
         wire.server.url = f"http://127.0.0.1:{unused.getsockname()[1]}/hub"
 
 
 async def not_found(wire: Wire) -> None:
-    """Somebody else listens."""
+    """The server has no such endpoint."""
     wire.server.negotiate = lambda _: web.Response(status=404)
 
 
 async def no_json(wire: Wire) -> None:
-    """The answer is a page."""
+    """The negotiate response is a web page."""
     wire.server.negotiate = lambda _: web.Response(text="<html>")
 
 
 async def no_upgrade(wire: Wire) -> None:
-    """The WebSocket is refused; the URL of that request holds the connection token."""
+    """The WebSocket is rejected; the URL of its request contains the connection token."""
     wire.server.refusal = 403
 
 
-async def redirected_for_ever(wire: Wire) -> None:
-    """Each address sends to the next."""
+async def redirected_endlessly(wire: Wire) -> None:
+    """Each redirect leads to another one."""
     wire.server.negotiate = lambda _: {"url": wire.server.url + "?access_token=hush-hush", "accessToken": "redirect-token"}
 
 
 async def no_transport(wire: Wire) -> None:
-    """The server offers what no client knows."""
+    """The server offers only unknown transports."""
     wire.server.negotiate = OFFER | {"availableTransports": [{"transport": "Carrier Pigeon", "transferFormats": ["Text"]}]}
 
 
 async def no_handshake(wire: Wire) -> None:
-    """The server closes instead of shaking hands."""
+    """The server closes the connection instead of sending a handshake response."""
 
     async def close(peer: WirePeer) -> None:
         await peer.take_handshake()
@@ -198,7 +197,7 @@ async def no_handshake(wire: Wire) -> None:
 
 
 async def wrong_handshake(wire: Wire) -> None:
-    """The server answers with something else."""
+    """The server sends something other than a handshake response."""
 
     async def babble(peer: WirePeer) -> None:
         await peer.take_handshake()
@@ -216,16 +215,16 @@ async def wrong_handshake(wire: Wire) -> None:
         not_found,
         no_json,
         no_upgrade,
-        redirected_for_ever,
+        redirected_endlessly,
         no_transport,
         no_handshake,
         wrong_handshake,
     ],
 )
-async def test_no_failed_start_shows_a_secret(
+async def test_a_failed_start_shows_no_secret(
     failing: Callable[[Wire], Awaitable[None]], wire: Wire, caplog: pytest.LogCaptureFixture
 ) -> None:
-    """Neither in the log nor in the error, its causes, its contexts, and the tracebacks of them all."""
+    """Neither in the log nor in the error, its causes and contexts, and their tracebacks."""
     caplog.set_level(logging.DEBUG)
     await failing(wire)
     wire.server.url = wire.server.url.replace("http://", "http://user:pass-word@") + "?access_token=hush-hush"
@@ -240,8 +239,8 @@ async def test_no_failed_start_shows_a_secret(
         assert secret not in caplog.text, [line for line in caplog.text.splitlines() if secret in line]
 
 
-async def test_no_refused_websocket_shows_a_secret(wire: Wire) -> None:
-    """Without negotiation its error is the caller's."""
+async def test_a_rejected_websocket_shows_no_secret(wire: Wire) -> None:
+    """Without negotiation, its error is raised directly."""
     wire.server.refusal = 401
     wire.server.url += "?access_token=hush-hush"
     connection = wire.connection(skip_negotiation=True, transports=HttpTransportType.WEB_SOCKETS)
@@ -251,7 +250,7 @@ async def test_no_refused_websocket_shows_a_secret(wire: Wire) -> None:
 
 
 async def test_no_secret_is_logged_or_raised(scripted: ScriptedServer, caplog: pytest.LogCaptureFixture) -> None:
-    """Through a redirect, a connection, its loss, attempts that fail, and the end."""
+    """During a redirect, a connection, its loss, failed reconnect attempts, and the end."""
     caplog.set_level(logging.DEBUG)
     logging.getLogger("aiohttp").setLevel(logging.WARNING)
     hub = scripted.url.replace("http://", "http://user:pass-word@") + "?access_token=hush-hush"
@@ -274,7 +273,7 @@ async def test_no_secret_is_logged_or_raised(scripted: ScriptedServer, caplog: p
         .build()
     )
     errors: list[BaseException] = []
-    connection.on_reconnecting(lambda error: error and errors.append(error))  # type: ignore[func-returns-value]  # for its effect
+    connection.on_reconnecting(lambda error: error and errors.append(error))  # type: ignore[func-returns-value]  # called for its side effect
     lost = asyncio.Event()
     connection.on_reconnecting(lambda _: lost.set())
     await connection.start()
@@ -291,9 +290,9 @@ async def test_no_secret_is_logged_or_raised(scripted: ScriptedServer, caplog: p
 
 
 @pytest.mark.parametrize("name", TRANSPORTS)
-@pytest.mark.parametrize("proxied", ["directly", "through a proxy that is not there"])
-async def test_no_broken_connection_shows_a_secret(name: str, proxied: str, caplog: pytest.LogCaptureFixture) -> None:
-    """While it starts and while it stands: aiohttp's errors name URLs, headers and proxies with everything in them."""
+@pytest.mark.parametrize("proxied", ["directly", "through an unreachable proxy"])
+async def test_a_broken_connection_shows_no_secret(name: str, proxied: str, caplog: pytest.LogCaptureFixture) -> None:
+    """During the start and afterwards: aiohttp's errors contain the URLs, headers and proxies of requests."""
     caplog.set_level(logging.DEBUG)
     async with gated_hub() as gate, asyncio.timeout(10):
         hub = gate.url.replace("http://", "http://user:pass-word@") + "?access_token=hush-hush"
@@ -328,7 +327,7 @@ async def test_no_broken_connection_shows_a_secret(name: str, proxied: str, capl
 async def test_no_secret_is_logged_against_the_real_server(
     aspnetcore_url: str, hub_protocol: HubProtocol, caplog: pytest.LogCaptureFixture
 ) -> None:
-    """Nor does an address show the connection token, over any transport that is left."""
+    """Logged URLs do not contain the connection token, with any transport."""
     caplog.set_level(logging.DEBUG, "signalr_client")
     for transport in (HttpTransportType.WEB_SOCKETS, HttpTransportType.LONG_POLLING):
         connection = (
@@ -344,7 +343,7 @@ async def test_no_secret_is_logged_against_the_real_server(
 
 
 def test_logging_can_be_configured_by_level_or_by_logger() -> None:
-    """A level shows what the package says; a logger takes it all."""
+    """A level applies to the logger of the package; a given logger is used for everything."""
     package = logging.getLogger("signalr_client")
     level, handlers = package.level, package.handlers.copy()
     try:
@@ -357,8 +356,8 @@ def test_logging_can_be_configured_by_level_or_by_logger() -> None:
         package.handlers = handlers
 
 
-async def test_a_delete_that_fails_is_told_to_the_callers_logger(caplog: pytest.LogCaptureFixture) -> None:
-    """As everything that the transports log."""
+async def test_a_failed_delete_is_logged_to_the_given_logger(caplog: pytest.LogCaptureFixture) -> None:
+    """Like all log messages of the transports."""
     caplog.set_level(logging.DEBUG)
     async with gated_hub() as gate:
         builder = HubConnectionBuilder().with_url(gate.url, transports=HttpTransportType.LONG_POLLING)
@@ -370,8 +369,8 @@ async def test_a_delete_that_fails_is_told_to_the_callers_logger(caplog: pytest.
     assert ("mine.transports", "! the connection was not deleted: status 500") in lines
 
 
-async def test_a_logger_of_the_callers_gets_the_lines(scripted: ScriptedServer, caplog: pytest.LogCaptureFixture) -> None:
-    """Under its own name."""
+async def test_a_given_logger_is_used(scripted: ScriptedServer, caplog: pytest.LogCaptureFixture) -> None:
+    """The log records have its name."""
     caplog.set_level(logging.DEBUG, "mine")
     connection = HubConnectionBuilder().with_url(scripted.url).configure_logging(logging.getLogger("mine")).build()
     await connection.start()

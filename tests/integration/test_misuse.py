@@ -1,4 +1,4 @@
-"""Connections that are used in a way that cannot work: a clear error at once, and the connection is none the worse for it."""
+"""Incorrect use of a connection raises a clear error immediately and does not affect the connection."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ from tests.support.wire import Wire, WirePeer, echo, stay, vanish
 
 @pytest.fixture
 def thread() -> Iterator[ThreadPoolExecutor]:
-    """A thread of its own."""
+    """A separate thread."""
     with ThreadPoolExecutor(1) as executor:
         yield executor
 
@@ -42,7 +42,7 @@ USES: dict[str, Callable[[HubConnection], Awaitable[object]]] = {
 
 @pytest.mark.parametrize("action", USES)
 async def test_a_connection_cannot_be_used_from_another_event_loop(action: str, wire: Wire, thread: ThreadPoolExecutor) -> None:
-    """It says so at once, in any thread, and goes on working in its own."""
+    """The error is raised immediately, and the connection keeps working in its own event loop."""
     wire.play(echo)
     connection = wire.connection()
 
@@ -92,8 +92,8 @@ async def test_a_stream_cannot_be_read_or_closed_from_another_event_loop(wire: W
 # two readers of a stream
 
 
-async def test_a_second_reader_of_a_stream_gets_a_clear_error_and_disturbs_nothing(wire: Wire) -> None:
-    """The first one reads on."""
+async def test_a_second_reader_of_a_stream_gets_a_clear_error(wire: Wire) -> None:
+    """The first reader is not affected."""
 
     async def items(peer: WirePeer) -> None:
         await peer.shake_hands()
@@ -133,8 +133,8 @@ async def test_a_second_reader_of_a_stream_gets_a_clear_error_and_disturbs_nothi
 # errors
 
 
-async def test_every_wait_closed_raises_an_error_of_its_own(wire: Wire) -> None:
-    """One exception object that is raised again and again would collect tracebacks."""
+async def test_each_wait_closed_raises_its_own_error(wire: Wire) -> None:
+    """If one exception object were raised several times, its traceback would grow."""
     wire.play(vanish)
     connection = wire.connection()
     errors: list[BaseException] = []
@@ -157,7 +157,7 @@ async def test_every_wait_closed_raises_an_error_of_its_own(wire: Wire) -> None:
     assert len(set(depths)) == 1
 
 
-async def test_a_forgotten_await_of_start_is_hinted_at_until_the_connection_was_started(wire: Wire) -> None:
+async def test_the_error_before_the_first_start_suggests_awaiting_start(wire: Wire) -> None:
     wire.play(stay)
     connection = wire.connection()
     hint = "Did you forget to await start()?"

@@ -1,4 +1,4 @@
-"""Negotiation, redirects, selection and fallback. See docs/transports.md, "Which transport" and "Redirects"."""
+"""Negotiation, redirects, and the selection of a transport. See docs/transports.md, "Which transport" and "Redirects"."""
 
 from __future__ import annotations
 
@@ -25,12 +25,12 @@ from tests.support.scripted_server import OFFER, Peer, ScriptedServer, scripted_
 
 
 def build(url: str, **options: Any) -> HubConnection:
-    """Return a connection."""
+    """Return a connection to *url*."""
     return HubConnectionBuilder().with_url(url, **options).build()
 
 
-async def test_negotiate_asks_for_version_1_beside_the_hubs_own_query() -> None:
-    """The path gets its ending, the query is kept, the token goes with the connection."""
+async def test_negotiate_requests_version_1_and_keeps_the_query_of_the_url() -> None:
+    """The path is extended, and the connection token is sent when connecting."""
     async with scripted_server() as server:
         connection = build(f"{server.url}/?room=7&x=a%20b")
         await connection.start()
@@ -45,8 +45,7 @@ async def test_negotiate_asks_for_version_1_beside_the_hubs_own_query() -> None:
             assert "; Python; " in request.headers["User-Agent"]
 
 
-async def test_a_server_of_version_0_has_one_id_for_both() -> None:
-    """The connection id is the token."""
+async def test_a_version_0_server_uses_the_connection_id_as_token() -> None:
     async with scripted_server() as server:
         server.negotiate = {"connectionId": "only-id", "availableTransports": OFFER["availableTransports"], "new": {"x": 1}}
         connection = build(server.url)
@@ -69,8 +68,8 @@ async def test_a_server_of_version_0_has_one_id_for_both() -> None:
         ("text", r"Invalid negotiation response received\.", 200),
     ],
 )
-async def test_an_answer_that_leads_nowhere_is_a_negotiation_error(answer: object, text: str, status: int) -> None:
-    """It says what was wrong, with the address and the status."""
+async def test_an_unusable_response_is_a_negotiation_error(answer: object, text: str, status: int) -> None:
+    """The error has the reason, the URL and the status."""
     async with scripted_server() as server:
         server.negotiate = lambda _: web.json_response(answer)
         with pytest.raises(NegotiationError, match=text) as caught:
@@ -89,8 +88,8 @@ async def test_an_answer_that_leads_nowhere_is_a_negotiation_error(answer: objec
         (302, r"302"),
     ],
 )
-async def test_a_status_that_is_no_success_is_a_negotiation_error(status: int, text: str) -> None:
-    """And named."""
+async def test_an_unsuccessful_status_is_a_negotiation_error(status: int, text: str) -> None:
+    """The error has the status and its reason phrase."""
     async with scripted_server() as server:
         server.negotiate = lambda _: web.Response(status=status)
         with pytest.raises(NegotiationError, match=f"Failed to complete negotiation with the server: .*{text}") as caught:
@@ -98,8 +97,8 @@ async def test_a_status_that_is_no_success_is_a_negotiation_error(status: int, t
         assert caught.value.status == status
 
 
-async def test_an_old_aspnet_server_is_recognised(scripted: ScriptedServer) -> None:
-    """In the official words, which say where to read on."""
+async def test_an_aspnet_signalr_server_is_recognized(scripted: ScriptedServer) -> None:
+    """The error has the official text, with a link to more information."""
     scripted.negotiate = {"Url": "/signalr", "ConnectionToken": "x", "ConnectionId": "y", "ProtocolVersion": "1.5"}
     with pytest.raises(NegotiationError) as caught:
         await build(scripted.url).start()
@@ -123,31 +122,30 @@ async def test_an_old_aspnet_server_is_recognised(scripted: ScriptedServer) -> N
         b'{"connectionId":' + b"[" * 5000 + b"]" * 5000 + b"}",
     ],
 )
-async def test_a_body_that_is_no_answer_is_a_negotiation_error(body: bytes, scripted: ScriptedServer) -> None:
-    """And nothing else, whatever it holds."""
+async def test_an_invalid_response_body_is_a_negotiation_error(body: bytes, scripted: ScriptedServer) -> None:
     scripted.negotiate = lambda _: web.Response(body=body, content_type="application/json")
     with pytest.raises(NegotiationError, match=r"Invalid negotiation response received\.") as caught:
         await build(scripted.url).start()
     assert caught.value.status == 200
 
 
-async def test_members_of_tomorrow_are_passed_over(scripted: ScriptedServer) -> None:
-    """In the answer and in its transports."""
+async def test_unknown_members_are_ignored(scripted: ScriptedServer) -> None:
+    """In the response and in its transports."""
     transport = {"transport": "WebSockets", "transferFormats": ["Text", "Hologram"], "speed": "high"}
     scripted.negotiate = OFFER | {"availableTransports": [transport], "tokenLifetimeSeconds": 3600, "news": {"a": [1]}}
     async with build(scripted.url) as connection:
         assert connection.connection_id == "public-id"
 
 
-async def test_any_success_is_a_success(scripted: ScriptedServer) -> None:
-    """The .NET client takes every status from 200 to 299."""
+async def test_any_successful_status_is_accepted(scripted: ScriptedServer) -> None:
+    """Like the .NET client, which accepts 200 to 299."""
     scripted.negotiate = lambda _: web.json_response(OFFER, status=202)
     async with build(scripted.url) as connection:
         assert connection.connection_id == "public-id"
 
 
-async def test_a_401_is_final_for_a_negotiation(scripted: ScriptedServer) -> None:
-    """Its token was asked for just now: another one would be no better."""
+async def test_a_401_to_negotiate_is_final(scripted: ScriptedServer) -> None:
+    """The token was just requested, so a new one would not help."""
     asked = 0
 
     def factory() -> str:
@@ -161,8 +159,8 @@ async def test_a_401_is_final_for_a_negotiation(scripted: ScriptedServer) -> Non
     assert (caught.value.status, asked, len(scripted.requests)) == (401, 1, 1)
 
 
-async def test_a_server_that_hangs_up_on_the_question() -> None:
-    """No answer, no status."""
+async def test_a_server_that_closes_without_a_response_is_a_negotiation_error() -> None:
+    """The error has no status."""
 
     async def hang_up(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         await reader.readuntil(b"\r\n\r\n")
@@ -186,14 +184,14 @@ async def test_a_server_that_hangs_up_on_the_question() -> None:
     ],
 )
 async def test_path_and_query_of_the_url_are_kept(given: str, negotiate: str, connect: str, scripted: ScriptedServer) -> None:
-    """Ours are added behind; a fragment is nobody else's business."""
+    """Our path and parameters are appended; a fragment is not sent."""
     async with build(scripted.url + given):
         pass
     assert [request.path_qs for request in scripted.requests] == [negotiate, connect]
 
 
-async def test_cookies_of_the_negotiation_come_along(scripted: ScriptedServer) -> None:
-    """To the server that set them; sticky sessions depend on it."""
+async def test_cookies_set_by_negotiate_are_sent_with_later_requests(scripted: ScriptedServer) -> None:
+    """Only to the server that set them; sticky sessions need them."""
 
     def negotiate(_request: web.Request) -> web.Response:
         answer = web.json_response(OFFER)
@@ -208,16 +206,16 @@ async def test_cookies_of_the_negotiation_come_along(scripted: ScriptedServer) -
     assert dict(connected.cookies) == {"mine": "1", "affinity": "server-7"}
 
 
-async def test_a_web_page_is_no_answer() -> None:
-    """Some proxies give one."""
+async def test_a_web_page_is_a_negotiation_error() -> None:
+    """Some proxies respond with one."""
     async with scripted_server() as server:
         server.negotiate = lambda _: web.Response(text="<html>Please log in</html>", content_type="text/html")
         with pytest.raises(NegotiationError, match="Either this is not a SignalR endpoint or there is a proxy"):
             await build(server.url).start()
 
 
-async def test_a_server_that_is_not_there() -> None:
-    """The error names the address and the system's own reason."""
+async def test_an_unreachable_server_is_a_negotiation_error() -> None:
+    """The error has the address and the reason given by the operating system."""
     with socket.socket() as unused:
         unused.bind(("127.0.0.1", 0))
         url = f"http://127.0.0.1:{unused.getsockname()[1]}/hub"
@@ -227,8 +225,7 @@ async def test_a_server_that_is_not_there() -> None:
         assert isinstance(caught.value.__cause__, OSError)
 
 
-async def test_cancelling_start_while_it_negotiates() -> None:
-    """The request is given up."""
+async def test_cancelling_start_during_negotiation_cancels_the_request() -> None:
     asked = asyncio.Event()
 
     async def never(_request: web.Request) -> web.Response:
@@ -248,8 +245,8 @@ async def test_cancelling_start_while_it_negotiates() -> None:
 # skipping
 
 
-async def test_negotiation_can_be_skipped_for_websockets_alone() -> None:
-    """Then there is no connection id."""
+async def test_negotiation_can_be_skipped_only_for_websockets() -> None:
+    """There is no connection id in this case."""
     async with scripted_server() as server:
         connection = build(server.url, skip_negotiation=True, transports=HttpTransportType.WEB_SOCKETS)
         await connection.start()
@@ -266,8 +263,8 @@ async def test_negotiation_can_be_skipped_for_websockets_alone() -> None:
 # redirects
 
 
-async def test_a_redirect_is_followed_with_its_token_for_this_start_only(scripted: ScriptedServer) -> None:
-    """As Azure SignalR Service does it; a reconnect begins at the original address with the original token."""
+async def test_the_token_of_a_redirect_is_used_for_one_start(scripted: ScriptedServer) -> None:
+    """As with Azure SignalR Service. A reconnect begins with the original URL and token."""
     tokens: list[tuple[str, str | None]] = []
 
     def negotiate(request: web.Request) -> object:
@@ -294,8 +291,8 @@ async def test_a_redirect_is_followed_with_its_token_for_this_start_only(scripte
     assert {request.headers["Authorization"] for request in connects} == {"Bearer for-the-service"}
 
 
-async def test_a_redirect_without_a_token_keeps_the_callers(scripted: ScriptedServer) -> None:
-    """And the last token that a redirect brings is the one that counts."""
+async def test_a_redirect_without_a_token_keeps_the_previous_one(scripted: ScriptedServer) -> None:
+    """If several redirects have tokens, the last one is used."""
     seen: list[str | None] = []
     hops = {
         "/hub/negotiate": {"url": scripted.url.replace("/hub", "/one")},
@@ -315,8 +312,8 @@ async def test_a_redirect_without_a_token_keeps_the_callers(scripted: ScriptedSe
     assert scripted.requests[-1].path == "/three"
 
 
-async def test_a_reconnect_begins_at_the_original_address(scripted: ScriptedServer) -> None:
-    """With the caller's token: what a redirect brought is forgotten."""
+async def test_a_reconnect_begins_with_the_original_url(scripted: ScriptedServer) -> None:
+    """With a token from `access_token_factory`; the token of a redirect is not used again."""
     seen: list[tuple[str, str | None]] = []
 
     def negotiate(request: web.Request) -> object:
@@ -341,8 +338,8 @@ async def test_a_reconnect_begins_at_the_original_address(scripted: ScriptedServ
     assert seen == [("/hub/negotiate", "Bearer mine"), ("/service/negotiate", "Bearer service's")] * 2
 
 
-async def test_a_redirect_may_end_in_a_refusal(scripted: ScriptedServer) -> None:
-    """The error is that of the server that refused."""
+async def test_a_redirect_may_lead_to_a_server_that_rejects_the_client(scripted: ScriptedServer) -> None:
+    """The error is that of the server that rejected the client."""
     service = scripted.url.replace("/hub", "/service")
     scripted.negotiate = lambda request: {"url": service} if request.path.startswith("/hub") else {"error": "quota used up"}
     with pytest.raises(NegotiationError, match="quota used up") as caught:
@@ -351,7 +348,7 @@ async def test_a_redirect_may_end_in_a_refusal(scripted: ScriptedServer) -> None
 
 
 async def test_a_token_does_not_follow_an_http_redirect_to_another_server(scripted: ScriptedServer) -> None:
-    """Only a redirect of the negotiation itself is a reason to trust somebody else."""
+    """Tokens are sent to another server only after a redirect in a negotiate response."""
     async with scripted_server() as other:
         scripted.negotiate = lambda _: web.Response(status=307, headers={"Location": f"{other.url}/negotiate"})
         other.negotiate = {"error": "who are you?"}
@@ -362,8 +359,8 @@ async def test_a_token_does_not_follow_an_http_redirect_to_another_server(script
 
 
 @pytest.mark.interop
-async def test_the_real_servers_redirects_are_followed_a_hundred_requests_long(aspnetcore_url: str) -> None:
-    """The last of them may not be a redirect any more."""
+async def test_up_to_a_hundred_redirects_of_the_real_server_are_followed(aspnetcore_url: str) -> None:
+    """The response to the hundredth request must not be a redirect."""
     async with build(f"{aspnetcore_url}/redirect?hops=99") as connection:
         assert await connection.invoke("WhoAmI") == "redirected"
     with pytest.raises(NegotiationError) as caught:
@@ -371,7 +368,7 @@ async def test_the_real_servers_redirects_are_followed_a_hundred_requests_long(a
     assert caught.value.message == "Negotiate redirection limit exceeded."
 
 
-async def test_redirects_that_go_in_a_circle_end(scripted: ScriptedServer) -> None:
+async def test_circular_redirects_are_an_error(scripted: ScriptedServer) -> None:
     """After a hundred requests."""
     scripted.negotiate = {"url": scripted.url}
     with pytest.raises(NegotiationError, match=r"Negotiate redirection limit exceeded\."):
@@ -381,16 +378,16 @@ async def test_redirects_that_go_in_a_circle_end(scripted: ScriptedServer) -> No
 
 @pytest.mark.interop
 @pytest.mark.parametrize("hops", [1, 3])
-async def test_the_real_servers_redirects_lead_to_the_hub(aspnetcore_url: str, hub_protocol: HubProtocol, hops: int) -> None:
-    """With the token that the last of them gave."""
+async def test_redirects_of_the_real_server_lead_to_the_hub(aspnetcore_url: str, hub_protocol: HubProtocol, hops: int) -> None:
+    """With the token of the last redirect."""
     builder = HubConnectionBuilder().with_url(f"{aspnetcore_url}/redirect?hops={hops}").with_hub_protocol(hub_protocol)
     async with builder.build() as connection:
         assert await connection.invoke("WhoAmI") == "redirected"
 
 
 @pytest.mark.interop
-async def test_the_real_server_refuses_to_negotiate(aspnetcore_url: str) -> None:
-    """With its reason."""
+async def test_a_negotiation_rejected_by_the_real_server_is_an_error(aspnetcore_url: str) -> None:
+    """With the reason given by the server."""
     with pytest.raises(NegotiationError, match=r"This connection is not allowed\."):
         await build(f"{aspnetcore_url}/refused").start()
 
@@ -398,8 +395,8 @@ async def test_the_real_server_refuses_to_negotiate(aspnetcore_url: str) -> None
 # selection
 
 
-async def test_the_servers_order_counts_and_what_fails_is_followed_by_the_next(scripted: ScriptedServer) -> None:
-    """A transport that failed costs a new negotiation: the connection id is used up."""
+async def test_transports_are_tried_in_the_order_of_the_server(scripted: ScriptedServer) -> None:
+    """A failed transport requires a new negotiation, because it has used the connection id."""
     formats = ["Text", "Binary"]
     scripted.negotiate = OFFER | {
         "availableTransports": [
@@ -408,14 +405,14 @@ async def test_the_servers_order_counts_and_what_fails_is_followed_by_the_next(s
         ]
     }
     connection = build(scripted.url)
-    await connection.start()  # the scripted server has no event stream to give
+    await connection.start()  # the scripted server has no event streams
     await connection.stop()
     assert [request.method for request in scripted.requests] == ["POST", "GET", "POST", "GET"]
     assert scripted.requests[1].headers["Accept"] == "text/event-stream"
 
 
-async def test_a_negotiation_between_two_transports_may_fail_too(scripted: ScriptedServer) -> None:
-    """Its error stands in the list beside those of the transports."""
+async def test_a_failed_negotiation_during_a_fallback_is_reported(scripted: ScriptedServer) -> None:
+    """Its error is listed with those of the transports."""
     offer = OFFER | {
         "availableTransports": [
             {"transport": "ServerSentEvents", "transferFormats": ["Text"]},
@@ -429,8 +426,8 @@ async def test_a_negotiation_between_two_transports_may_fail_too(scripted: Scrip
     assert "once is enough" in str(caught.value)
 
 
-async def test_every_reason_is_in_the_error_when_no_transport_is_left(scripted: ScriptedServer) -> None:
-    """The texts are the .NET client's."""
+async def test_the_error_has_a_reason_for_each_transport(scripted: ScriptedServer) -> None:
+    """With the texts of the .NET client."""
     scripted.negotiate = OFFER | {
         "availableTransports": [
             {"transport": "WebTransport", "transferFormats": ["Text", "Binary"]},
@@ -451,11 +448,11 @@ async def test_every_reason_is_in_the_error_when_no_transport_is_left(scripted: 
         " (LongPolling failed: The transport is disabled by the client.)"
     )
     assert all(isinstance(error, TransportError) for error in caught.value.errors)
-    assert len(scripted.requests) == 1  # what is only passed over costs nothing
+    assert len(scripted.requests) == 1  # skipped transports send no requests
 
 
-async def test_a_websocket_that_is_refused_says_with_which_status() -> None:
-    """And what that may mean."""
+async def test_the_error_of_a_rejected_websocket_has_the_status() -> None:
+    """And a hint about its meaning."""
     app = web.Application()
     app.router.add_post("/hub/negotiate", _offer)
     runner = web.AppRunner(app, access_log=None)
@@ -479,14 +476,14 @@ async def test_a_websocket_that_is_refused_says_with_which_status() -> None:
         ({"url": "http://host", "close_timeout": 0}, "above 0"),
     ],
 )
-def test_options_that_make_no_sense_are_refused(options: dict[str, Any], text: str) -> None:
+def test_invalid_options_are_rejected(options: dict[str, Any], text: str) -> None:
     """When they are given, not when they are used."""
     with pytest.raises(ValueError, match=text):
         HubConnectionBuilder().with_url(**options)
 
 
 def test_a_builder_builds_one_connection_to_one_url() -> None:
-    """As the official builders do."""
+    """Like the official builders."""
     with pytest.raises(ValueError, match=r"'HubConnectionBuilder\.with_url' method must be called"):
         HubConnectionBuilder().build()
     builder = HubConnectionBuilder().with_url("http://host/hub").with_automatic_reconnect()
@@ -497,9 +494,9 @@ def test_a_builder_builds_one_connection_to_one_url() -> None:
     with pytest.raises(ValueError, match="allows creation only of a single instance"):
         builder.build()
     with pytest.raises(TypeError, match="takes a protocol object"):
-        HubConnectionBuilder().with_hub_protocol("json")  # type: ignore[arg-type]  # that is the mistake
+        HubConnectionBuilder().with_hub_protocol("json")  # type: ignore[arg-type]  # the wrong type is intended
     with pytest.raises(TypeError, match="A retry policy must be"):
-        HubConnectionBuilder().with_automatic_reconnect("0, 2")  # type: ignore[arg-type]  # that is the mistake
+        HubConnectionBuilder().with_automatic_reconnect("0, 2")  # type: ignore[arg-type]  # the wrong type is intended
     with pytest.raises(ValueError, match="must be a positive time"):
         HubConnectionBuilder().with_server_timeout(0)
 
@@ -509,5 +506,5 @@ async def _offer(_request: web.Request) -> web.Response:
 
 
 def test_every_error_of_the_start_is_a_signalr_error() -> None:
-    """One `except` is enough."""
+    """One `except` clause is enough."""
     assert all(issubclass(kind, SignalRError) for kind in (NegotiationError, AggregateTransportError, TransportError))

@@ -1,4 +1,4 @@
-"""Peers that do what no good server does. Spec: client-behaviour.md, "B8", "D1", "E8" to "E10"."""
+"""Servers that send unusual or invalid data, close at unexpected times, or do not read."""
 
 from __future__ import annotations
 
@@ -27,14 +27,14 @@ from tests.support.scripted_server import SEPARATOR, Peer, ScriptedServer, scrip
 
 def build(server: ScriptedServer, **options: object) -> HubConnection:
     """Return a connection to the scripted server."""
-    return HubConnectionBuilder().with_url(server.url, **options).build()  # type: ignore[arg-type]  # with_url's own
+    return HubConnectionBuilder().with_url(server.url, **options).build()  # type: ignore[arg-type]  # options of with_url
 
 
 # handshake
 
 
-async def test_the_handshake_names_protocol_and_version_and_a_ping_follows() -> None:
-    """The server watches only clients that ping."""
+async def test_the_handshake_request_is_followed_by_a_ping() -> None:
+    """The server's client timeout starts with the first ping."""
     frames: list[list[dict[str, object]]] = []
 
     async def script(peer: Peer) -> None:
@@ -53,8 +53,8 @@ async def test_the_handshake_names_protocol_and_version_and_a_ping_follows() -> 
     assert frames == [[{"protocol": "json", "version": 1}], [{"type": 6}]]
 
 
-async def test_a_binary_protocol_shakes_hands_in_a_binary_frame() -> None:
-    """The text is JSON all the same."""
+async def test_a_binary_protocol_sends_the_handshake_in_a_binary_frame() -> None:
+    """The handshake itself is still JSON."""
     frames = []
 
     async def script(peer: Peer) -> None:
@@ -79,8 +79,8 @@ async def test_a_binary_protocol_shakes_hands_in_a_binary_frame() -> None:
         ("<html>", HandshakeError, "The server's handshake response cannot be read"),
     ],
 )
-async def test_a_handshake_that_fails_fails_the_start(answer: str, error: type[SignalRError], text: str) -> None:
-    """With what the server said."""
+async def test_a_failed_handshake_fails_the_start(answer: str, error: type[SignalRError], text: str) -> None:
+    """With the error sent by the server."""
 
     async def script(peer: Peer) -> None:
         await peer.receive()
@@ -95,8 +95,8 @@ async def test_a_handshake_that_fails_fails_the_start(answer: str, error: type[S
         assert connection.state is HubConnectionState.DISCONNECTED
 
 
-async def test_a_server_that_closes_instead_of_shaking_hands() -> None:
-    """With a code, or without a word."""
+async def test_a_close_during_the_handshake_fails_the_start() -> None:
+    """With a close frame, or without one."""
 
     async def close(peer: Peer) -> None:
         await peer.receive()
@@ -114,8 +114,7 @@ async def test_a_server_that_closes_instead_of_shaking_hands() -> None:
             await build(server).start()
 
 
-async def test_the_handshake_may_not_take_for_ever() -> None:
-    """It is given up after its timeout."""
+async def test_the_handshake_times_out() -> None:
 
     async def script(peer: Peer) -> None:
         await peer.receive()
@@ -128,7 +127,7 @@ async def test_the_handshake_may_not_take_for_ever() -> None:
             await connection.start()
 
 
-async def test_stop_and_cancel_end_a_handshake_that_waits() -> None:
+async def test_stop_and_cancellation_end_a_pending_handshake() -> None:
     """Both close the socket."""
     codes = []
     waiting = asyncio.Event()
@@ -156,8 +155,8 @@ async def test_stop_and_cancel_end_a_handshake_that_waits() -> None:
     assert codes == [1000, 1000]
 
 
-async def test_messages_behind_the_handshake_answer_are_messages() -> None:
-    """All in one frame, the last of them in pieces."""
+async def test_messages_after_the_handshake_response_are_processed() -> None:
+    """All in the same frame, except the end of the last message."""
     call = {"type": 1, "target": "M", "arguments": [1]}
     text = json.dumps(call | {"arguments": [3]}) + SEPARATOR
 
@@ -184,8 +183,8 @@ async def test_messages_behind_the_handshake_answer_are_messages() -> None:
 # messages
 
 
-async def test_what_is_not_known_is_passed_over() -> None:
-    """Message types, members, answers to nothing, and messages that are not for clients."""
+async def test_unknown_messages_are_ignored() -> None:
+    """Unknown types and members, unexpected results, and message types that are not sent to clients."""
 
     async def script(peer: Peer) -> None:
         await peer.shake_hands()
@@ -225,8 +224,8 @@ async def test_what_is_not_known_is_passed_over() -> None:
         ('{"type":3,"invocationId":"1","error":"e","result":1}', "mutually exclusive"),
     ],
 )
-async def test_malformed_data_ends_the_connection_and_nothing_else(record: str, text: str) -> None:
-    """Calls fail, on_close hears why, and the program goes on."""
+async def test_malformed_data_ends_the_connection(record: str, text: str) -> None:
+    """Pending calls fail, and on_close gets the error."""
 
     async def script(peer: Peer) -> None:
         await peer.shake_hands()
@@ -250,8 +249,7 @@ async def test_malformed_data_ends_the_connection_and_nothing_else(record: str, 
     assert [type(error) for error in closed] == [ProtocolError]
 
 
-async def test_a_connection_that_ends_inside_a_message_is_broken() -> None:
-    """The end of the message will not come."""
+async def test_a_connection_that_ends_within_a_message_has_an_error() -> None:
 
     async def script(peer: Peer) -> None:
         await peer.shake_hands()
@@ -268,7 +266,7 @@ async def test_a_connection_that_ends_inside_a_message_is_broken() -> None:
 
 
 async def test_a_message_over_the_clients_limit_ends_the_connection() -> None:
-    """What came before it counts."""
+    """Earlier messages are processed."""
 
     async def script(peer: Peer) -> None:
         await peer.shake_hands()
@@ -308,8 +306,8 @@ async def test_a_message_over_the_clients_limit_ends_the_connection() -> None:
         ({"type": 3, "result": 1}, None),
     ],
 )
-async def test_an_answer_of_the_wrong_kind_fails_its_call_alone(answer: dict[str, object], error: str | None) -> None:
-    """An item for `invoke`, a result for `stream`."""
+async def test_a_response_of_the_wrong_kind_fails_only_its_call(answer: dict[str, object], error: str | None) -> None:
+    """A stream item for `invoke`, and a result for `stream`."""
 
     async def script(peer: Peer) -> None:
         await peer.shake_hands()
@@ -332,7 +330,7 @@ async def test_an_answer_of_the_wrong_kind_fails_its_call_alone(answer: dict[str
         await connection.stop()
 
 
-# the end
+# the end of a connection
 
 
 @pytest.mark.parametrize(
@@ -344,10 +342,10 @@ async def test_an_answer_of_the_wrong_kind_fails_its_call_alone(answer: dict[str
         ({"type": 7, "error": "later", "allowReconnect": True}, "following error: later", True),
     ],
 )
-async def test_a_close_says_why_and_whether_to_come_back(
+async def test_a_close_has_a_reason_and_may_allow_a_reconnect(
     close: dict[str, object], text: str | None, *, reconnects: bool
 ) -> None:
-    """What follows it in the same frame is not looked at."""
+    """Data after the Close in the same frame is ignored."""
     connections = 0
 
     async def script(peer: Peer) -> None:
@@ -386,8 +384,8 @@ async def test_a_close_says_why_and_whether_to_come_back(
     ("code", "text"),
     [(1000, None), (1001, "GoingAway"), (1009, "MessageTooBig.*larger than the server accepts"), (4321, "4321")],
 )
-async def test_a_websocket_close_frame_without_a_hub_close(code: int, text: str | None) -> None:
-    """Code 1000 is an end like any other, all others are errors."""
+async def test_a_close_frame_without_a_close_message_ends_the_connection(code: int, text: str | None) -> None:
+    """Code 1000 is a normal end, other codes are errors."""
 
     async def script(peer: Peer) -> None:
         await peer.shake_hands()
@@ -405,8 +403,8 @@ async def test_a_websocket_close_frame_without_a_hub_close(code: int, text: str 
         await connection.stop()
 
 
-async def test_when_all_attempts_fail_on_close_gets_the_last_error() -> None:
-    """The official clients lose it."""
+async def test_on_close_gets_the_last_error_after_failed_attempts() -> None:
+    """The official clients do not report it."""
 
     async def script(peer: Peer) -> None:
         await peer.shake_hands()
@@ -428,8 +426,7 @@ async def test_when_all_attempts_fail_on_close_gets_the_last_error() -> None:
     assert sum(request.method == "POST" for request in server.requests) == 1 + 3
 
 
-async def test_calls_while_an_attempt_runs_are_refused_and_stop_ends_it() -> None:
-    """There is no connection that they could go through."""
+async def test_calls_fail_during_a_reconnect_attempt_and_stop_ends_it() -> None:
     asked = asyncio.Event()
 
     async def script(peer: Peer) -> None:
@@ -451,13 +448,12 @@ async def test_calls_while_an_attempt_runs_are_refused_and_stop_ends_it() -> Non
         await connection.stop()
 
 
-async def test_silence_while_reconnecting_configured_is_a_loss_like_any_other() -> None:
-    """After the server timeout it is tried again."""
+async def test_a_server_timeout_starts_a_reconnect() -> None:
     async with scripted_server() as server, asyncio.timeout(10):
         builder = HubConnectionBuilder().with_url(server.url).with_server_timeout(0.05)
         connection = builder.with_automatic_reconnect([0]).build()
         lost: asyncio.Future[Exception | None] = asyncio.get_running_loop().create_future()
-        connection.on_reconnecting(lambda error: lost.done() or lost.set_result(error))  # type: ignore[func-returns-value]  # for its effect
+        connection.on_reconnecting(lambda error: lost.done() or lost.set_result(error))  # type: ignore[func-returns-value]  # called for its side effect
         await connection.start()
         assert isinstance(await lost, ServerTimeoutError)
         await connection.stop()
@@ -466,8 +462,8 @@ async def test_silence_while_reconnecting_configured_is_a_loss_like_any_other() 
 # sending
 
 
-async def test_messages_of_one_turn_of_the_loop_leave_in_one_frame() -> None:
-    """In their order."""
+async def test_messages_of_one_loop_iteration_are_sent_in_one_frame() -> None:
+    """In order."""
     frames: list[list[dict[str, object]]] = []
 
     async def script(peer: Peer) -> None:
@@ -488,8 +484,8 @@ async def test_messages_of_one_turn_of_the_loop_leave_in_one_frame() -> None:
     assert [message["arguments"] for message in frames[1]] == [[number] for number in range(10)]
 
 
-async def test_senders_wait_while_the_peer_takes_nothing() -> None:
-    """And go on when it does; nothing is lost."""
+async def test_senders_wait_while_the_peer_does_not_read() -> None:
+    """They continue when it does, and no message is lost."""
     release, payload, count = asyncio.Event(), "x" * 50_000, 300
     got: list[int] = []
 
@@ -516,7 +512,7 @@ async def test_senders_wait_while_the_peer_takes_nothing() -> None:
 
         sending = asyncio.create_task(send())
         before = -1
-        while before != sent:  # until nothing moves any more
+        while before != sent:  # until nothing changes any more
             before = sent
             for _ in range(200):
                 await asyncio.sleep(0)
@@ -528,8 +524,8 @@ async def test_senders_wait_while_the_peer_takes_nothing() -> None:
     assert got == list(range(count))
 
 
-async def test_a_peer_that_reads_no_more_cannot_hold_up_stop() -> None:
-    """The close timeout bounds the goodbye."""
+async def test_a_peer_that_does_not_read_cannot_block_stop() -> None:
+    """The close timeout limits the wait."""
     ended = asyncio.Event()
 
     async def script(peer: Peer) -> None:
@@ -550,8 +546,8 @@ async def test_a_peer_that_reads_no_more_cannot_hold_up_stop() -> None:
         await asyncio.gather(*sending)
 
 
-async def test_a_handler_that_never_returns_cannot_hold_up_stop(caplog: pytest.LogCaptureFixture) -> None:
-    """It is cancelled after the close timeout, and the log says so."""
+async def test_a_handler_that_never_returns_cannot_block_stop(caplog: pytest.LogCaptureFixture) -> None:
+    """It is cancelled after the close timeout, which is logged."""
     cancelled, begun = asyncio.Event(), asyncio.Event()
 
     async def script(peer: Peer) -> None:
@@ -578,8 +574,7 @@ async def test_a_handler_that_never_returns_cannot_hold_up_stop(caplog: pytest.L
     assert "1 handler still running after 0.1 s: cancelled" in caplog.text
 
 
-async def test_an_error_answer_after_a_cancelled_call_is_dropped() -> None:
-    """It belongs to nobody any more."""
+async def test_an_error_for_a_cancelled_call_is_ignored() -> None:
 
     async def script(peer: Peer) -> None:
         await peer.shake_hands()

@@ -1,4 +1,4 @@
-"""Event streams and polls, and how a server may respond to them. Spec: transport protocols specification; docs/transports.md."""
+"""Event streams and polls with unusual responses. See the transport protocols specification and docs/transports.md."""
 
 from __future__ import annotations
 
@@ -26,12 +26,12 @@ Answer = Callable[[web.Request], Awaitable[web.StreamResponse]]
 
 
 class Forged:
-    """A server that answers the requests of one transport as a test says; what it is sent is noted.
+    """A server whose responses are chosen by the test; it records the requests.
 
     Attributes:
-        polls: the answers to polls, one after another; when there are no more, a poll waits.
-        post: answers a POST whose body was noted; without it, with 200.
-        noted: method and body of each request, negotiations apart.
+        polls: functions that respond to polls, in turn; when there are none left, a poll waits.
+        post: responds to POST requests after their body was recorded; 200 by default.
+        noted: method and body of each request, except negotiate requests.
         tokens: the Authorization header of each request.
     """
 
@@ -63,11 +63,11 @@ class Forged:
         return answer if isinstance(answer, web.StreamResponse) else await answer(request)
 
     def answer(self, text: str = "", status: int = 200) -> None:
-        """Queue the answer to a poll."""
+        """Queue a response to a poll."""
         self.polls.put_nowait(web.Response(text=text, status=status))
 
     def begin(self) -> None:
-        """Queue what begins a connection over Long Polling."""
+        """Queue the responses that start a Long Polling connection."""
 
         async def handshake(_request: web.Request) -> web.Response:
             await self.until(lambda: bool(self.bodies()))
@@ -80,7 +80,7 @@ class Forged:
         return [body for noted, body in self.noted if noted == method]
 
     async def until(self, condition: Callable[[], bool]) -> None:
-        """Wait until what was noted meets a condition."""
+        """Wait until the recorded requests meet a condition."""
         async with asyncio.timeout(5):
             while not condition():
                 self.came.clear()
@@ -109,7 +109,7 @@ def polling(forged: Forged, **options: Any) -> HubConnection:
 # polls
 
 
-async def test_the_first_poll_connects_and_empty_ones_are_asked_again(forged: Forged) -> None:
+async def test_polling_continues_after_empty_responses(forged: Forged) -> None:
     forged.begin()
     forged.answer()
     forged.answer()
@@ -123,7 +123,7 @@ async def test_the_first_poll_connects_and_empty_ones_are_asked_again(forged: Fo
     assert forged.noted[-1] == ("DELETE", "")
 
 
-async def test_204_ends_the_connection_without_an_error_and_without_a_delete(forged: Forged) -> None:
+async def test_a_204_ends_the_connection_without_an_error_or_delete(forged: Forged) -> None:
     forged.begin()
     client = polling(forged)
     events = EventRecorder(client)
@@ -137,8 +137,8 @@ async def test_204_ends_the_connection_without_an_error_and_without_a_delete(for
 
 
 @pytest.mark.parametrize("status", [404, 410, 500, 503])
-async def test_any_other_status_breaks_the_connection(forged: Forged, status: int) -> None:
-    """404 is a connection that the server does not know, so there is nothing to delete either."""
+async def test_any_other_status_ends_the_connection_with_an_error(forged: Forged, status: int) -> None:
+    """After a 404 the server does not know the connection, so no DELETE is sent."""
     forged.begin()
     client = polling(forged)
     await client.start()
@@ -150,27 +150,27 @@ async def test_any_other_status_breaks_the_connection(forged: Forged, status: in
     assert ("DELETE" in {method for method, _ in forged.noted}) is (status != 404)
 
 
-async def test_a_first_poll_that_is_refused_fails_the_start(forged: Forged) -> None:
+async def test_a_rejected_first_poll_fails_the_start(forged: Forged) -> None:
     forged.answer(status=500)
     with pytest.raises(AggregateTransportError, match=r"LongPolling failed: The first poll was answered with 500"):
         await polling(forged).start()
 
 
-async def test_a_poll_that_is_never_answered_is_asked_again(forged: Forged, monkeypatch: pytest.MonkeyPatch) -> None:
-    """After the time that a request is given; a proxy may have swallowed it."""
+async def test_a_poll_without_a_response_is_sent_again(forged: Forged, monkeypatch: pytest.MonkeyPatch) -> None:
+    """After the request timeout; a proxy may have dropped the request."""
     forged.begin()
     client = polling(forged)
     await client.start()
     await forged.until(lambda: len(forged.bodies("GET")) == 3)
     monkeypatch.setattr(http, "REQUEST_TIMEOUT", 0.05)
-    forged.answer(PING)  # ends the poll that was given longer
+    forged.answer(PING)  # the response to the second poll
     await forged.until(lambda: len(forged.bodies("GET")) >= 6)
     assert client.state == "Connected"
     monkeypatch.undo()
     await client.stop()
 
 
-async def test_over_long_polling_nobody_pings_and_silence_is_no_loss(forged: Forged) -> None:
+async def test_long_polling_has_no_pings_and_no_server_timeout(forged: Forged) -> None:
     forged.begin()
     builder = HubConnectionBuilder().with_url(forged.url, transports=HttpTransportType.LONG_POLLING)
     client = builder.with_server_timeout(0.02).with_keep_alive_interval(0.01).build()
@@ -182,10 +182,10 @@ async def test_over_long_polling_nobody_pings_and_silence_is_no_loss(forged: For
     assert not any('"type":6' in body for body in forged.bodies())
 
 
-# what is sent
+# sending
 
 
-async def test_one_post_at_a_time_carries_all_that_was_queued_meanwhile(forged: Forged) -> None:
+async def test_one_post_at_a_time_sends_all_queued_messages(forged: Forged) -> None:
     forged.begin()
     client = polling(forged)
     await client.start()
@@ -201,7 +201,7 @@ async def test_one_post_at_a_time_carries_all_that_was_queued_meanwhile(forged: 
 
     forged.post = slow
     await client.send("M", 0)
-    await forged.until(lambda: len(forged.bodies()) == 2)  # the handshake was the first
+    await forged.until(lambda: len(forged.bodies()) == 2)  # the first one is the handshake
     for number in range(1, 4):
         await client.send("M", number)
         await asyncio.sleep(0)
@@ -215,7 +215,7 @@ async def test_one_post_at_a_time_carries_all_that_was_queued_meanwhile(forged: 
 
 
 @pytest.mark.parametrize("status", [403, 404, 409, 500])
-async def test_a_post_that_is_refused_breaks_the_connection(forged: Forged, status: int) -> None:
+async def test_a_rejected_post_ends_the_connection(forged: Forged, status: int) -> None:
     forged.begin()
     client = polling(forged)
     await client.start()
@@ -231,7 +231,7 @@ async def test_a_post_that_is_refused_breaks_the_connection(forged: Forged, stat
     await client.stop()
 
 
-async def test_a_delete_that_fails_does_not_fail_the_stop(forged: Forged) -> None:
+async def test_a_failed_delete_does_not_fail_stop(forged: Forged) -> None:
     forged.begin()
     client = polling(forged)
     await client.start()
@@ -253,8 +253,8 @@ def streaming(forged: Forged, **options: Any) -> HubConnection:
     return HubConnectionBuilder().with_url(forged.url, transports=HttpTransportType.SERVER_SENT_EVENTS, **options).build()
 
 
-async def test_an_event_stream_in_pieces(forged: Forged) -> None:
-    """Comments, a preamble, several lines to an event, and pieces of any size."""
+async def test_an_event_stream_may_arrive_in_pieces_of_any_size(forged: Forged) -> None:
+    """With comments, an initial comment, and events of several lines."""
     end = asyncio.Event()
     text = (
         ":\r\n: hello\r\nevent: message\r\ndata: {}\x1e\r\n\r\n"
@@ -277,13 +277,13 @@ async def test_an_event_stream_in_pieces(forged: Forged) -> None:
         await client.start()
         assert [await got.get(), await got.get()] == [1, 2]
         end.set()
-        await client.wait_closed()  # a stream that ends is an end without an error
+        await client.wait_closed()  # the end of the stream is not an error
     await client.stop()
     assert forged.accepts[0] == "text/event-stream"
     assert "DELETE" not in {method for method, _ in forged.noted}
 
 
-async def test_an_answer_that_is_no_event_stream_fails_the_transport(forged: Forged) -> None:
+async def test_a_response_that_is_not_an_event_stream_fails_the_transport(forged: Forged) -> None:
     forged.answer("<html>")
     with pytest.raises(
         AggregateTransportError, match="The server answered with 'text/plain' where an event stream was expected"
@@ -291,7 +291,7 @@ async def test_an_answer_that_is_no_event_stream_fails_the_transport(forged: For
         await streaming(forged).start()
 
 
-async def test_an_event_stream_that_breaks_is_an_error(forged: Forged) -> None:
+async def test_a_broken_event_stream_is_an_error(forged: Forged) -> None:
     async def breaks(request: web.Request) -> web.StreamResponse:
         response = web.StreamResponse(headers={"Content-Type": "text/event-stream"})
         await response.prepare(request)
@@ -322,7 +322,7 @@ class Tokens:
         return f"token-{self.calls}"
 
 
-async def test_a_401_is_answered_with_one_fresh_token_and_no_more(forged: Forged) -> None:
+async def test_a_request_with_a_401_is_sent_again_once_with_a_new_token(forged: Forged) -> None:
     forged.answer(status=401)
     forged.answer(status=401)
     tokens = Tokens()
@@ -340,7 +340,7 @@ async def test_a_403_is_final(forged: Forged) -> None:
     assert tokens.calls == 1
 
 
-async def test_an_event_stream_is_asked_for_with_a_fresh_token_too(forged: Forged) -> None:
+async def test_an_event_stream_with_a_401_is_requested_again_with_a_new_token(forged: Forged) -> None:
     forged.answer(status=401)
     forged.answer(status=401)
     tokens = Tokens()
@@ -349,7 +349,7 @@ async def test_an_event_stream_is_asked_for_with_a_fresh_token_too(forged: Forge
     assert forged.tokens[1:] == [("GET", "Bearer token-1"), ("GET", "Bearer token-2")]
 
 
-async def test_a_post_is_sent_again_with_a_fresh_token_which_then_serves_the_polls(forged: Forged) -> None:
+async def test_a_new_token_for_a_post_is_used_for_later_polls(forged: Forged) -> None:
     forged.begin()
     tokens = Tokens()
     client = polling(forged, access_token_factory=tokens)

@@ -1,4 +1,4 @@
-"""Through a real proxy, in a process of its own. See docs/transports.md, "Every option"."""
+"""Connecting through a real proxy, which runs in a separate process. See docs/transports.md, "Every option"."""
 
 from __future__ import annotations
 
@@ -31,21 +31,21 @@ class Greeter(Hub):
 
 
 class Proxy:
-    """One running proxy."""
+    """A running proxy."""
 
     def __init__(self, port: int, log: Path) -> None:
         self.url = f"http://127.0.0.1:{port}"
         self.with_credentials = f"http://{NAME}:{PASSWORD}@127.0.0.1:{port}"
         self._log = log
 
-    def carried(self) -> str:
-        """Return what it has noted: a line for each connection and request that has ended."""
+    def logged(self) -> str:
+        """Return its log: one line for each connection and request that has ended."""
         return self._log.read_text()
 
 
 @asynccontextmanager
 async def proxy(folder: Path, *options: str) -> AsyncIterator[Proxy]:
-    """Run a proxy for as long as the block lasts; what it notes is complete when it has ended."""
+    """Run a proxy during the block; its log is complete afterwards."""
     port_file, log = folder / "port", folder / "log"
     one = ["--num-acceptors", "1", "--num-workers", "1", "--threaded"]
     listen = ["--hostname", "127.0.0.1", "--port", "0", "--port-file", str(port_file), "--log-file", str(log)]
@@ -68,7 +68,7 @@ def authority() -> trustme.CA:
 
 @asynccontextmanager
 async def hub(authority: trustme.CA | None) -> AsyncIterator[tuple[str, ssl.SSLContext | bool]]:
-    """Serve a hub over http, or over https with a certificate of *authority*; yields its URL and what a client passes as ssl."""
+    """Serve a hub over http, or over https with a certificate of *authority*; yield its URL and the client's `ssl` option."""
     if authority is None:
         async with HubServer({"/hub": Greeter}) as server:
             yield server.url("/hub"), True
@@ -83,10 +83,10 @@ async def hub(authority: trustme.CA | None) -> AsyncIterator[tuple[str, ssl.SSLC
 
 @pytest.mark.parametrize("secure", [False, True], ids=["http", "https"])
 @each_pairing
-async def test_every_transport_goes_through_it(
+async def test_every_transport_uses_the_proxy(
     tmp_path: Path, authority: trustme.CA, secure: bool, transport: str, protocol: str
 ) -> None:
-    """As tunnels, or as requests to the proxy where there is no TLS; never past it."""
+    """Through a tunnel, or as plain proxy requests if there is no TLS."""
     async with proxy(tmp_path, "--basic-auth", f"{NAME}:{PASSWORD}") as way, hub(authority if secure else None) as (url, trust):
         builder = HubConnectionBuilder().with_url(
             url,
@@ -97,7 +97,7 @@ async def test_every_transport_goes_through_it(
         )
         async with builder.with_hub_protocol(PROTOCOLS[protocol]()).build() as client:
             assert await client.invoke("Greet", "Anna") == "hello Anna"
-    noted = way.carried()
+    noted = way.logged()
     if secure:
         assert "CONNECT 127.0.0.1:" in noted
         assert "/hub" not in noted
@@ -108,13 +108,15 @@ async def test_every_transport_goes_through_it(
 
 @pytest.mark.parametrize("form", ["in the url", "as a header", "as an object"])
 @pytest.mark.parametrize("secure", [False, True], ids=["http", "https"])
-async def test_how_name_and_password_are_given(tmp_path: Path, authority: trustme.CA, secure: bool, form: str) -> None:
+async def test_proxy_credentials_can_be_given_in_several_ways(
+    tmp_path: Path, authority: trustme.CA, secure: bool, form: str
+) -> None:
     async with proxy(tmp_path, "--basic-auth", f"{NAME}:{PASSWORD}") as way, hub(authority if secure else None) as (url, trust):
         options: dict[str, Any] = {"proxy": way.with_credentials if form == "in the url" else way.url}
         if form == "as a header":
             options["proxy_auth"] = aiohttp.encode_basic_auth(NAME, PASSWORD)
         elif form == "as an object":
-            with warnings.catch_warnings(action="ignore"):  # aiohttp has a successor for it; programs still have it
+            with warnings.catch_warnings(action="ignore"):  # deprecated by aiohttp, but still in use
                 options["proxy_auth"] = aiohttp.BasicAuth(NAME, PASSWORD)
         async with HubConnectionBuilder().with_url(url, ssl=trust, **options).build() as client:
             assert await client.invoke("Greet", "Anna") == "hello Anna"
@@ -122,10 +124,10 @@ async def test_how_name_and_password_are_given(tmp_path: Path, authority: trustm
 
 @pytest.mark.parametrize("given", [None, ("anna", "wrong-pass-word")])
 @pytest.mark.parametrize("secure", [False, True], ids=["http", "https"])
-async def test_a_proxy_that_refuses_is_an_error_that_says_so(
+async def test_a_proxy_that_rejects_the_credentials_is_an_error(
     tmp_path: Path, authority: trustme.CA, secure: bool, given: tuple[str, str] | None
 ) -> None:
-    """And keeps the password to itself."""
+    """The error does not contain the password."""
     async with proxy(tmp_path, "--basic-auth", f"{NAME}:{PASSWORD}") as way, hub(authority if secure else None) as (url, trust):
         auth = None if given is None else aiohttp.encode_basic_auth(*given)
         client = HubConnectionBuilder().with_url(url, ssl=trust, proxy=way.url, proxy_auth=auth).build()
@@ -138,7 +140,7 @@ async def test_a_proxy_that_refuses_is_an_error_that_says_so(
 
 
 @pytest.mark.parametrize("secure", [False, True], ids=["http", "https"])
-async def test_a_proxy_that_is_not_there_is_an_error_that_says_so(authority: trustme.CA, secure: bool) -> None:
+async def test_an_unreachable_proxy_is_an_error(authority: trustme.CA, secure: bool) -> None:
     async with hub(authority if secure else None) as (url, trust):
         client = HubConnectionBuilder().with_url(url, ssl=trust, proxy=f"http://{NAME}:{PASSWORD}@127.0.0.1:1").build()
         with pytest.raises(NegotiationError, match="the proxy cannot be reached") as failed:
@@ -146,8 +148,8 @@ async def test_a_proxy_that_is_not_there_is_an_error_that_says_so(authority: tru
         assert PASSWORD not in "".join(traceback.format_exception(failed.value))
 
 
-async def test_a_tunnel_that_is_refused_is_an_error_that_says_so(tmp_path: Path) -> None:
-    """The next transport is tried, as always."""
+async def test_a_rejected_tunnel_is_an_error(tmp_path: Path) -> None:
+    """The next transport is tried."""
     async with proxy(tmp_path, "--basic-auth", f"{NAME}:{PASSWORD}") as way, hub(None) as (url, _):
         options: dict[str, Any] = {"proxy": way.url, "skip_negotiation": True, "transports": TRANSPORTS["ws"]}
         client = HubConnectionBuilder().with_url(url, **options).build()
@@ -164,6 +166,6 @@ async def test_a_tunnel_that_is_refused_is_an_error_that_says_so(tmp_path: Path)
         ({"proxy": "http://127.0.0.1:3128", "proxy_auth": "Bearer x"}, "proxy_auth is what aiohttp.encode_basic_auth"),
     ],
 )
-def test_what_names_no_proxy_is_refused_at_once(options: dict[str, Any], text: str) -> None:
+def test_an_invalid_proxy_is_rejected_immediately(options: dict[str, Any], text: str) -> None:
     with pytest.raises(ValueError, match=text):
         HubConnectionBuilder().with_url("http://127.0.0.1/hub", **options)

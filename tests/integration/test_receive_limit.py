@@ -1,4 +1,4 @@
-"""`with_receive_limit`: a client whose handlers are slow reads no more until they have caught up."""
+"""`with_receive_limit`: a client with slow handlers stops reading until they have caught up."""
 
 from __future__ import annotations
 
@@ -13,11 +13,11 @@ from tests.support.events import EventRecorder
 from tests.support.wire import Wire, WirePeer
 
 PAYLOAD = "x" * 64_000
-FLOOD = 600  # messages: 38 MB, more than the socket buffers of both sides take
+FLOOD = 600  # messages: 38 MB in total, more than the socket buffers of both sides hold
 
 
 class Flood:
-    """Sends numbered calls as fast as the client takes them; ``sent`` counts them."""
+    """Sends numbered calls as fast as possible; ``sent`` counts them."""
 
     def __init__(self, count: int = FLOOD) -> None:
         self.count = count
@@ -25,7 +25,7 @@ class Flood:
         self.peer: WirePeer | None = None
 
     async def __call__(self, peer: WirePeer) -> None:
-        """Play the script: read and write at the same time."""
+        """Run the script; it reads and writes concurrently."""
         self.peer = peer
         await peer.shake_hands()
         reading = asyncio.create_task(peer.until_closed())
@@ -38,7 +38,7 @@ class Flood:
             reading.cancel()
 
     async def stalled(self) -> None:
-        """Wait until the server cannot send any more."""
+        """Wait until the server is blocked in sending."""
         before = -1
         while before != self.sent:
             before = self.sent
@@ -48,7 +48,7 @@ class Flood:
 
 
 class Slow:
-    """A handler that waits until it is released, and then notes what it gets."""
+    """A handler that waits until it is released, then records its calls."""
 
     def __init__(self, connection: HubConnection, count: int = FLOOD) -> None:
         self.release = asyncio.Event()
@@ -69,8 +69,8 @@ def build(wire: Wire, configure: Callable[[HubConnectionBuilder], HubConnectionB
 
 
 @pytest.mark.parametrize("limits", [{"bytes": 1_000_000, "messages": None}, {"bytes": None, "messages": 10}, {}])
-async def test_a_slow_handler_slows_the_server_down_and_loses_nothing(limits: dict[str, int | None], wire: Wire) -> None:
-    """By bytes, by messages, and by default."""
+async def test_a_slow_handler_blocks_the_server_without_loss(limits: dict[str, int | None], wire: Wire) -> None:
+    """Limited by bytes, by messages, and by default."""
     flood = Flood()
     wire.play(flood)
     connection = build(wire, lambda builder: builder.with_receive_limit(**limits) if limits else builder)
@@ -84,8 +84,8 @@ async def test_a_slow_handler_slows_the_server_down_and_loses_nothing(limits: di
     assert slow.got == list(range(FLOOD))
 
 
-async def test_none_switches_the_limit_off(wire: Wire) -> None:
-    """The client takes everything, however slow the handler is."""
+async def test_none_disables_the_limit(wire: Wire) -> None:
+    """The client reads everything, however slow the handler is."""
     flood = Flood()
     wire.play(flood)
     connection = build(wire, lambda builder: builder.with_receive_limit(bytes=None, messages=None))
@@ -99,8 +99,8 @@ async def test_none_switches_the_limit_off(wire: Wire) -> None:
         await connection.stop()
 
 
-async def test_while_the_client_does_not_read_it_pings_and_the_server_is_not_taken_for_silent(wire: Wire) -> None:
-    """Time in which the client did not listen does not count."""
+async def test_the_client_pings_and_does_not_time_out_while_it_does_not_read(wire: Wire) -> None:
+    """Time during which the client does not read does not count towards the server timeout."""
     flood = Flood()
     wire.play(flood)
     connection = build(
@@ -113,7 +113,7 @@ async def test_while_the_client_does_not_read_it_pings_and_the_server_is_not_tak
         await flood.stalled()
         assert flood.peer is not None
         pings = sum(isinstance(message, Ping) for message in flood.peer.got)
-        while sum(isinstance(message, Ping) for message in flood.peer.got) < pings + 8:  # 0.8 s of silence
+        while sum(isinstance(message, Ping) for message in flood.peer.got) < pings + 8:  # for 0.8 s
             await asyncio.sleep(0)
         assert connection.state is HubConnectionState.CONNECTED
         slow.release.set()
@@ -122,7 +122,7 @@ async def test_while_the_client_does_not_read_it_pings_and_the_server_is_not_tak
         await connection.stop()
 
 
-async def test_the_log_names_the_slow_handler_once_for_each_episode(wire: Wire, caplog: pytest.LogCaptureFixture) -> None:
+async def test_the_slow_handler_is_logged_once_per_pause(wire: Wire, caplog: pytest.LogCaptureFixture) -> None:
     flood = Flood(100)
 
     async def twice(peer: WirePeer) -> None:
@@ -166,7 +166,7 @@ async def test_the_log_names_the_slow_handler_once_for_each_episode(wire: Wire, 
 
 
 async def behind_a_flood(peer: WirePeer, answer: Callable[[], Awaitable[None]]) -> None:
-    """Send more calls than the limit allows, and then what the handler of the first one waits for."""
+    """Send more calls than the limit allows, followed by the response that the first handler waits for."""
     await peer.shake_hands(*(Invocation(target="M", arguments=[number]) for number in range(20)))
     for number in range(20, 60):
         await peer.send(Invocation(target="M", arguments=[number]))
@@ -178,7 +178,7 @@ async def behind_a_flood(peer: WirePeer, answer: Callable[[], Awaitable[None]]) 
 
 @pytest.mark.parametrize("indirectly", [False, True])
 async def test_a_handler_that_awaits_an_invocation_gets_its_response_past_the_limit(indirectly: bool, wire: Wire) -> None:
-    """The response comes behind calls that would not be read otherwise; also if another task invokes for the handler."""
+    """The response arrives after calls over the limit. Also if another task makes the call for the handler."""
 
     async def script(peer: WirePeer) -> None:
         async def answer() -> None:
@@ -220,7 +220,7 @@ async def test_a_handler_that_awaits_an_invocation_gets_its_response_past_the_li
 
 
 async def test_a_handler_that_awaits_a_stream_gets_its_items_past_the_limit(wire: Wire) -> None:
-    """When it has made no progress for a second."""
+    """Once it has made no progress for a second."""
 
     async def script(peer: WirePeer) -> None:
         async def answer() -> None:
@@ -251,8 +251,8 @@ async def test_a_handler_that_awaits_a_stream_gets_its_items_past_the_limit(wire
     assert got == ["item", *range(100)]
 
 
-async def test_requests_for_a_result_count_too(wire: Wire) -> None:
-    """They run beside the queue, but not without a limit."""
+async def test_calls_with_a_client_result_count_towards_the_limit(wire: Wire) -> None:
+    """They run concurrently with the queue, but the limit applies to them."""
     asked = 0
 
     async def script(peer: WirePeer) -> None:
@@ -291,8 +291,8 @@ async def test_requests_for_a_result_count_too(wire: Wire) -> None:
         await connection.stop()
 
 
-async def test_stop_and_a_loss_do_not_wait_for_a_reader_that_is_held_up(wire: Wire) -> None:
-    """The queue is handled as far as the close timeout allows."""
+async def test_stop_and_a_loss_do_not_wait_for_a_paused_reader(wire: Wire) -> None:
+    """The queue is processed until the close timeout."""
     flood = Flood()
     wire.play(flood)
     connection = wire.builder(close_timeout=0.1).with_receive_limit(messages=10).build()

@@ -1,4 +1,4 @@
-"""Automatic reconnect against peers that lose, refuse and hold up. Spec: client-behaviour.md, "E3", "E10", "E12", "F"."""
+"""Automatic reconnect with servers that drop, reject and delay connections."""
 
 from __future__ import annotations
 
@@ -35,7 +35,7 @@ State = HubConnectionState
 
 
 class Recording:
-    """A policy that takes note of what it is asked, and answers as another one would, but without the waiting."""
+    """A policy that records its contexts and decides like *delays*, but without waiting."""
 
     def __init__(self, delays: RetryPolicy | None = None, *, attempts: int = 3) -> None:
         self.contexts: list[RetryContext] = []
@@ -44,7 +44,7 @@ class Recording:
         self._attempts = attempts
 
     def next_retry_delay(self, retry_context: RetryContext) -> float | None:
-        """Name no time to wait as long as there are attempts left."""
+        """Return 0 as long as there are attempts left."""
         self.contexts.append(retry_context)
         if self._delays is None:
             return 0 if retry_context.previous_retry_count < self._attempts else None
@@ -54,16 +54,16 @@ class Recording:
 
 
 class AsyncRecording(Recording):
-    """The same, as a coroutine function."""
+    """The same with a coroutine method."""
 
-    async def next_retry_delay(self, retry_context: RetryContext) -> float | None:  # type: ignore[override]  # that is the point
-        """Think about it first."""
+    async def next_retry_delay(self, retry_context: RetryContext) -> float | None:  # type: ignore[override]  # a coroutine method is intended
+        """Yield to the event loop first."""
         await asyncio.sleep(0)
         return super().next_retry_delay(retry_context)
 
 
 def answers(*negotiations: object) -> Callable[[web.Request], object]:
-    """Return an answer to each negotiate request in turn, or what gives one; the last of them is for all later ones."""
+    """Return a function that responds to negotiate requests with *negotiations* in turn; the last one is used for later requests."""
     left = list(negotiations)
 
     def negotiate(request: web.Request) -> object:
@@ -73,11 +73,11 @@ def answers(*negotiations: object) -> Callable[[web.Request], object]:
     return negotiate
 
 
-# what happens
+# events
 
 
-async def test_a_loss_is_told_in_order_with_the_state_of_the_moment(wire: Wire) -> None:
-    """Pending calls fail first; then reconnecting with the error, reconnected with the new id, and closed at the end."""
+async def test_events_of_a_loss_are_fired_in_order_with_the_current_state(wire: Wire) -> None:
+    """Pending calls fail first; then reconnecting with the error, reconnected with the new id, and finally closed."""
     order: list[str] = []
 
     async def drop_the_call(peer: WirePeer) -> None:
@@ -113,8 +113,8 @@ async def test_a_loss_is_told_in_order_with_the_state_of_the_moment(wire: Wire) 
     ]
 
 
-async def test_the_new_connection_has_nothing_of_the_old_one_but_the_handlers(wire: Wire) -> None:
-    """Ids begin again at 1, the token is asked for anew, the original address is asked."""
+async def test_only_handlers_are_kept_after_a_reconnect(wire: Wire) -> None:
+    """Invocation ids start at 1, a new token is requested, and the original URL is used."""
 
     async def one_call(peer: WirePeer) -> None:
         await peer.shake_hands(Invocation(target="Hello", arguments=["first"]))
@@ -152,7 +152,7 @@ async def test_the_new_connection_has_nothing_of_the_old_one_but_the_handlers(wi
 
 
 async def test_streams_and_uploads_end_with_their_connection(wire: Wire) -> None:
-    """A stream gives what it has and then the error; an upload's source is closed; the new connection hears of neither."""
+    """A stream returns its items and then raises the error; upload sources are closed; the new connection is not affected."""
     source_closed = asyncio.Event()
 
     async def source() -> AsyncIterator[int]:
@@ -188,8 +188,8 @@ async def test_streams_and_uploads_end_with_their_connection(wire: Wire) -> None
     assert not any(isinstance(message, CancelInvocation | StreamItem) for message in wire.peers[1].got)
 
 
-async def test_calls_that_came_before_the_loss_are_handled_before_those_that_come_after(wire: Wire) -> None:
-    """One queue for the whole life of a connection."""
+async def test_calls_received_before_a_loss_are_handled_first(wire: Wire) -> None:
+    """There is one queue for all physical connections."""
 
     async def burst(peer: WirePeer) -> None:
         await peer.shake_hands(*(Invocation(target="M", arguments=[number]) for number in range(3)))
@@ -220,8 +220,8 @@ async def test_calls_that_came_before_the_loss_are_handled_before_those_that_com
     assert got == [(number, State.CONNECTED) for number in range(4)]
 
 
-async def test_a_result_for_a_lost_connection_is_not_sent_to_the_next(wire: Wire, caplog: pytest.LogCaptureFixture) -> None:
-    """There its id means another call, or none."""
+async def test_a_client_result_for_a_lost_connection_is_dropped(wire: Wire, caplog: pytest.LogCaptureFixture) -> None:
+    """On the new connection, its id would belong to another call or to none."""
 
     async def ask(peer: WirePeer) -> None:
         await peer.shake_hands(Invocation(target="Ask", arguments=[], invocation_id="7"))
@@ -251,11 +251,11 @@ async def test_a_result_for_a_lost_connection_is_not_sent_to_the_next(wire: Wire
     [
         (None, None),
         (Close(allow_reconnect=True), None),
-        (Close(error="moving house", allow_reconnect=True), "closed the connection with the following error: moving house"),
+        (Close(error="moving", allow_reconnect=True), "closed the connection with the following error: moving"),
     ],
 )
-async def test_an_end_that_is_no_error_is_a_loss_too(close: Close | None, error: str | None, wire: Wire) -> None:
-    """A clean end of the socket, and a Close that would have the client back."""
+async def test_an_end_without_an_error_starts_a_reconnect(close: Close | None, error: str | None, wire: Wire) -> None:
+    """A normal close of the socket, and a Close that allows a reconnect."""
 
     async def leave(peer: WirePeer) -> None:
         await peer.shake_hands()
@@ -278,8 +278,8 @@ async def test_an_end_that_is_no_error_is_a_loss_too(close: Close | None, error:
 
 
 @pytest.mark.parametrize("close", [Close(), Close(error="go away")])
-async def test_a_final_close_is_final(close: Close, wire: Wire) -> None:
-    """The policy is not asked."""
+async def test_a_close_without_allow_reconnect_is_final(close: Close, wire: Wire) -> None:
+    """The policy is not called."""
 
     async def leave(peer: WirePeer) -> None:
         await peer.shake_hands(close)
@@ -296,8 +296,8 @@ async def test_a_final_close_is_final(close: Close, wire: Wire) -> None:
     assert (events.names, policy.contexts, len(wire.peers)) == (["closed"], [], 1)
 
 
-async def test_without_a_policy_a_loss_is_the_end(wire: Wire) -> None:
-    """One event, with what ended it."""
+async def test_a_loss_without_a_policy_closes_the_connection(wire: Wire) -> None:
+    """One event is fired, with the error."""
     wire.play(vanish)
     connection = wire.connection()
     events = EventRecorder(connection)
@@ -311,8 +311,8 @@ async def test_without_a_policy_a_loss_is_the_end(wire: Wire) -> None:
     assert repr(event.argument) == repr(caught.value)
 
 
-async def test_a_broken_message_is_a_loss_like_any_other(wire: Wire) -> None:
-    """The next connection starts with a clean slate."""
+async def test_an_invalid_message_starts_a_reconnect(wire: Wire) -> None:
+    """The new connection does not see the rest of the data."""
 
     async def babble(peer: WirePeer) -> None:
         await peer.shake_hands()
@@ -330,8 +330,8 @@ async def test_a_broken_message_is_a_loss_like_any_other(wire: Wire) -> None:
     assert events.names == ["reconnecting", "reconnected", "closed"]
 
 
-async def test_connections_that_drop_as_soon_as_they_stand_are_told_in_pairs(wire: Wire) -> None:
-    """Each loss begins a count of its own."""
+async def test_each_loss_fires_a_pair_of_events(wire: Wire) -> None:
+    """If connections are lost immediately, the count of retries starts at 0 for each loss."""
     wire.play(vanish, vanish, vanish, echo)
     policy = Recording(attempts=1)
     connection = wire.builder().with_automatic_reconnect(policy).build()
@@ -349,15 +349,15 @@ async def test_connections_that_drop_as_soon_as_they_stand_are_told_in_pairs(wir
 
 
 @pytest.mark.parametrize("kind", [Recording, AsyncRecording])
-async def test_a_policy_is_told_how_often_how_long_and_why(kind: type[Recording], wire: Wire) -> None:
-    """First with what ended the connection, then with what ended each attempt."""
+async def test_a_policy_gets_the_count_the_elapsed_time_and_the_reason(kind: type[Recording], wire: Wire) -> None:
+    """The reason is first the error that ended the connection, then the error of each attempt."""
 
-    async def wrong_answer(peer: WirePeer) -> None:
+    async def wrong_response(peer: WirePeer) -> None:
         await peer.take_handshake()
         await peer.write(b'{"error":"not yet"}\x1e')
         await peer.until_closed()
 
-    wire.play(vanish, wrong_answer, echo)
+    wire.play(vanish, wrong_response, echo)
     wire.server.negotiate = answers(OFFER, web.Response(status=503), {"error": "later"}, OFFER)
     policy = kind()
     connection = wire.builder().with_automatic_reconnect(policy).build()
@@ -376,8 +376,8 @@ async def test_a_policy_is_told_how_often_how_long_and_why(kind: type[Recording]
     assert all(0 <= elapsed < 10 for elapsed in times)
 
 
-async def test_a_clean_end_has_no_reason(wire: Wire) -> None:
-    """The context says None, and so does the event."""
+async def test_the_retry_reason_is_none_after_a_close_without_error(wire: Wire) -> None:
+    """The argument of the event is None too."""
 
     async def leave(peer: WirePeer) -> None:
         await peer.shake_hands()
@@ -395,8 +395,8 @@ async def test_a_clean_end_has_no_reason(wire: Wire) -> None:
     assert events.seen[0].argument is None
 
 
-async def test_the_default_delays_are_those_of_the_official_clients(wire: Wire) -> None:
-    """0, 2, 10 and 30 seconds, then it gives up; the last error is what ended the connection."""
+async def test_the_default_delays_equal_those_of_the_official_clients(wire: Wire) -> None:
+    """0, 2, 10 and 30 seconds, then the connection is closed with the last error."""
     wire.play(vanish)
     policy = Recording(as_retry_policy(None))
     connection = wire.builder().with_automatic_reconnect(policy).build()
@@ -414,8 +414,8 @@ async def test_the_default_delays_are_those_of_the_official_clients(wire: Wire) 
     assert len(wire.negotiations) == 1 + 4
 
 
-async def test_the_default_policy_tries_at_once_and_then_waits(wire: Wire, caplog: pytest.LogCaptureFixture) -> None:
-    """Two seconds, which a stop cuts short."""
+async def test_the_default_policy_retries_immediately_and_then_waits(wire: Wire, caplog: pytest.LogCaptureFixture) -> None:
+    """For two seconds; stop ends the wait."""
     caplog.set_level(logging.INFO, "signalr_client")
     wire.play(vanish)
     failed = asyncio.Event()
@@ -436,8 +436,8 @@ async def test_the_default_policy_tries_at_once_and_then_waits(wire: Wire, caplo
     assert len(wire.negotiations) == 2
 
 
-async def test_delays_are_waited_for(wire: Wire) -> None:
-    """As numbers and as timedeltas."""
+async def test_the_client_waits_for_the_given_delays(wire: Wire) -> None:
+    """Given as numbers and as timedeltas."""
     wire.play(vanish)
     connection = wire.builder().with_automatic_reconnect([0.1, timedelta(milliseconds=100)]).build()
     events = EventRecorder(connection)
@@ -454,15 +454,15 @@ async def test_delays_are_waited_for(wire: Wire) -> None:
     assert len(wire.negotiations) == 1 + 2
 
 
-async def test_a_tenacity_wait_never_gives_up_and_sees_every_attempt(wire: Wire) -> None:
-    """Its own kind of policy, with its own view: the loss is the first attempt."""
+async def test_a_tenacity_wait_gets_every_attempt(wire: Wire) -> None:
+    """It retries indefinitely; the loss is its first attempt."""
     seen: list[tuple[int, type | None]] = []
 
     class Watching(wait_base):
-        """Waits for nothing."""
+        """Returns no delay."""
 
         def __call__(self, retry_state: tenacity.RetryCallState) -> float:
-            """Take note."""
+            """Record the attempt and return no delay."""
             error = retry_state.outcome.exception() if retry_state.outcome else None
             seen.append((retry_state.attempt_number, type(error)))
             return 0.0
@@ -481,7 +481,7 @@ async def test_a_tenacity_wait_never_gives_up_and_sees_every_attempt(wire: Wire)
 
 
 async def test_tenacity_waits_can_be_combined(wire: Wire) -> None:
-    """A fixed part and a random one."""
+    """A fixed part and a random part."""
     wire.play(vanish, echo)
     wait = tenacity.wait_fixed(0.01) + tenacity.wait_random(0, 0.01)
     connection = wire.builder().with_automatic_reconnect(wait).build()
@@ -492,7 +492,7 @@ async def test_tenacity_waits_can_be_combined(wire: Wire) -> None:
         await connection.stop()
 
 
-async def test_a_function_is_a_policy_too(wire: Wire) -> None:
+async def test_a_function_can_be_used_as_a_policy(wire: Wire) -> None:
     """Sync or async."""
     asked: list[RetryContext] = []
 
@@ -511,8 +511,10 @@ async def test_a_function_is_a_policy_too(wire: Wire) -> None:
 
 
 @pytest.mark.parametrize("policy", [[], Recording(attempts=0), AsyncRecording(attempts=0)], ids=["empty", "sync", "async"])
-async def test_a_policy_that_names_no_delay_ends_the_connection_at_once(policy: list[float] | Recording, wire: Wire) -> None:
-    """There is no reconnecting event; on_close gets what ended the connection."""
+async def test_a_policy_that_returns_none_closes_the_connection_immediately(
+    policy: list[float] | Recording, wire: Wire
+) -> None:
+    """No reconnecting event is fired; on_close gets the error that ended the connection."""
     wire.play(vanish)
     connection = wire.builder().with_automatic_reconnect(policy).build()
     events = EventRecorder(connection)
@@ -527,14 +529,16 @@ async def test_a_policy_that_names_no_delay_ends_the_connection_at_once(policy: 
 
 
 @pytest.mark.parametrize("good_answers", [0, 1])
-async def test_a_policy_that_raises_gives_up(good_answers: int, wire: Wire, caplog: pytest.LogCaptureFixture) -> None:
-    """What it raised is logged; on_close gets what ended the connection or the last attempt."""
+async def test_a_policy_that_raises_closes_the_connection(
+    good_answers: int, wire: Wire, caplog: pytest.LogCaptureFixture
+) -> None:
+    """Its exception is logged; on_close gets the error that ended the connection or the last attempt."""
 
     class Flawed:
-        """Answers a few times."""
+        """Returns a few delays, then fails."""
 
         def next_retry_delay(self, retry_context: RetryContext) -> float:
-            """Fail after them."""
+            """Raise an exception after the first calls."""
             if retry_context.previous_retry_count < good_answers:
                 return 0
             raise ArithmeticError("mine")
@@ -557,26 +561,26 @@ async def test_a_policy_that_raises_gives_up(good_answers: int, wire: Wire, capl
 
 
 async def refuse_the_handshake(peer: WirePeer) -> None:
-    """Answer with an error."""
+    """Respond with an error."""
     await peer.take_handshake()
     await peer.write(b'{"error":"starting up"}\x1e')
     await peer.until_closed()
 
 
 async def forget_the_handshake(peer: WirePeer) -> None:
-    """Take it, and no more."""
+    """Receive the handshake request and send no response."""
     await peer.take_handshake()
     await peer.until_closed()
 
 
 async def drop_the_handshake(peer: WirePeer) -> None:
-    """Vanish in the middle of it."""
+    """Abort the connection during the handshake."""
     await peer.take_handshake()
 
 
 @pytest.mark.parametrize("failing", [refuse_the_handshake, forget_the_handshake, drop_the_handshake])
-async def test_an_attempt_whose_handshake_fails_is_followed_by_the_next(failing: WireScript, wire: Wire) -> None:
-    """Unlike a first start."""
+async def test_a_failed_handshake_is_followed_by_the_next_attempt(failing: WireScript, wire: Wire) -> None:
+    """Unlike in a first start."""
     wire.play(vanish, failing, echo)
     connection = wire.builder().with_handshake_timeout(0.1).with_automatic_reconnect([0, 0]).build()
     events = EventRecorder(connection)
@@ -589,8 +593,8 @@ async def test_an_attempt_whose_handshake_fails_is_followed_by_the_next(failing:
     assert len(wire.peers) == 3
 
 
-async def test_silence_counts_from_the_new_connections_own_beginning(wire: Wire) -> None:
-    """Each silent connection is given up after the server timeout, and told so."""
+async def test_the_server_timeout_restarts_with_each_connection(wire: Wire) -> None:
+    """Each silent connection times out and is closed with a close frame."""
     wire.play(stay)
     connection = wire.builder(close_timeout=0.1).with_server_timeout(0.1).with_automatic_reconnect([0]).build()
     events = EventRecorder(connection)
@@ -606,14 +610,14 @@ Hold = Callable[[Wire, asyncio.Event], float]
 
 
 def hold_delay(wire: Wire, held: asyncio.Event) -> float:
-    """Lose the connection and let the policy name a time that nobody waits for."""
+    """Lose the connection and return a delay longer than the test."""
     wire.play(vanish)
     held.set()
     return 3600
 
 
 def hold_negotiate(wire: Wire, held: asyncio.Event) -> float:
-    """Lose the connection and let the first attempt wait for an answer to its negotiation."""
+    """Lose the connection; the first attempt gets no negotiate response."""
 
     async def silent(_request: web.Request) -> object:
         held.set()
@@ -625,7 +629,7 @@ def hold_negotiate(wire: Wire, held: asyncio.Event) -> float:
 
 
 def hold_handshake(wire: Wire, held: asyncio.Event) -> float:
-    """Lose the connection and let the first attempt wait for an answer to its handshake."""
+    """Lose the connection; the first attempt gets no handshake response."""
 
     async def silent(peer: WirePeer) -> None:
         await peer.take_handshake()
@@ -637,8 +641,8 @@ def hold_handshake(wire: Wire, held: asyncio.Event) -> float:
 
 
 @pytest.mark.parametrize("hold", [hold_delay, hold_negotiate, hold_handshake])
-async def test_while_it_reconnects_calls_are_refused_and_stop_ends_it(hold: Hold, wire: Wire) -> None:
-    """At once, wherever it is; on_close gets no error, and a new start is possible."""
+async def test_calls_fail_while_reconnecting_and_stop_ends_it(hold: Hold, wire: Wire) -> None:
+    """Immediately, at any stage; on_close gets no error, and the connection can be started again."""
     held = asyncio.Event()
     connection = wire.builder().with_automatic_reconnect([hold(wire, held)]).build()
     events = EventRecorder(connection)
@@ -669,8 +673,8 @@ async def test_while_it_reconnects_calls_are_refused_and_stop_ends_it(hold: Hold
         await connection.stop()
 
 
-async def test_stop_in_the_reconnecting_callback_comes_before_the_first_attempt(wire: Wire) -> None:
-    """Even when that would come at once."""
+async def test_stop_in_the_reconnecting_callback_prevents_the_first_attempt(wire: Wire) -> None:
+    """Even if the first delay is 0."""
     wire.play(vanish, echo)
     connection = wire.builder().with_automatic_reconnect([0, 0]).build()
     events = EventRecorder(connection)
@@ -687,7 +691,7 @@ async def test_stop_in_the_reconnecting_callback_comes_before_the_first_attempt(
 
 
 async def test_stop_in_the_reconnected_callback_ends_the_new_connection(wire: Wire) -> None:
-    """In good order: the server is told."""
+    """The server receives a Close."""
     wire.play(vanish, stay)
     connection = wire.builder().with_automatic_reconnect([0, 0]).build()
     events = EventRecorder(connection)
@@ -709,8 +713,8 @@ async def test_stop_in_the_reconnected_callback_ends_the_new_connection(wire: Wi
 # callbacks
 
 
-async def test_callbacks_may_use_the_connection_as_its_state_allows(wire: Wire) -> None:
-    """While it reconnects nothing can be sent; once it is back the callback can call the server."""
+async def test_callbacks_may_use_the_connection_if_its_state_allows_it(wire: Wire) -> None:
+    """While reconnecting, calls fail; once reconnected, the callback can make calls."""
     outcome: asyncio.Future[object] = asyncio.get_running_loop().create_future()
     refused: list[type] = []
 
@@ -735,8 +739,8 @@ async def test_callbacks_may_use_the_connection_as_its_state_allows(wire: Wire) 
     assert refused == [InvalidStateError]
 
 
-async def test_a_slow_callback_holds_up_the_next_event_and_not_the_connection(wire: Wire) -> None:
-    """So events are seen in their order, however long one takes."""
+async def test_a_slow_callback_delays_events_but_not_the_connection(wire: Wire) -> None:
+    """Events are delivered in order."""
     release, order = asyncio.Event(), list[str]()
     wire.play(vanish, echo)
     connection = wire.builder().with_automatic_reconnect([0]).build()
@@ -759,10 +763,10 @@ async def test_a_slow_callback_holds_up_the_next_event_and_not_the_connection(wi
     assert order == ["reconnecting", "heard", "reconnected"]
 
 
-async def test_a_callback_that_raises_stops_neither_the_others_nor_the_reconnect(
+async def test_a_callback_that_raises_does_not_affect_others_or_the_reconnect(
     wire: Wire, caplog: pytest.LogCaptureFixture
 ) -> None:
-    """It is logged."""
+    """The exception is logged."""
     wire.play(vanish, echo)
     connection = wire.builder().with_automatic_reconnect([0]).build()
 
@@ -782,8 +786,8 @@ async def test_a_callback_that_raises_stops_neither_the_others_nor_the_reconnect
 # the first start
 
 
-async def test_retry_start_goes_on_until_the_server_is_there(wire: Wire) -> None:
-    """Without an event: nothing was lost. A loss afterwards is a new case for the policy."""
+async def test_retry_start_continues_until_the_server_is_available(wire: Wire) -> None:
+    """No event is fired, because no connection was lost. For a later loss, the policy starts again at 0."""
     wire.play(refuse_the_handshake, vanish, echo)
     wire.server.negotiate = answers(web.Response(status=503), OFFER)
     policy = Recording()
@@ -799,8 +803,8 @@ async def test_retry_start_goes_on_until_the_server_is_there(wire: Wire) -> None
     assert events.names == ["reconnecting", "reconnected", "closed"]
 
 
-async def test_retry_start_gives_up_with_the_last_error(wire: Wire) -> None:
-    """When the policy does; nobody is told of a close."""
+async def test_retry_start_ends_with_the_last_error(wire: Wire) -> None:
+    """When the policy returns None; on_close is not called."""
     wire.server.negotiate = answers(web.Response(status=503), {"error": "first"}, {"error": "second"})
     connection = wire.builder().with_automatic_reconnect([0, 0], retry_start=True).build()
     events = EventRecorder(connection)
@@ -811,20 +815,20 @@ async def test_retry_start_gives_up_with_the_last_error(wire: Wire) -> None:
 
 
 @pytest.mark.parametrize("end", ["stop", "cancel"])
-async def test_the_delay_of_a_first_start_can_be_ended(end: str, wire: Wire) -> None:
-    """By `stop` and by cancelling it."""
+async def test_the_delay_of_a_first_start_can_be_interrupted(end: str, wire: Wire) -> None:
+    """Returns a long delay."""
     asked = asyncio.Event()
 
-    class Patient:
+    class OneHour:
         """Names a long time."""
 
         def next_retry_delay(self, _retry_context: RetryContext) -> float:
-            """An hour."""
+            """Return one hour."""
             asked.set()
             return 3600
 
     wire.server.negotiate = {"error": "not there"}
-    connection = wire.builder().with_automatic_reconnect(Patient(), retry_start=True).build()
+    connection = wire.builder().with_automatic_reconnect(OneHour(), retry_start=True).build()
     async with asyncio.timeout(10):
         starting = asyncio.create_task(connection.start())
         await asked.wait()
@@ -844,7 +848,7 @@ async def test_the_delay_of_a_first_start_can_be_ended(end: str, wire: Wire) -> 
 
 
 async def cut(connection: HubConnection, aspnetcore_url: str) -> None:
-    """Drop the connection's socket from the server's side, without a word."""
+    """Abort the connection's socket from the server."""
     async with (
         aiohttp.ClientSession() as session,
         session.post(f"{aspnetcore_url}/probe/abort/{connection.connection_id}") as answer,
@@ -853,10 +857,8 @@ async def cut(connection: HubConnection, aspnetcore_url: str) -> None:
 
 
 @pytest.mark.interop
-async def test_a_connection_to_the_real_server_survives_one_cut_after_another(
-    aspnetcore_url: str, hub_protocol: HubProtocol
-) -> None:
-    """Each time under a new id, with the handlers it had; the server has forgotten the old one's groups."""
+async def test_a_connection_to_the_real_server_survives_several_losses(aspnetcore_url: str, hub_protocol: HubProtocol) -> None:
+    """Each time with a new id and the same handlers; the server has removed the old connection from its groups."""
     builder = HubConnectionBuilder().with_url(f"{aspnetcore_url}/testhub").with_hub_protocol(hub_protocol)
     connection = builder.with_automatic_reconnect([0, 0.1]).build()
     events = EventRecorder(connection)
@@ -881,8 +883,8 @@ async def test_a_connection_to_the_real_server_survives_one_cut_after_another(
 
 
 @pytest.mark.interop
-async def test_a_connection_that_the_hub_method_cuts_comes_back(aspnetcore_url: str, hub_protocol: HubProtocol) -> None:
-    """The call that did it fails with the rest."""
+async def test_a_connection_aborted_by_a_hub_method_is_restored(aspnetcore_url: str, hub_protocol: HubProtocol) -> None:
+    """The call to the method fails too."""
     builder = HubConnectionBuilder().with_url(f"{aspnetcore_url}/testhub").with_hub_protocol(hub_protocol)
     connection = builder.with_automatic_reconnect([0, 0.1]).build()
     events = EventRecorder(connection)

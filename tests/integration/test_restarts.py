@@ -1,4 +1,4 @@
-"""Restarting again and again leaves nothing behind."""
+"""Repeated restarts do not leak memory."""
 
 from __future__ import annotations
 
@@ -16,8 +16,8 @@ def lives() -> list[Life]:
     return [thing for thing in gc.get_objects() if isinstance(thing, Life)]
 
 
-async def test_restarts_from_on_close_do_not_keep_earlier_lives_in_memory(wire: Wire) -> None:
-    """Each callback runs in the context of the life before; 200 restarts leave a handful of lives at most."""
+async def test_restarts_from_on_close_do_not_keep_earlier_connections_in_memory(wire: Wire) -> None:
+    """Each callback runs in the context of the previous `Life`; after 200 restarts only a few are left."""
     restarts = 200
     before = weakref.WeakSet(lives())  # what other tests have left
     wire.play(vanish)

@@ -1,4 +1,4 @@
-"""A request whose connection is lost is not sent again: the lost response may have carried messages."""
+"""A request whose connection is lost is not sent again, because the lost response may have contained messages."""
 
 from __future__ import annotations
 
@@ -24,14 +24,14 @@ from tests.support.events import EventRecorder
 from tests.support.hub_server import serving
 from tests.support.hubs import TRANSPORTS
 
-each_session = pytest.mark.parametrize("session", ["own session", "caller's session"])
+each_session = pytest.mark.parametrize("session", ["own session", "given session"])
 
 
 class Echo(Hub):
     """The hub behind the proxy."""
 
     def echo(self, value: object) -> object:
-        """Return what came."""
+        """Return the value."""
         return value
 
 
@@ -43,7 +43,7 @@ async def proxy(no_leaks: None) -> AsyncIterator[CuttingProxy]:
 
 @asynccontextmanager
 async def builder(proxy: CuttingProxy, session: str, name: str = "lp", **options: Any) -> AsyncIterator[HubConnectionBuilder]:
-    """Return a builder for a connection through the proxy, with a session of the given kind."""
+    """Return a builder for a connection through the proxy, with the given kind of session."""
     async with AsyncExitStack() as stack:
         if session != "own session":
             options["session"] = await stack.enter_async_context(aiohttp.ClientSession(**options.pop("session_options", {})))
@@ -58,7 +58,7 @@ async def calls_that_return(connection: HubConnection, calls: int) -> int:
 
 @each_session
 async def test_a_poll_whose_response_is_lost_ends_the_connection(proxy: CuttingProxy, session: str) -> None:
-    """It carried the result of a call: polling again would wait for that result for ever."""
+    """The response contained the result of a call; another poll would not return it."""
     async with asyncio.timeout(10), builder(proxy, session) as built:
         connection = built.build()
         await connection.start()
@@ -66,7 +66,9 @@ async def test_a_poll_whose_response_is_lost_ends_the_connection(proxy: CuttingP
         proxy.cut = lambda request: request.startswith("GET")
         polls = proxy.count("GET")
         lost = asyncio.create_task(connection.invoke("Echo", "lost"))
-        await proxy.until(lambda: proxy.count("GET") > polls or lost.done())  # the poll under way was not chosen to be cut
+        await proxy.until(
+            lambda: proxy.count("GET") > polls or lost.done()
+        )  # the poll that was already in flight was not chosen to be cut
         with pytest.raises(ConnectionClosedError, match="A poll failed: Server disconnected"):
             await connection.wait_closed()
         await asyncio.gather(lost, return_exceptions=True)
@@ -75,7 +77,7 @@ async def test_a_poll_whose_response_is_lost_ends_the_connection(proxy: CuttingP
 
 
 @each_session
-async def test_a_lost_response_costs_a_reconnect_but_no_message_silently(proxy: CuttingProxy, session: str) -> None:
+async def test_a_lost_response_causes_a_reconnect(proxy: CuttingProxy, session: str) -> None:
     async with asyncio.timeout(10), builder(proxy, session) as built:
         connection = built.with_automatic_reconnect([0]).build()
         events = EventRecorder(connection)
@@ -109,7 +111,7 @@ async def test_a_delete_is_sent_once(proxy: CuttingProxy, session: str) -> None:
 
 @each_session
 @pytest.mark.parametrize("name", ["sse", "ws"])
-async def test_a_negotiation_is_sent_once(proxy: CuttingProxy, session: str, name: str) -> None:
+async def test_a_negotiate_request_is_sent_once(proxy: CuttingProxy, session: str, name: str) -> None:
     proxy.cut = lambda request: request == "negotiate"
     async with asyncio.timeout(10), builder(proxy, session, name) as built:
         with pytest.raises(NegotiationError, match="Server disconnected without an answer"):
@@ -118,7 +120,7 @@ async def test_a_negotiation_is_sent_once(proxy: CuttingProxy, session: str, nam
 
 
 @each_session
-async def test_an_event_stream_is_asked_for_once(proxy: CuttingProxy, session: str) -> None:
+async def test_an_event_stream_is_requested_once(proxy: CuttingProxy, session: str) -> None:
     proxy.cut = lambda request: request.startswith("GET")
     async with asyncio.timeout(10), builder(proxy, session, "sse") as built:
         with pytest.raises(AggregateTransportError, match="ServerSentEvents failed: Server disconnected"):
@@ -126,8 +128,8 @@ async def test_an_event_stream_is_asked_for_once(proxy: CuttingProxy, session: s
     assert proxy.count("GET") == 1
 
 
-async def test_a_websocket_is_asked_for_once(proxy: CuttingProxy) -> None:
-    """With our own session: aiohttp lets nobody say so for the WebSockets of another."""
+async def test_a_websocket_is_requested_once(proxy: CuttingProxy) -> None:
+    """With our own session; for a given session, aiohttp's retry of WebSocket requests cannot be disabled."""
     proxy.cut = lambda request: request.startswith("GET")
     async with asyncio.timeout(10), builder(proxy, "own session", "ws", skip_negotiation=True) as built:
         with pytest.raises(TransportError, match="WebSockets failed: Server disconnected"):
@@ -135,13 +137,13 @@ async def test_a_websocket_is_asked_for_once(proxy: CuttingProxy) -> None:
     assert proxy.count("GET") == 1
 
 
-async def test_a_message_is_posted_once(proxy: CuttingProxy) -> None:
+async def test_a_post_is_sent_once(proxy: CuttingProxy) -> None:
     async with asyncio.timeout(10), builder(proxy, "own session") as built:
         connection = built.build()
         await connection.start()
         posts = proxy.count("POST")
         proxy.cut = lambda request: request.startswith("POST")
-        answer = asyncio.create_task(connection.invoke("Echo", 1))  # it may come by a poll before the POST's end is noticed
+        answer = asyncio.create_task(connection.invoke("Echo", 1))  # the result may arrive by a poll before the POST fails
         with pytest.raises(ConnectionClosedError, match="Server disconnected"):
             await connection.wait_closed()
         await asyncio.gather(answer, return_exceptions=True)
@@ -149,8 +151,8 @@ async def test_a_message_is_posted_once(proxy: CuttingProxy) -> None:
         assert proxy.count("POST") == posts + 1
 
 
-async def test_the_middlewares_of_a_callers_session_stay(proxy: CuttingProxy) -> None:
-    """An authentication may hang on them."""
+async def test_the_middlewares_of_a_given_session_are_used(proxy: CuttingProxy) -> None:
+    """They may add authentication, for example."""
     seen = []
 
     async def note(request: aiohttp.ClientRequest, handler: aiohttp.ClientHandlerType) -> aiohttp.ClientResponse:
@@ -159,7 +161,7 @@ async def test_the_middlewares_of_a_callers_session_stay(proxy: CuttingProxy) ->
 
     async with (
         asyncio.timeout(10),
-        builder(proxy, "caller's session", session_options={"middlewares": (note,)}) as built,
+        builder(proxy, "given session", session_options={"middlewares": (note,)}) as built,
         built.build() as connection,
     ):
         await calls_that_return(connection, 2)
@@ -169,10 +171,8 @@ async def test_the_middlewares_of_a_callers_session_stay(proxy: CuttingProxy) ->
 
 @pytest.mark.interop
 @each_session
-async def test_no_item_of_a_stream_is_missing_when_the_real_servers_responses_are_lost(
-    aspnetcore_url: str, session: str
-) -> None:
-    """Each stream ends with an error, and not before that with a gap."""
+async def test_no_stream_item_is_missing_when_responses_of_the_real_server_are_lost(aspnetcore_url: str, session: str) -> None:
+    """Each stream ends with an error, without a gap in its items."""
     polls = 0
 
     def third_poll(request: str) -> bool:

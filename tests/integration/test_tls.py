@@ -1,4 +1,4 @@
-"""TLS: private authorities, client certificates, and errors that help. See docs/transports.md, "Every option"."""
+"""TLS: private certificate authorities, client certificates, and error messages. See docs/transports.md, "Every option"."""
 
 from __future__ import annotations
 
@@ -54,13 +54,15 @@ def trusting(authority: trustme.CA) -> ssl.SSLContext:
 
 @pytest.fixture
 async def url(authority: trustme.CA) -> AsyncIterator[str]:
-    """A hub behind https."""
+    """The URL of a hub over https."""
     async with HubServer({"/hub": Secure}, ssl=server_context(authority.issue_cert("127.0.0.1", "localhost"))) as server:
         yield server.url("/hub")
 
 
 @each_pairing
-async def test_a_private_authority(url: str, authority: trustme.CA, transport: str, protocol: str) -> None:
+async def test_a_private_certificate_authority_can_be_used(
+    url: str, authority: trustme.CA, transport: str, protocol: str
+) -> None:
     assert url.startswith("https://")
     builder = HubConnectionBuilder().with_url(url, transports=TRANSPORTS[transport], ssl=trusting(authority))
     async with builder.with_hub_protocol(PROTOCOLS[protocol]()).build() as client:
@@ -70,7 +72,9 @@ async def test_a_private_authority(url: str, authority: trustme.CA, transport: s
 
 @pytest.mark.interop
 @each_pairing
-async def test_the_real_server(authority: trustme.CA, tmp_path: Path, transport: str, protocol: str) -> None:
+async def test_the_real_server_can_be_reached_over_tls(
+    authority: trustme.CA, tmp_path: Path, transport: str, protocol: str
+) -> None:
     certificate = authority.issue_cert("127.0.0.1")
     chain, key = tmp_path / "cert.pem", tmp_path / "key.pem"
     chain.write_bytes(b"".join(blob.bytes() for blob in certificate.cert_chain_pems))
@@ -86,7 +90,7 @@ async def test_the_real_server(authority: trustme.CA, tmp_path: Path, transport:
 
 
 async def test_certificates_are_verified_by_default(url: str) -> None:
-    """And the error says what to do."""
+    """The error says how to fix the problem."""
     client = HubConnectionBuilder().with_url(url).build()
     with pytest.raises(NegotiationError, match="the server's certificate was not accepted") as refused:
         await client.start()
@@ -94,18 +98,18 @@ async def test_certificates_are_verified_by_default(url: str) -> None:
     assert isinstance(refused.value.__cause__, ssl.SSLCertVerificationError)
 
 
-async def test_without_negotiation_the_same_is_said(url: str) -> None:
+async def test_certificates_are_verified_without_negotiation(url: str) -> None:
     client = HubConnectionBuilder().with_url(url, skip_negotiation=True, transports=HttpTransportType.WEB_SOCKETS).build()
     with pytest.raises(TransportError, match="the server's certificate was not accepted"):
         await client.start()
 
 
-async def test_verification_can_be_switched_off(url: str) -> None:
+async def test_verification_can_be_disabled(url: str) -> None:
     async with HubConnectionBuilder().with_url(url, ssl=False).build() as client:
         assert await client.invoke("Same", "x") == "x"
 
 
-async def test_a_certificate_for_another_host_is_refused(authority: trustme.CA) -> None:
+async def test_a_certificate_for_another_host_is_rejected(authority: trustme.CA) -> None:
     context = server_context(authority.issue_cert("other.example"))
     async with HubServer({"/hub": Secure}, ssl=context) as server:
         client = HubConnectionBuilder().with_url(server.url("/hub"), ssl=trusting(authority)).build()
@@ -115,7 +119,7 @@ async def test_a_certificate_for_another_host_is_refused(authority: trustme.CA) 
             await client.start()
 
 
-async def test_a_certificate_that_has_expired_is_refused(authority: trustme.CA) -> None:
+async def test_an_expired_certificate_is_rejected(authority: trustme.CA) -> None:
     yesterday = dt.datetime.now(dt.UTC) - dt.timedelta(days=1)
     context = server_context(authority.issue_cert("127.0.0.1", not_after=yesterday))
     async with HubServer({"/hub": Secure}, ssl=context) as server:
@@ -127,7 +131,7 @@ async def test_a_certificate_that_has_expired_is_refused(authority: trustme.CA) 
 @pytest.mark.parametrize(
     ("scheme", "text"), [("https", "speaks no TLS at this address: use http:// there"), ("http", "may speak only https://")]
 )
-async def test_the_wrong_scheme_is_named(url: str, authority: trustme.CA, scheme: str, text: str) -> None:
+async def test_the_error_mentions_a_wrong_scheme(url: str, authority: trustme.CA, scheme: str, text: str) -> None:
     async with HubServer({"/hub": Secure}) as plain:
         wrong = plain.url("/hub").replace("http:", "https:") if scheme == "https" else url.replace("https:", "http:")
         client = HubConnectionBuilder().with_url(wrong, ssl=trusting(authority)).build()
@@ -137,8 +141,8 @@ async def test_the_wrong_scheme_is_named(url: str, authority: trustme.CA, scheme
 
 
 @each_pairing
-async def test_a_client_certificate(authority: trustme.CA, transport: str, protocol: str) -> None:
-    """One that the server asks for comes with every request; without it the error says so."""
+async def test_a_client_certificate_is_sent_with_every_request(authority: trustme.CA, transport: str, protocol: str) -> None:
+    """If the server requires one and there is none, the error says so."""
     context = server_context(authority.issue_cert("127.0.0.1"))
     context.verify_mode = ssl.CERT_REQUIRED
     authority.configure_trust(context)

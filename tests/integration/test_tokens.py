@@ -1,4 +1,4 @@
-"""Access tokens of the client, request by request. See docs/transports.md, "Access tokens"."""
+"""Access tokens of the client, for each request. See docs/transports.md, "Access tokens"."""
 
 from __future__ import annotations
 
@@ -38,7 +38,7 @@ async def gate() -> AsyncIterator[Gate]:
 
 
 class Tokens:
-    """A factory that hands out t1, t2, ...; from call *last* + 1 on it raises."""
+    """A token factory that returns t1, t2, ... and raises after *last* calls."""
 
     def __init__(self, last: int | None = None, error: BaseException | None = None) -> None:
         self.calls = 0
@@ -61,7 +61,7 @@ def build(gate: Gate, name: str, factory: Callable[[], Any] | None = None, **opt
     return HubConnectionBuilder().with_url(gate.url, **options).build()
 
 
-# when the factory is asked, and what travels
+# when the factory is called, and which token is sent
 
 
 @pytest.mark.parametrize(
@@ -72,14 +72,14 @@ def build(gate: Gate, name: str, factory: Callable[[], Any] | None = None, **opt
         ("lp", [("negotiate", "t1"), ("GET", "t1"), ("POST", "t1"), ("DELETE", "t1")]),
     ],
 )
-async def test_which_request_carries_which_token(gate: Gate, name: str, shown: list[tuple[str, str]]) -> None:
+async def test_each_transport_sends_the_token_with_every_request(gate: Gate, name: str, shown: list[tuple[str, str]]) -> None:
     async with asyncio.timeout(5), build(gate, name, Tokens()) as connection:
         for number in range(3):
             assert await connection.invoke("Echo", number) == number
     assert gate.shown() == shown
 
 
-async def test_each_negotiation_of_a_fallback_asks_anew(gate: Gate) -> None:
+async def test_each_negotiation_of_a_fallback_requests_a_new_token(gate: Gate) -> None:
     gate.refuse(404, "WebSocket")
     connection = HubConnectionBuilder().with_url(gate.url, access_token_factory=Tokens()).build()
     async with asyncio.timeout(5), connection:
@@ -88,7 +88,7 @@ async def test_each_negotiation_of_a_fallback_asks_anew(gate: Gate) -> None:
 
 
 @each_transport
-async def test_a_reconnect_asks_anew(gate: Gate, name: str) -> None:
+async def test_a_reconnect_requests_a_new_token(gate: Gate, name: str) -> None:
     tokens = Tokens()
     builder = HubConnectionBuilder().with_url(gate.url, transports=TRANSPORTS[name], access_token_factory=tokens)
     connection = builder.with_automatic_reconnect([0]).build()
@@ -98,7 +98,7 @@ async def test_a_reconnect_asks_anew(gate: Gate, name: str) -> None:
         gate.verdict = lambda seen: 403 if seen.tokens == ["Bearer t1"] else None
         if name == "ws":
             await connection.invoke("Echo", 1)
-            return  # a WebSocket needs no token any more once it stands
+            return  # an open WebSocket needs no token
         with pytest.raises(ConnectionClosedError):
             await connection.invoke("Echo", 1)
         await events.wait("reconnected")
@@ -108,8 +108,8 @@ async def test_a_reconnect_asks_anew(gate: Gate, name: str) -> None:
 
 @each_transport
 @pytest.mark.parametrize("token", ["", None])
-async def test_no_token_is_no_header_and_is_asked_for_again(gate: Gate, name: str, token: str | None) -> None:
-    """Like the .NET client: each request asks, until there is one to keep."""
+async def test_without_a_token_each_request_calls_the_factory_again(gate: Gate, name: str, token: str | None) -> None:
+    """No header is sent. As in the .NET client, this ends once the factory returns a token."""
     answers: list[str | None] = [token] * 4
     connection = build(gate, name, lambda: answers.pop() if answers else "at-last")
     async with asyncio.timeout(5), connection:
@@ -124,15 +124,15 @@ async def test_no_token_is_no_header_and_is_asked_for_again(gate: Gate, name: st
 
 @each_transport
 @pytest.mark.parametrize("header", ["Authorization", "authorization", "AUTHORIZATION"])
-async def test_a_token_takes_the_place_of_the_callers_header(gate: Gate, name: str, header: str) -> None:
-    """There is one header, however the caller wrote it."""
+async def test_a_token_replaces_a_given_authorization_header(gate: Gate, name: str, header: str) -> None:
+    """Only one header is sent, whatever the spelling of the given one."""
     async with asyncio.timeout(5), build(gate, name, lambda: "t", headers={header: "Basic YTpi"}) as connection:
         await connection.invoke("Echo", 1)
     assert {tuple(seen.tokens) for seen in gate.seen} == {("Bearer t",)}
 
 
 @each_transport
-async def test_where_the_factory_has_no_token_the_callers_header_stays(gate: Gate, name: str) -> None:
+async def test_a_given_authorization_header_is_sent_if_there_is_no_token(gate: Gate, name: str) -> None:
     async with asyncio.timeout(5), build(gate, name, lambda: None, headers={"authorization": "Basic YTpi"}) as connection:
         await connection.invoke("Echo", 1)
     assert {tuple(seen.tokens) for seen in gate.seen} == {("Basic YTpi",)}
@@ -142,7 +142,7 @@ async def test_where_the_factory_has_no_token_the_callers_header_stays(gate: Gat
 
 
 async def test_a_401_to_a_websocket_is_final(gate: Gate) -> None:
-    """Its token was asked for just now."""
+    """Its token was just requested."""
     gate.refuse(401, "WebSocket")
     tokens = Tokens()
     with pytest.raises(AggregateTransportError, match="The server returned status code '401' when status code '101'"):
@@ -154,14 +154,14 @@ async def test_a_401_to_a_websocket_is_final(gate: Gate) -> None:
 @pytest.mark.parametrize(
     ("name", "kind"), [("ws", "WebSocket"), ("ws", "negotiate"), ("sse", "GET"), ("sse", "POST"), ("lp", "GET"), ("lp", "POST")]
 )
-async def test_a_403_is_never_tried_again(gate: Gate, name: str, kind: str) -> None:
+async def test_a_request_with_a_403_is_not_sent_again(gate: Gate, name: str, kind: str) -> None:
     gate.refuse(403, kind)
     with pytest.raises(SignalRError, match="403"):
         await build(gate, name, Tokens()).start()
     assert [seen.kind for seen in gate.seen].count(kind) == 1
 
 
-async def test_a_delete_is_sent_once_more_with_a_fresh_token(gate: Gate) -> None:
+async def test_a_delete_with_a_401_is_sent_again_with_a_new_token(gate: Gate) -> None:
     tokens = Tokens()
     connection = build(gate, "lp", tokens)
     await connection.start()
@@ -170,8 +170,8 @@ async def test_a_delete_is_sent_once_more_with_a_fresh_token(gate: Gate) -> None
     assert gate.shown()[-2:] == [("DELETE", "t1"), ("DELETE", "t2")]
 
 
-async def test_each_request_has_its_own_second_try(gate: Gate) -> None:
-    """A token that is good for one number of requests after another."""
+async def test_each_request_may_be_sent_again_once(gate: Gate) -> None:
+    """Each token is accepted until the next call, so each call needs a new one."""
     accepted = {"t1"}
 
     def verdict(seen: Any) -> int | None:
@@ -194,7 +194,7 @@ async def test_each_request_has_its_own_second_try(gate: Gate) -> None:
 async def test_a_factory_that_raises_while_connected_ends_the_connection(
     gate: Gate, name: str, form: str, caplog: pytest.LogCaptureFixture
 ) -> None:
-    """Whoever waits is told, and so is on_close; the log has the traceback."""
+    """Pending calls and on_close get the error; the log has the traceback."""
     tokens = Tokens(last=1)
     connection = build(gate, name, tokens if form == "sync" else tokens.later)
     events = EventRecorder(connection)
@@ -215,8 +215,8 @@ async def test_a_factory_that_raises_while_connected_ends_the_connection(
 
 
 @over_http
-async def test_a_factory_that_raises_for_a_while_is_a_loss_like_any_other(gate: Gate, name: str) -> None:
-    """It costs attempts; the connection comes back when there are tokens again."""
+async def test_a_factory_that_raises_temporarily_causes_a_reconnect(gate: Gate, name: str) -> None:
+    """Attempts fail until the factory returns tokens again."""
     tokens = Tokens(last=1)
     builder = HubConnectionBuilder().with_url(gate.url, transports=TRANSPORTS[name], access_token_factory=tokens)
     connection = builder.with_automatic_reconnect([0] * 20).build()
@@ -232,7 +232,7 @@ async def test_a_factory_that_raises_for_a_while_is_a_loss_like_any_other(gate: 
     assert events.names == ["reconnecting", "reconnected", "closed"]
 
 
-async def test_a_factory_that_raises_at_the_end_does_not_fail_the_stop(gate: Gate) -> None:
+async def test_a_factory_that_raises_during_stop_does_not_fail_it(gate: Gate) -> None:
     connection = build(gate, "lp", Tokens(last=1))
     await connection.start()
     gate.refuse(401, "DELETE")
@@ -242,7 +242,7 @@ async def test_a_factory_that_raises_at_the_end_does_not_fail_the_stop(gate: Gat
 
 
 async def wait_for_a_cancelled_task() -> str:
-    """Wait as for a token that several wait for, when somebody cancels its making."""
+    """Wait for a cancelled task, like a factory that waits for a shared task that another caller has cancelled."""
 
     async def never() -> str:
         token: str = await asyncio.get_running_loop().create_future()
@@ -255,7 +255,7 @@ async def wait_for_a_cancelled_task() -> str:
 
 @each_transport
 async def test_a_factory_that_is_cancelled_fails_the_start(gate: Gate, name: str) -> None:
-    """To a task, a CancelledError from inside looks like one of its own: the start would never have ended."""
+    """The CancelledError from the factory must not be mistaken for a cancellation of the client's own task, which blocked the start."""
     connection = build(gate, name, wait_for_a_cancelled_task)
     async with asyncio.timeout(5):
         with pytest.raises(NegotiationError, match="The access token factory failed: CancelledError") as caught:
@@ -284,7 +284,7 @@ async def test_a_factory_that_is_cancelled_while_connected_ends_the_connection(g
 
 
 @pytest.mark.parametrize("end", ["stop", "cancel"])
-async def test_a_factory_that_never_returns_can_be_left(gate: Gate, end: str) -> None:
+async def test_stop_and_cancellation_end_a_factory_that_never_returns(gate: Gate, end: str) -> None:
     asked, left = asyncio.Event(), asyncio.Event()
 
     async def factory() -> str:
@@ -312,28 +312,26 @@ async def test_a_factory_that_never_returns_can_be_left(gate: Gate, end: str) ->
 
 @each_transport
 @pytest.mark.parametrize("returned", [b"hush", 7, ["hush"], object()], ids=lambda value: type(value).__name__)
-async def test_a_factory_that_returns_no_text_fails_the_start_and_only_the_type_is_named(
-    gate: Gate, name: str, returned: object
-) -> None:
+async def test_a_factory_that_returns_another_type_fails_the_start(gate: Gate, name: str, returned: object) -> None:
     kind = type(returned).__name__
     with pytest.raises(TypeError, match=f"^The access token factory returned {kind}; it has to return a str, or None.$"):
         await build(gate, name, lambda: returned).start()
     assert gate.seen == []
 
 
-# nothing secret is shown
+# secrets are not shown
 
 
-def said(error: BaseException) -> str:
+def full_text(error: BaseException) -> str:
     return "".join([repr(error), str(error), *traceback.format_exception(error)])
 
 
 @over_http
 @pytest.mark.parametrize("closing", ["session", "server"])
-async def test_no_broken_request_shows_the_connections_token(
+async def test_a_broken_request_does_not_show_the_connection_token(
     gate: Gate, name: str, closing: str, caplog: pytest.LogCaptureFixture
 ) -> None:
-    """The errors of aiohttp name the URL with everything in it."""
+    """The errors of aiohttp contain the complete URL."""
     caplog.set_level(logging.DEBUG, "signalr_client")
     async with ClientSession() as session, asyncio.timeout(5):
         connection = build(gate, name, session=session)
@@ -343,17 +341,17 @@ async def test_no_broken_request_shows_the_connections_token(
             await session.close()
         else:
             gate.refuse(0, "GET", "POST")
-        with pytest.raises((ConnectionClosedError, InvalidStateError)) as failed:  # a poll may have noticed first
+        with pytest.raises((ConnectionClosedError, InvalidStateError)) as failed:  # a poll may have failed first
             await connection.invoke("Echo", 1)
         with pytest.raises(ConnectionClosedError) as ended:
             await connection.wait_closed()
         await connection.stop()
     assert token
-    assert token not in said(failed.value) + said(ended.value) + caplog.text
+    assert token not in full_text(failed.value) + full_text(ended.value) + caplog.text
 
 
 class Nowhere(AbstractResolver):
-    """Never finds anything."""
+    """A resolver that never returns."""
 
     async def resolve(self, host: str, port: int = 0, family: int = 0) -> list[ResolveResult]:
         await asyncio.get_running_loop().create_future()
@@ -362,8 +360,8 @@ class Nowhere(AbstractResolver):
     async def close(self) -> None: ...
 
 
-async def test_a_host_that_is_not_reached_in_time_shows_no_token() -> None:
-    """With a time limit of the caller's session."""
+async def test_a_connection_timeout_does_not_show_the_token() -> None:
+    """With a timeout of the given session."""
     hidden = "hush" * 2
     async with ClientSession(connector=TCPConnector(resolver=Nowhere()), timeout=ClientTimeout(connect=0.01)) as session:
         builder = HubConnectionBuilder().with_url(
@@ -374,11 +372,13 @@ async def test_a_host_that_is_not_reached_in_time_shows_no_token() -> None:
         )
         with pytest.raises(TransportError, match=r"^WebSockets failed: the server could not be reached in time$") as caught:
             await builder.build().start()
-    assert hidden not in said(caught.value)
+    assert hidden not in full_text(caught.value)
 
 
 @pytest.mark.parametrize("token", ["hush\nhush", "hush\r\nX-Other: hush", "hush\x00"])
-async def test_a_token_that_is_no_header_shows_nothing(gate: Gate, token: str, caplog: pytest.LogCaptureFixture) -> None:
+async def test_a_token_that_is_not_a_valid_header_is_not_shown(
+    gate: Gate, token: str, caplog: pytest.LogCaptureFixture
+) -> None:
     caplog.set_level(logging.DEBUG)
     with pytest.raises(NegotiationError, match="control character") as caught:
         await build(gate, "lp", lambda: token).start()
@@ -391,8 +391,8 @@ async def test_a_token_that_is_no_header_shows_nothing(gate: Gate, token: str, c
 
 @pytest.mark.interop
 @over_http
-async def test_the_real_server_accepts_a_renewed_token_at_each_request(aspnetcore_url: str, name: str) -> None:
-    """Each token is good for one request; everything is asked twice, and nothing is lost or doubled."""
+async def test_the_real_server_accepts_a_new_token_for_each_request(aspnetcore_url: str, name: str) -> None:
+    """Each token is valid for one request, so all requests are sent twice; no message is lost or duplicated."""
     tokens = Tokens()
     factory: Callable[[], Awaitable[str]] = tokens.later
 

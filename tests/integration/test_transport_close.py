@@ -1,4 +1,4 @@
-"""How transports close: within the close timeout, with nothing left in flight, whatever the server does. docs/transports.md."""
+"""Closing transports: within the close timeout, with nothing left in flight. See docs/transports.md, "Closing"."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ from tests.support.leaks import TURNS
 from tests.support.stubborn_server import Connection, StubbornServer, stubborn_server
 
 NORMAL = (WSMsgType.CLOSE, struct.pack("!H", 1000))
-HUGE = b"x" * 2**25  # more than the buffers of two sockets hold
+HUGE = b"x" * 2**25  # more than the buffers of both sockets hold
 Serve = Callable[[Connection], Awaitable[None]]
 
 
@@ -34,7 +34,7 @@ async def server(no_leaks: None) -> AsyncIterator[StubbornServer]:
 
 @pytest.fixture
 async def client(server: StubbornServer) -> AsyncIterator[HttpClient]:
-    """A client of that server with a close timeout long enough to tell whether something waits for it."""
+    """A client of the server; its close timeout is long enough to detect unnecessary waiting."""
     client = HttpClient(HttpOptions(url=server.url, close_timeout=30.0), logging.getLogger("signalr_client"))
     yield client
     await client.aclose()
@@ -42,22 +42,22 @@ async def client(server: StubbornServer) -> AsyncIterator[HttpClient]:
 
 @pytest.fixture
 async def hasty(server: StubbornServer) -> AsyncIterator[HttpClient]:
-    """A client of that server with a short close timeout."""
+    """A client of the server with a short close timeout."""
     client = HttpClient(HttpOptions(url=server.url, close_timeout=0.05), logging.getLogger("signalr_client"))
     yield client
     await client.aclose()
 
 
 async def no_clients(server: StubbornServer) -> None:
-    """Check that the client's sockets are gone while the server still holds its own."""
+    """Check that the client's sockets are closed while the server's are still open."""
     for _ in range(TURNS):
         if server.clients() == 0:
             return
         await asyncio.sleep(0)
-    raise AssertionError(f"{server.clients()} sockets of the client are left")
+    raise AssertionError(f"{server.clients()} sockets of the client are still open")
 
 
-async def turns(count: int = 20) -> None:
+async def iterations(count: int = 20) -> None:
     for _ in range(count):
         await asyncio.sleep(0)
 
@@ -66,7 +66,7 @@ async def turns(count: int = 20) -> None:
 
 
 class Peer:
-    """The server's side of one WebSocket: it answers the client's close frame when it is allowed to."""
+    """The server side of one WebSocket, which sends its close frame when the test allows it."""
 
     def __init__(self) -> None:
         self.answer = asyncio.Event()
@@ -105,25 +105,25 @@ async def cancel_and_wait(reader: asyncio.Task[bytes | None]) -> None:
     await asyncio.wait({reader})
 
 
-async def cancel_at_once(reader: asyncio.Task[bytes | None]) -> None:
-    """Cancel without giving the reader a turn before `close` is called."""
+async def cancel_only(reader: asyncio.Task[bytes | None]) -> None:
+    """Cancel the reader; it does not run before `close` is called."""
     reader.cancel()
 
 
-@pytest.mark.parametrize("leave", [wait_and_read, cancel_and_wait, cancel_at_once])
+@pytest.mark.parametrize("leave", [wait_and_read, cancel_and_wait, cancel_only])
 async def test_a_websocket_waits_for_the_servers_close_frame(
     server: StubbornServer, client: HttpClient, leave: Callable[[asyncio.Task[bytes | None]], Awaitable[None]]
 ) -> None:
-    """With a reader that waits, or that was cancelled; the server sees one close frame and then the end."""
+    """With a waiting or cancelled reader; the server receives one close frame."""
     peer = Peer()
     async with asyncio.timeout(5):
         transport = await websocket(server, client, peer.serve)
         reader = asyncio.create_task(transport.receive())
-        await turns()
+        await iterations()
         await leave(reader)
         closing = asyncio.create_task(transport.close())
         await peer.asked.wait()
-        await turns()
+        await iterations()
         assert not closing.done()
         peer.answer.set()
         await closing
@@ -134,13 +134,13 @@ async def test_a_websocket_waits_for_the_servers_close_frame(
         await no_clients(server)
 
 
-async def test_a_websocket_without_a_reader_waits_too(server: StubbornServer, client: HttpClient) -> None:
+async def test_a_websocket_without_a_reader_waits_for_the_close_frame(server: StubbornServer, client: HttpClient) -> None:
     peer = Peer()
     async with asyncio.timeout(5):
         transport = await websocket(server, client, peer.serve)
         closing = asyncio.create_task(transport.close())
         await peer.asked.wait()
-        await turns()
+        await iterations()
         assert not closing.done()
         peer.answer.set()
         await closing
@@ -149,10 +149,10 @@ async def test_a_websocket_without_a_reader_waits_too(server: StubbornServer, cl
         assert await transport.receive() is None
 
 
-async def test_the_servers_close_frame_is_answered_once(server: StubbornServer, client: HttpClient) -> None:
+async def test_the_client_sends_one_close_frame_in_response(server: StubbornServer, client: HttpClient) -> None:
     peer = Peer()
     peer.first = [(WSMsgType.TEXT, b"last words"), NORMAL]
-    peer.asked.set()  # it says no more
+    peer.asked.set()  # the server does not send another close frame
     async with asyncio.timeout(5):
         transport = await websocket(server, client, peer.serve)
         assert await transport.receive() == b"last words"
@@ -162,24 +162,24 @@ async def test_the_servers_close_frame_is_answered_once(server: StubbornServer, 
         assert peer.frames == [NORMAL]
 
 
-@pytest.mark.parametrize("leave", [wait_and_read, cancel_and_wait, cancel_at_once])
-async def test_a_close_frame_that_is_never_answered_costs_the_close_timeout(
+@pytest.mark.parametrize("leave", [wait_and_read, cancel_and_wait, cancel_only])
+async def test_a_missing_close_frame_is_limited_by_the_close_timeout(
     server: StubbornServer, hasty: HttpClient, leave: Callable[[asyncio.Task[bytes | None]], Awaitable[None]]
 ) -> None:
     peer = Peer()
     async with asyncio.timeout(5):
         transport = await websocket(server, hasty, peer.serve)
         reader = asyncio.create_task(transport.receive())
-        await turns()
+        await iterations()
         await leave(reader)
         await transport.close()
         await no_clients(server)
         await asyncio.wait({reader})
 
 
-@pytest.mark.parametrize("session", ["own session", "caller's session"])
-async def test_a_websocket_whose_peer_reads_no_more_is_dropped(server: StubbornServer, session: str) -> None:
-    """With everything that was not sent: asyncio would keep the socket until the peer takes it."""
+@pytest.mark.parametrize("session", ["own session", "given session"])
+async def test_a_websocket_is_aborted_if_the_peer_does_not_read(server: StubbornServer, session: str) -> None:
+    """Unsent data is discarded; asyncio would keep the socket open until the peer reads it."""
     async with aiohttp.ClientSession() as own, asyncio.timeout(5):
         given = None if session == "own session" else own
         client = HttpClient(HttpOptions(url=server.url, close_timeout=0.05, session=given), logging.getLogger("signalr_client"))
@@ -187,12 +187,12 @@ async def test_a_websocket_whose_peer_reads_no_more_is_dropped(server: StubbornS
         async def serve(connection: Connection) -> None:
             await connection.read_request()
             await connection.upgrade()
-            connection.writer.transport.pause_reading()  # type: ignore[attr-defined]  # of both directions
+            connection.writer.transport.pause_reading()  # type: ignore[attr-defined]  # pauses the socket
             await asyncio.get_running_loop().create_future()
 
         transport = await websocket(server, client, serve)
         sending = asyncio.create_task(transport.send(HUGE))
-        await turns()
+        await iterations()
         sending.cancel()
         await asyncio.wait({sending})
         await transport.close()
@@ -200,24 +200,24 @@ async def test_a_websocket_whose_peer_reads_no_more_is_dropped(server: StubbornS
         await client.aclose()
 
 
-async def test_a_send_that_waits_ends_with_the_websocket(server: StubbornServer, hasty: HttpClient) -> None:
+async def test_a_waiting_send_ends_with_the_websocket(server: StubbornServer, hasty: HttpClient) -> None:
     async def serve(connection: Connection) -> None:
         await connection.read_request()
         await connection.upgrade()
-        connection.writer.transport.pause_reading()  # type: ignore[attr-defined]  # of both directions
+        connection.writer.transport.pause_reading()  # type: ignore[attr-defined]  # pauses the socket
         await asyncio.get_running_loop().create_future()
 
     async with asyncio.timeout(5):
         transport = await websocket(server, hasty, serve)
         sending = asyncio.create_task(transport.send(HUGE))
-        await turns()
+        await iterations()
         await transport.close()
         with pytest.raises(TransportError):
             await sending
         await no_clients(server)
 
 
-async def test_a_close_that_is_cancelled_drops_the_websocket(server: StubbornServer, client: HttpClient) -> None:
+async def test_cancelling_close_aborts_the_websocket(server: StubbornServer, client: HttpClient) -> None:
     peer = Peer()
     async with asyncio.timeout(5):
         transport = await websocket(server, client, peer.serve)
@@ -236,7 +236,7 @@ async def test_a_close_that_is_cancelled_drops_the_websocket(server: StubbornSer
 async def connected(
     server: StubbornServer, client: HttpClient, name: str, serve: dict[str, Serve]
 ) -> tuple[Transport, asyncio.Queue[str]]:
-    """Return a transport over HTTP to a server that serves each method as told, and the queue of the methods that came."""
+    """Connect a transport to a server with a handler for each method; return it with a queue of the methods received."""
     came: asyncio.Queue[str] = asyncio.Queue()
     polls = 0
 
@@ -265,12 +265,12 @@ async def connected(
 
 
 async def hang(_connection: Connection) -> None:
-    """Read no more, and answer nothing."""
+    """Stop reading, and send no response."""
     await asyncio.get_running_loop().create_future()
 
 
 async def take(connection: Connection) -> None:
-    """Answer at once."""
+    """Respond immediately."""
     await connection.read_body()
     await connection.respond()
 
@@ -279,13 +279,13 @@ over_http = pytest.mark.parametrize("name", ["sse", "lp"])
 
 
 @over_http
-async def test_a_receive_that_waits_ends_with_the_transport(server: StubbornServer, client: HttpClient, name: str) -> None:
+async def test_a_waiting_receive_ends_with_the_transport(server: StubbornServer, client: HttpClient, name: str) -> None:
     async with asyncio.timeout(5):
         transport, came = await connected(server, client, name, {"DELETE": take})
         reader = asyncio.create_task(transport.receive())
         if name == "lp":
             assert await came.get() == "GET"
-        await turns()
+        await iterations()
         await transport.close()
         assert await reader is None
         if name == "lp":
@@ -297,18 +297,18 @@ async def test_a_receive_that_waits_ends_with_the_transport(server: StubbornServ
 @over_http
 @pytest.mark.parametrize("size", [10, len(HUGE)], ids=["small", "huge"])
 @pytest.mark.parametrize("cancelled", [False, True])
-@pytest.mark.parametrize("session", ["own session", "caller's session"])
+@pytest.mark.parametrize("session", ["own session", "given session"])
 async def test_a_post_in_flight_ends_with_the_transport(
     server: StubbornServer, name: str, size: int, cancelled: bool, session: str
 ) -> None:
-    """Also one that the server does not read: what was not sent of it does not keep its socket."""
+    """Also if the server does not read it; the unsent data does not keep the socket open."""
     async with aiohttp.ClientSession() as own, asyncio.timeout(5):
         given = None if session == "own session" else own
         client = HttpClient(HttpOptions(url=server.url, close_timeout=30.0, session=given), logging.getLogger("signalr_client"))
         transport, came = await connected(server, client, name, {"DELETE": take})
         sending = asyncio.create_task(transport.send(HUGE[:size]))
         assert await came.get() == "POST"
-        await turns()
+        await iterations()
         if cancelled:
             sending.cancel()
             await asyncio.wait({sending})
@@ -322,7 +322,7 @@ async def test_a_post_in_flight_ends_with_the_transport(
             await transport.send(b"too late")
 
 
-async def test_a_delete_without_an_answer_costs_the_close_timeout(server: StubbornServer, hasty: HttpClient) -> None:
+async def test_a_delete_without_a_response_is_limited_by_the_close_timeout(server: StubbornServer, hasty: HttpClient) -> None:
     async with asyncio.timeout(5):
         transport, came = await connected(server, hasty, "lp", {"DELETE": hang})
         await transport.close()
@@ -331,7 +331,7 @@ async def test_a_delete_without_an_answer_costs_the_close_timeout(server: Stubbo
     await no_clients(server)
 
 
-async def test_a_token_factory_that_hangs_at_the_delete_costs_the_close_timeout(server: StubbornServer) -> None:
+async def test_a_hanging_token_factory_for_a_delete_is_limited_by_the_close_timeout(server: StubbornServer) -> None:
     async def refuse(connection: Connection) -> None:
         await connection.respond(status="401 Unauthorized")
 
@@ -351,7 +351,7 @@ async def test_a_token_factory_that_hangs_at_the_delete_costs_the_close_timeout(
     await client.aclose()
 
 
-async def test_a_close_that_is_cancelled_ends_the_delete(server: StubbornServer, client: HttpClient) -> None:
+async def test_cancelling_close_cancels_the_delete(server: StubbornServer, client: HttpClient) -> None:
     async with asyncio.timeout(5):
         transport, came = await connected(server, client, "lp", {"DELETE": hang})
         closing = asyncio.create_task(transport.close())
@@ -363,8 +363,8 @@ async def test_a_close_that_is_cancelled_ends_the_delete(server: StubbornServer,
     await no_clients(server)
 
 
-async def test_a_request_that_is_answered_before_it_was_read_leaves_nothing(server: StubbornServer, client: HttpClient) -> None:
-    """As a proxy answers a body that it finds too large."""
+async def test_an_early_response_to_a_post_leaves_no_socket_open(server: StubbornServer, client: HttpClient) -> None:
+    """A proxy responds like this to a body that is too large."""
 
     async def refuse(connection: Connection) -> None:
         await connection.respond(status="413 Content Too Large")
@@ -379,7 +379,7 @@ async def test_a_request_that_is_answered_before_it_was_read_leaves_nothing(serv
 
 
 async def test_stopping_a_connection_takes_no_longer_than_the_close_timeout(server: StubbornServer) -> None:
-    """Over Long Polling, with a server that answers no DELETE."""
+    """Over Long Polling, with a server that does not respond to DELETE."""
     offer = (
         b'{"negotiateVersion":1,"connectionId":"c","connectionToken":"t","availableTransports":'
         b'[{"transport":"LongPolling","transferFormats":["Text"]}]}'

@@ -1,4 +1,4 @@
-"""A hub behind a Unix socket."""
+"""A hub on a Unix socket."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ class Where(Hub):
 
 @pytest.fixture
 async def path(tmp_path: Path) -> AsyncIterator[Path]:
-    """The socket of a server that lasts as long as the test."""
+    """The socket of a server that runs during the test."""
     app = web.Application()
     map_hub(app, "/hub", Where)
     runner = web.AppRunner(app, access_log=None)
@@ -44,7 +44,7 @@ def address(path: Path) -> str:
 
 
 @pytest.mark.parametrize(("transport", "protocol"), PAIRINGS, ids=["-".join(pairing) for pairing in PAIRINGS])
-async def test_all_transports_go_through_it(path: Path, transport: str, protocol: str) -> None:
+async def test_all_transports_work_over_a_unix_socket(path: Path, transport: str, protocol: str) -> None:
     builder = HubConnectionBuilder().with_url(address(path), transports=TRANSPORTS[transport], cookies={"c": "1"})
     async with builder.with_hub_protocol(PROTOCOLS[protocol]()).build() as client:
         assert await client.invoke("Host") == "localhost"
@@ -52,25 +52,25 @@ async def test_all_transports_go_through_it(path: Path, transport: str, protocol
         assert client.url == address(path)
 
 
-async def test_a_session_of_the_callers_may_be_the_one_that_goes_there(path: Path) -> None:
+async def test_a_given_session_with_a_unix_connector_can_be_used(path: Path) -> None:
     async with ClientSession(connector=UnixConnector(str(path))) as session:
         async with HubConnectionBuilder().with_url("http://localhost/hub", session=session).build() as client:
             assert await client.invoke("Host") == "localhost"
         assert not session.closed
 
 
-async def test_nobody_listens(tmp_path: Path) -> None:
+async def test_a_missing_socket_is_a_negotiation_error(tmp_path: Path) -> None:
     with pytest.raises(NegotiationError, match="Failed to complete negotiation") as failed:
         await HubConnectionBuilder().with_url(address(tmp_path / "none.sock")).build().start()
     assert "none.sock" in str(failed.value)
 
 
-def test_a_proxy_makes_no_sense() -> None:
+def test_a_proxy_is_rejected_for_a_unix_socket() -> None:
     with pytest.raises(ValueError, match="A proxy cannot reach a Unix socket"):
         HubConnectionBuilder().with_url("http+unix://%2Fhub.sock/hub", proxy="http://127.0.0.1:3128")
 
 
 @pytest.mark.parametrize("url", ["http+unix:///hub", "ws+unix://%2Fhub.sock/hub", "unix:///hub.sock"])
-def test_urls_that_name_no_socket(url: str) -> None:
+def test_an_invalid_unix_socket_url_is_rejected(url: str) -> None:
     with pytest.raises(ValueError, match="A hub's URL begins with"):
         HubConnectionBuilder().with_url(url)

@@ -1,4 +1,4 @@
-"""Handlers, callbacks and policies that raise anything or never return: the connection survives, and `stop` is bounded."""
+"""Handlers, callbacks and policies may raise anything or never return: the connection survives, and `stop` takes a bounded time."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ from tests.support.events import EventRecorder
 from tests.support.wire import Wire, WirePeer, echo, stay, vanish
 
 CLOSE_TIMEOUT = 0.1
-BOUND = CLOSE_TIMEOUT + 3 * CANCEL_GRACE + 1.0  # and a second for a slow machine
+BOUND = CLOSE_TIMEOUT + 3 * CANCEL_GRACE + 1.0  # plus a second for slow machines
 
 
 class Unusual(BaseException):
@@ -47,7 +47,7 @@ def raising(kind: type[BaseException], *, asynchronous: bool) -> Callable[..., A
 
 
 class Stubborn:
-    """Waits until the end of the test, whoever cancels it."""
+    """User code that waits until the end of the test and ignores cancellation."""
 
     def __init__(self) -> None:
         self.begun = asyncio.Event()
@@ -55,7 +55,7 @@ class Stubborn:
         self._released = asyncio.Event()
 
     async def __call__(self, *_arguments: object) -> None:
-        """Wait, and swallow every cancellation."""
+        """Wait, and suppress all cancellations."""
         self.begun.set()
         while not self._released.is_set():
             try:
@@ -79,7 +79,7 @@ async def stubborn() -> AsyncIterator[Stubborn]:
 
 
 async def stop_within_bounds(connection: HubConnection) -> float:
-    """Stop, and return how long it took."""
+    """Stop the connection within the time limit, and return the time it took."""
     loop = asyncio.get_running_loop()
     began = loop.time()
     async with asyncio.timeout(BOUND):
@@ -92,7 +92,7 @@ def calls(*targets: str, count: int = 1) -> list[Invocation]:
     return [Invocation(target=target, arguments=[]) for target in targets for _ in range(count)]
 
 
-# what they raise
+# exceptions
 
 
 @pytest.mark.parametrize("asynchronous", [False, True])
@@ -100,7 +100,7 @@ def calls(*targets: str, count: int = 1) -> list[Invocation]:
 async def test_a_handler_may_raise_anything(
     kind: type[BaseException], asynchronous: bool, wire: Wire, caplog: pytest.LogCaptureFixture
 ) -> None:
-    """It is logged, and the handlers of later calls run; so does an on_unhandled handler's error."""
+    """It is logged, and handlers for later calls run. The same applies to on_unhandled handlers."""
 
     async def script(peer: WirePeer) -> None:
         await peer.shake_hands(*calls("Odd", "Nobody", "Next"))
@@ -120,8 +120,8 @@ async def test_a_handler_may_raise_anything(
     assert kind.__name__ in caplog.text
 
 
-async def test_a_handler_that_cancels_its_own_task_takes_no_later_call_with_it(wire: Wire) -> None:
-    """Not even those of the same frame."""
+async def test_a_handler_that_cancels_its_own_task_does_not_affect_later_calls(wire: Wire) -> None:
+    """Including calls in the same frame."""
 
     async def script(peer: WirePeer) -> None:
         await peer.shake_hands(*calls("Cancel", "M", "M", "Done"))
@@ -148,10 +148,10 @@ async def test_a_handler_that_cancels_its_own_task_takes_no_later_call_with_it(w
 
 @pytest.mark.parametrize("asynchronous", [False, True])
 @pytest.mark.parametrize("kind", ODD)
-async def test_a_server_that_waits_is_told_whatever_the_handler_raised(
+async def test_a_waiting_server_gets_an_error_for_anything_a_handler_raises(
     kind: type[BaseException], asynchronous: bool, wire: Wire
 ) -> None:
-    """An error response, and the connection stays usable."""
+    """The connection stays usable."""
 
     async def script(peer: WirePeer) -> None:
         await peer.shake_hands(Invocation(target="Ask", arguments=[], invocation_id="7"))
@@ -173,7 +173,7 @@ async def test_a_server_that_waits_is_told_whatever_the_handler_raised(
 async def test_a_callback_may_raise_anything(
     kind: type[BaseException], asynchronous: bool, wire: Wire, caplog: pytest.LogCaptureFixture
 ) -> None:
-    """The other callbacks run, and the reconnect goes on."""
+    """The other callbacks run, and the reconnect continues."""
     wire.play(vanish, echo)
     connection = wire.builder().with_automatic_reconnect([0]).build()
     for register in (connection.on_reconnecting, connection.on_reconnected, connection.on_close):
@@ -190,10 +190,8 @@ async def test_a_callback_may_raise_anything(
 
 @pytest.mark.parametrize("asynchronous", [False, True])
 @pytest.mark.parametrize("kind", ODD)
-async def test_a_policy_that_raises_anything_lets_start_fail_instead_of_hanging(
-    kind: type[BaseException], asynchronous: bool, wire: Wire
-) -> None:
-    """With the error of the attempt; and a connection that is lost ends."""
+async def test_a_policy_may_raise_anything(kind: type[BaseException], asynchronous: bool, wire: Wire) -> None:
+    """`start` fails with the error of the attempt, and a lost connection is closed."""
     wire.server.negotiate = {"error": "not today"}
     policy = raising(kind, asynchronous=asynchronous)
     connection = wire.builder().with_automatic_reconnect(policy, retry_start=True).build()
@@ -205,10 +203,10 @@ async def test_a_policy_that_raises_anything_lets_start_fail_instead_of_hanging(
 
 @pytest.mark.parametrize("kind", ODD)
 async def test_an_upload_source_may_raise_anything(kind: type[BaseException], wire: Wire) -> None:
-    """The server is told; the call and the connection go on."""
+    """The server is notified; the call and the connection continue."""
 
     class Source:
-        """Gives one item and fails."""
+        """Returns one item and then fails."""
 
         def __init__(self) -> None:
             self.given = 0
@@ -241,13 +239,13 @@ async def test_an_upload_source_may_raise_anything(kind: type[BaseException], wi
     assert sum(isinstance(message, StreamItem) for message in wire.peers[0].got) == 1
 
 
-# how long they take
+# bounded time
 
 
-async def test_handlers_that_swallow_their_cancellation_cannot_hold_up_stop(
+async def test_handlers_that_ignore_cancellation_cannot_block_stop(
     stubborn: Stubborn, wire: Wire, caplog: pytest.LogCaptureFixture
 ) -> None:
-    """They are abandoned, and calls that have not begun are dropped; the log counts both."""
+    """They are abandoned, and queued calls are dropped; the log has the number of both."""
 
     async def script(peer: WirePeer) -> None:
         asked = [Invocation(target="Stuck", arguments=[], invocation_id=str(number)) for number in range(2)]
@@ -271,8 +269,8 @@ async def test_handlers_that_swallow_their_cancellation_cannot_hold_up_stop(
     assert got == []
 
 
-async def test_a_callback_that_never_returns_cannot_hold_up_stop(wire: Wire, caplog: pytest.LogCaptureFixture) -> None:
-    """It is cancelled, and the callbacks behind it are dropped and counted."""
+async def test_a_callback_that_never_returns_cannot_block_stop(wire: Wire, caplog: pytest.LogCaptureFixture) -> None:
+    """It is cancelled, and the callbacks after it are dropped and counted in the log."""
     wire.play(stay)
     connection, order = wire.connection(close_timeout=CLOSE_TIMEOUT), list[str]()
 
@@ -290,7 +288,7 @@ async def test_a_callback_that_never_returns_cannot_hold_up_stop(wire: Wire, cap
     assert "! dropped 1 callback of events" in [record.getMessage() for record in caplog.records]
 
 
-async def test_a_callback_that_swallows_its_cancellation_cannot_hold_up_stop(stubborn: Stubborn, wire: Wire) -> None:
+async def test_a_callback_that_ignores_cancellation_cannot_block_stop(stubborn: Stubborn, wire: Wire) -> None:
     wire.play(stay)
     connection = wire.connection(close_timeout=CLOSE_TIMEOUT)
     connection.on_close(stubborn)
@@ -298,8 +296,8 @@ async def test_a_callback_that_swallows_its_cancellation_cannot_hold_up_stop(stu
     await stop_within_bounds(connection)
 
 
-async def test_a_callback_of_a_lost_connection_has_as_long_as_it_likes(wire: Wire) -> None:
-    """A restart from on_close may wait longer than the close timeout; `stop` ends the wait."""
+async def test_on_close_callbacks_of_a_lost_connection_have_no_time_limit(wire: Wire) -> None:
+    """A callback may wait longer than the close timeout before it restarts the connection; `stop` ends the wait."""
     wire.play(vanish, echo)
     connection = wire.connection(close_timeout=CLOSE_TIMEOUT)
     release, restarted = asyncio.Event(), asyncio.Event()
@@ -344,8 +342,8 @@ async def test_stop_ends_a_callback_that_waits_to_restart_a_lost_connection(wire
 
 
 @pytest.mark.parametrize("place", ["policy", "token factory at start", "token factory at reconnect"])
-async def test_code_that_decides_about_connecting_cannot_hold_up_stop(place: str, stubborn: Stubborn, wire: Wire) -> None:
-    """Retry policies and access token factories that swallow their cancellation."""
+async def test_policies_and_token_factories_cannot_block_stop(place: str, stubborn: Stubborn, wire: Wire) -> None:
+    """Even if they ignore cancellation."""
     asked = 0
 
     async def factory() -> str:
@@ -374,7 +372,7 @@ async def test_code_that_decides_about_connecting_cannot_hold_up_stop(place: str
         await connection.invoke("M")
 
 
-async def test_cancelling_start_is_bounded_too(stubborn: Stubborn, wire: Wire) -> None:
+async def test_cancelling_start_takes_a_bounded_time(stubborn: Stubborn, wire: Wire) -> None:
     connection = wire.connection(access_token_factory=stubborn, close_timeout=CLOSE_TIMEOUT)
     starting = asyncio.create_task(connection.start())
     await stubborn.begun.wait()
@@ -385,8 +383,8 @@ async def test_cancelling_start_is_bounded_too(stubborn: Stubborn, wire: Wire) -
     assert connection.state is HubConnectionState.DISCONNECTED
 
 
-async def test_a_peer_that_reads_no_more_costs_the_close_timeout_and_leaves_no_socket(wire: Wire) -> None:
-    """The leak check of these tests would find a socket that still has data to send."""
+async def test_a_peer_that_does_not_read_cannot_keep_the_socket_open(wire: Wire) -> None:
+    """The leak check would report a socket that still has unsent data."""
     release = asyncio.Event()
 
     async def deaf(peer: WirePeer) -> None:
@@ -406,7 +404,7 @@ async def test_a_peer_that_reads_no_more_costs_the_close_timeout_and_leaves_no_s
     release.set()
 
 
-async def test_nothing_is_logged_about_an_end_in_good_order(wire: Wire, caplog: pytest.LogCaptureFixture) -> None:
+async def test_a_normal_end_logs_no_warnings(wire: Wire, caplog: pytest.LogCaptureFixture) -> None:
     caplog.set_level(logging.WARNING, "signalr_client")
     wire.play(echo)
     async with wire.connection(close_timeout=CLOSE_TIMEOUT) as connection, asyncio.timeout(10):

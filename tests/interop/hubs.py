@@ -18,7 +18,7 @@ from signalr_client.server import Hub, HubCallerContext, authorize, hub_method
 
 
 class Clock:
-    """A service."""
+    """A service for dependency injection."""
 
     name = "clock-service"
 
@@ -363,7 +363,7 @@ class StrictHub(TestHub):
 
 
 class FastHub(TestHub):
-    """Short times."""
+    """A hub with short intervals and timeouts."""
 
 
 class SilentHub(TestHub):

@@ -1,4 +1,4 @@
-"""A file imports only from its own room's earlier rows and from rooms above; imports for types count. See docs/architecture.md."""
+"""Checks of the layers: files import only modules that their room may use, including imports for types. See docs/architecture.md."""
 
 from __future__ import annotations
 

@@ -1,7 +1,7 @@
-"""What type checkers must infer about the public API, and what they must refuse. Checked by test_types.py, never run.
+"""What type checkers must infer about the public API, and which lines they must reject. Checked by test_types.py, never run.
 
-`assert_type` fails when an inferred type differs. A line with ``# type: ignore`` must be an error: both checkers report an ignore
-comment that is not needed.
+`assert_type` fails if the inferred type differs. A line with ``# type: ignore`` must be an error: both checkers report unused
+ignore comments.
 """
 
 from __future__ import annotations
@@ -40,13 +40,13 @@ class Point:
 
 
 class Movie(TypedDict):
-    """Another one."""
+    """Another type to convert to."""
 
     title: str
 
 
 async def results(connection: HubConnection) -> None:
-    """`result_type` is the type of the result, whatever form it has."""
+    """`result_type` is the type of the result, in all its forms."""
     assert_type(await connection.invoke("M"), Any)
     assert_type(await connection.invoke("M", 1, "a", result_type=None), Any)
     assert_type(await connection.invoke("M", result_type=int), int)
@@ -76,7 +76,7 @@ async def items(connection: HubConnection) -> None:
 
 
 def protocols(builder: HubConnectionBuilder) -> None:
-    """The protocols of the package are hub protocols, and so is one of the user's own."""
+    """The protocols of the package are hub protocols, and so is a custom one."""
     assert_type(builder.with_hub_protocol(JsonHubProtocol()), HubConnectionBuilder)
     assert_type(builder.with_hub_protocol(MessagePackHubProtocol()), HubConnectionBuilder)
     builder.with_hub_protocol(OwnProtocol())
@@ -88,45 +88,45 @@ def protocols(builder: HubConnectionBuilder) -> None:
 
 
 class OwnProtocol:
-    """Written by a user, with nothing but the attributes that the interface asks for."""
+    """A custom protocol, which has only the attributes that the interface requires."""
 
     name = "own"
     version = 1
     transfer_format = TransferFormat.TEXT
 
     def framer(self, max_size: int | None = None) -> Framer:
-        """Split as JSON does."""
+        """Split records like JSON."""
         return TextFramer(max_size)
 
     def encode(self, message: HubMessage) -> bytes:
-        """Encode."""
+        """Encode a message."""
         return repr(message).encode()
 
     def decode(self, record: bytes) -> HubMessage | None:
-        """Decode."""
+        """Decode a message."""
         del record
         return None
 
 
-class Patient:
-    """A retry policy; its parameter has a name of its own."""
+class GrowingDelay:
+    """A retry policy whose parameter has another name."""
 
     def next_retry_delay(self, context: RetryContext) -> float | None:
-        """Wait longer each time."""
+        """Return a longer delay each time."""
         return float(context.previous_retry_count)
 
 
-class AsyncPatient:
-    """The same, with a coroutine function."""
+class AsyncPolicy:
+    """A retry policy with a coroutine method."""
 
     async def next_retry_delay(self, retry_context: RetryContext) -> timedelta:
-        """Wait a minute."""
+        """Return one minute."""
         del retry_context
         return timedelta(minutes=1)
 
 
 async def one_second(_context: RetryContext) -> float | None:
-    """Return the delay of a retry policy that is a coroutine function."""
+    """A coroutine function as a retry policy."""
     return 1.0
 
 
@@ -134,12 +134,12 @@ def reconnects(builder: HubConnectionBuilder) -> None:
     """Delays, policies, functions and tenacity waits are all accepted."""
     assert_type(builder.with_automatic_reconnect(), HubConnectionBuilder)
     builder.with_automatic_reconnect([0, 1.5, timedelta(seconds=2)], retry_start=True)
-    builder.with_automatic_reconnect(Patient())
-    builder.with_automatic_reconnect(AsyncPatient())
+    builder.with_automatic_reconnect(GrowingDelay())
+    builder.with_automatic_reconnect(AsyncPolicy())
     builder.with_automatic_reconnect(lambda context: context.elapsed_time if context.elapsed_time < 60 else None)
     builder.with_automatic_reconnect(one_second)
     builder.with_automatic_reconnect(wait_exponential(max=60))
-    policies: list[RetryPolicy] = [Patient(), AsyncPatient()]
+    policies: list[RetryPolicy] = [GrowingDelay(), AsyncPolicy()]
     builder.with_automatic_reconnect(policies[0])
     builder.with_automatic_reconnect(5)  # type: ignore[arg-type]
     builder.with_automatic_reconnect(["soon"])  # type: ignore[list-item]
@@ -147,22 +147,22 @@ def reconnects(builder: HubConnectionBuilder) -> None:
 
 
 def on_error(error: Exception | None) -> None:
-    """Take what on_reconnecting and on_close pass."""
+    """A callback for on_reconnecting and on_close."""
     del error
 
 
 async def on_id(connection_id: str | None) -> None:
-    """Take what on_reconnected passes."""
+    """A callback for on_reconnected."""
     del connection_id
 
 
 def on_text(text: str) -> None:
-    """Take what no event passes."""
+    """A callback that does not fit any event."""
     del text
 
 
 def callbacks(connection: HubConnection, closed: asyncio.Future[Exception | None]) -> None:
-    """Callbacks are checked against what they will be called with, and returned unchanged."""
+    """The parameters of callbacks are checked, and decorated callbacks are returned unchanged."""
     connection.on_close(on_error)
     connection.on_reconnecting(on_error)
     connection.on_reconnecting(lambda error: None if error is None else error.add_note("lost"))
@@ -195,7 +195,7 @@ def callbacks(connection: HubConnection, closed: asyncio.Future[Exception | None
 
 
 def handlers(connection: HubConnection) -> None:
-    """Handlers may have any parameters; a decorated function keeps its own type."""
+    """Handlers may have any parameters; a decorated function keeps its type."""
     assert_type(connection.on("M", on_text), Subscription)
     assert_type(connection.on("M", lambda a, b: None), Subscription)
 
@@ -214,7 +214,7 @@ def handlers(connection: HubConnection) -> None:
 
 
 def tokens(builder: HubConnectionBuilder) -> None:
-    """An access token factory is sync or async."""
+    """An access token factory may be sync or async."""
 
     async def later() -> str | None:
         return None
@@ -225,6 +225,6 @@ def tokens(builder: HubConnectionBuilder) -> None:
 
 
 async def uploads(connection: HubConnection, numbers: AsyncIterator[int]) -> None:
-    """Anything may be an argument, also an upload stream."""
+    """Any value may be an argument, including an upload stream."""
     await connection.send("M", numbers, 1, None)
     assert_type(await connection.invoke("M", numbers, result_type=int), int)

@@ -1,4 +1,4 @@
-"""mypy and pyright infer the same types for the public API, and refuse the same mistakes."""
+"""mypy and pyright infer the same types for the public API, and reject the same mistakes."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ CASES = "tests/typing/cases.py"
 
 
 def run(*command: str, **environment: str) -> subprocess.CompletedProcess[str]:
-    """Run a type checker of this environment."""
+    """Run a type checker from this environment."""
     return subprocess.run(
         [sys.executable, "-m", *command],
         cwd=ROOT,
@@ -31,21 +31,21 @@ def run(*command: str, **environment: str) -> subprocess.CompletedProcess[str]:
     )
 
 
-def test_mypy_infers_the_types_that_the_cases_say() -> None:
+def test_mypy_infers_the_expected_types() -> None:
     done = run("mypy", CASES)
     assert done.returncode == 0, done.stdout + done.stderr
 
 
-def test_pyright_infers_the_types_that_the_cases_say() -> None:
-    """Its settings are in pyproject.toml."""
+def test_pyright_infers_the_expected_types() -> None:
+    """It is configured in pyproject.toml."""
     if importlib.util.find_spec("pyright") is None:
         missing("pyright is not installed")
-    # with this variable it does not look for a newer version of itself on the network
+    # prevents pyright from looking for a newer version of itself on the network
     done = run("pyright", "--outputjson", "--pythonpath", sys.executable, PYRIGHT_PYTHON_IGNORE_WARNINGS="1")
     try:
         report = json.loads(done.stdout)
     except ValueError:
-        missing(f"pyright does not run here: {done.stderr or done.stdout}")
+        missing(f"pyright cannot be run: {done.stderr or done.stdout}")
     assert report["summary"]["filesAnalyzed"] == 1
     found = [
         f"{diagnostic['range']['start']['line'] + 1}: {diagnostic['message']}"

@@ -1,4 +1,4 @@
-"""Every exception of the package: its place in the tree, its text, and the way through pickle."""
+"""All exceptions of the package: their place in the hierarchy, their messages, and pickling."""
 
 from __future__ import annotations
 
@@ -59,7 +59,7 @@ each_sample = pytest.mark.parametrize(("error", "text"), SAMPLES, ids=[type(erro
 
 
 def shown(error: BaseException) -> object:
-    """Return what can be compared of an error: exceptions are equal to themselves only."""
+    """Return the comparable parts of an error, because exceptions are equal only by identity."""
     data = {name: value for name, value in vars(error).items() if name != "errors"}
     nested = [shown(inner) for inner in getattr(error, "errors", ())]
     return type(error), str(error), data, nested
@@ -70,7 +70,7 @@ def test_every_exception_has_a_sample() -> None:
 
 
 @each_sample
-def test_text(error: SignalRError, text: str) -> None:
+def test_str_is_the_message(error: SignalRError, text: str) -> None:
     assert str(error) == text
 
 
@@ -88,7 +88,7 @@ def test_an_error_can_be_copied(error: SignalRError, text: str) -> None:
 
 
 @each_sample
-def test_an_error_shows_all_that_it_was_made_of(error: SignalRError, text: str) -> None:
+def test_an_error_can_be_recreated_from_its_args(error: SignalRError, text: str) -> None:
     again = type(error)(*error.args)
     assert shown(again) == shown(error)
     assert repr(again) == repr(error)
@@ -118,7 +118,7 @@ def test_data_is_kept_in_attributes(error: SignalRError, attributes: dict[str, o
     assert {name: getattr(error, name) for name in attributes} == attributes
 
 
-def test_the_reasons_of_an_aggregate_are_kept() -> None:
+def test_an_aggregate_error_keeps_its_errors() -> None:
     reasons = [TransportError("a"), TransportError("b")]
     error = AggregateTransportError(reasons)
     assert error.errors == tuple(reasons)
@@ -127,18 +127,18 @@ def test_the_reasons_of_an_aggregate_are_kept() -> None:
 
 
 @pytest.mark.parametrize("name", sorted(set(errors.__all__) - {"SignalRError"}))
-def test_one_except_clause_catches_everything(name: str) -> None:
+def test_all_exceptions_derive_from_signalr_error(name: str) -> None:
     assert issubclass(getattr(errors, name), SignalRError)
 
 
-def test_a_server_timeout_is_a_closed_connection() -> None:
+def test_server_timeout_error_is_a_connection_closed_error() -> None:
     assert issubclass(ServerTimeoutError, ConnectionClosedError)
 
 
-def test_a_failed_method_is_not_a_closed_connection() -> None:
+def test_hub_exception_is_not_a_connection_closed_error() -> None:
     assert not issubclass(HubException, ConnectionClosedError)
 
 
 @pytest.mark.parametrize("name", errors.__all__)
-def test_every_exception_says_what_it_is(name: str) -> None:
+def test_all_exceptions_have_a_docstring(name: str) -> None:
     assert getattr(errors, name).__doc__

@@ -1,4 +1,4 @@
-"""The gate that holds up producers: limits in bytes and in items, and whom it wakes."""
+"""`Gate`: limits in bytes and items, and waiting producers."""
 
 from __future__ import annotations
 
@@ -11,11 +11,11 @@ from signalr_client.gate import Gate
 
 
 def is_full(gate: Gate) -> bool:
-    """Look at the gate; a type checker takes an attribute to be what it was a line ago."""
+    """Return the attribute, so that mypy does not narrow its type."""
     return gate.full
 
 
-def test_it_is_full_above_the_limit_and_opens_at_half_of_it() -> None:
+def test_a_gate_is_full_above_its_limit_and_opens_at_half_of_it() -> None:
     gate = Gate(100)
     gate.add(100)
     assert not is_full(gate)
@@ -27,7 +27,7 @@ def test_it_is_full_above_the_limit_and_opens_at_half_of_it() -> None:
     assert not is_full(gate)
 
 
-def test_items_are_limited_too() -> None:
+def test_a_gate_limits_the_number_of_items() -> None:
     gate = Gate(None, max_items=4)
     gate.add(0, items=5)
     assert is_full(gate)
@@ -37,7 +37,7 @@ def test_items_are_limited_too() -> None:
     assert not is_full(gate)
 
 
-def test_without_limits_it_is_never_full() -> None:
+def test_a_gate_without_limits_is_never_full() -> None:
     gate = Gate(None)
     gate.add(10**9, items=10**9)
     assert not is_full(gate)
@@ -53,7 +53,7 @@ async def test_producers_wait_until_there_is_room() -> None:
     await asyncio.gather(*waiting)
 
 
-async def test_a_closed_gate_holds_up_nobody() -> None:
+async def test_a_closed_gate_releases_all_producers() -> None:
     gate = Gate(10)
     gate.add(11)
     waiting = [asyncio.create_task(gate.wait_room()), asyncio.create_task(gate.wait_empty())]
@@ -65,7 +65,7 @@ async def test_a_closed_gate_holds_up_nobody() -> None:
     await gate.wait_empty()
 
 
-async def test_wait_empty_returns_when_nothing_waits() -> None:
+async def test_wait_empty_returns_when_the_gate_is_empty() -> None:
     gate = Gate(None)
     await gate.wait_empty()
     gate.add(5)
@@ -76,8 +76,8 @@ async def test_wait_empty_returns_when_nothing_waits() -> None:
     await waiting
 
 
-async def test_bytes_alone_make_a_gate_that_is_not_empty() -> None:
-    """Whoever writes whole batches does not count messages."""
+async def test_a_gate_with_only_bytes_is_not_empty() -> None:
+    """Writers of whole batches do not count items."""
     gate = Gate(10)
     gate.add(5, 0)
     waiting = asyncio.create_task(gate.wait_empty())

@@ -1,4 +1,4 @@
-"""The door to user code: what is awaited, whose cancellation it was, and what passes through."""
+"""Calling user code: what is awaited, and how exceptions and cancellation are handled."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from signalr_client.user_code import UserCodeError, call, text_of
 
 
 class Later:
-    """An awaitable that is no coroutine."""
+    """An awaitable that is not a coroutine."""
 
     def __await__(self) -> Generator[Any, None, str]:
         yield from asyncio.sleep(0).__await__()
@@ -46,13 +46,13 @@ class CallableObject:
     ],
     ids=["plain", "coroutine function", "partial", "awaitable", "callable object", "future"],
 )
-async def test_every_kind_of_callable_gives_its_result(function: Callable[[], object]) -> None:
+async def test_call_returns_the_result_of_any_callable(function: Callable[[], object]) -> None:
     assert await call(function) == "done"
 
 
 @pytest.mark.parametrize("error", [asyncio.CancelledError("mine"), Unusual("odd"), GeneratorExit()])
 @pytest.mark.parametrize("is_async", [True, False])
-async def test_what_is_no_exception_becomes_one(error: BaseException, is_async: bool) -> None:
+async def test_other_base_exceptions_become_user_code_error(error: BaseException, is_async: bool) -> None:
     def fail() -> NoReturn:
         raise error
 
@@ -66,7 +66,7 @@ async def test_what_is_no_exception_becomes_one(error: BaseException, is_async: 
     assert str(caught.value).startswith(type(error).__name__)
 
 
-async def test_an_ordinary_exception_passes_as_it_is() -> None:
+async def test_an_exception_is_raised_unchanged() -> None:
     error = ValueError("no")
 
     def fail() -> NoReturn:
@@ -78,7 +78,7 @@ async def test_an_ordinary_exception_passes_as_it_is() -> None:
 
 
 @pytest.mark.parametrize("error", [KeyboardInterrupt(), SystemExit(3)])
-def test_the_end_of_the_program_passes_through(error: BaseException) -> None:
+def test_system_exit_and_keyboard_interrupt_are_raised_unchanged(error: BaseException) -> None:
     def fail() -> NoReturn:
         raise error
 
@@ -86,7 +86,7 @@ def test_the_end_of_the_program_passes_through(error: BaseException) -> None:
         asyncio.run(call(fail))
 
 
-async def test_our_own_cancellation_passes_through() -> None:
+async def test_a_cancellation_of_the_calling_task_is_raised() -> None:
     started = asyncio.Event()
 
     async def wait() -> None:
@@ -100,7 +100,7 @@ async def test_our_own_cancellation_passes_through() -> None:
         await task
 
 
-async def test_a_timeout_of_user_code_is_no_cancellation_of_ours() -> None:
+async def test_a_timeout_in_user_code_is_not_a_cancellation() -> None:
     async def give_up() -> None:
         async with asyncio.timeout(0):
             await asyncio.Event().wait()
@@ -109,13 +109,13 @@ async def test_a_timeout_of_user_code_is_no_cancellation_of_ours() -> None:
         await call(give_up)
 
 
-async def test_awaiting_a_task_that_was_cancelled_is_the_users_failure() -> None:
-    async def await_the_dead() -> None:
+async def test_awaiting_a_cancelled_task_in_user_code_is_a_user_code_error() -> None:
+    async def await_cancelled_task() -> None:
         task = asyncio.create_task(asyncio.Event().wait())
         task.cancel()
         await task
 
-    function: Callable[[], Awaitable[None]] = await_the_dead
+    function: Callable[[], Awaitable[None]] = await_cancelled_task
     with pytest.raises(UserCodeError, match="CancelledError"):
         await call(function)
 
@@ -137,10 +137,10 @@ async def disguise() -> str:
 
 
 @pytest.mark.parametrize("function", [swallow, disguise])
-async def test_a_cancellation_that_user_code_swallows_takes_effect_when_it_returns(
+async def test_a_cancellation_suppressed_by_user_code_takes_effect_when_it_returns(
     function: Callable[[], Awaitable[str]],
 ) -> None:
-    """Otherwise a loop that was cancelled would go on with its next attempt."""
+    """Otherwise a cancelled loop would continue with its next attempt."""
     task = asyncio.create_task(call(function))
     await asyncio.sleep(0)
     task.cancel()

@@ -1,4 +1,4 @@
-"""What the builder refuses, and the remedies that it names."""
+"""Arguments that the builder rejects, with the remedy in the error message."""
 
 from __future__ import annotations
 
@@ -23,39 +23,39 @@ DURATIONS: dict[str, Callable[[Any], object]] = {
 
 @pytest.mark.parametrize("value", [math.nan, 0, -1.5])
 @pytest.mark.parametrize("name", DURATIONS)
-def test_a_time_that_is_not_a_positive_number_is_refused(name: str, value: float) -> None:
+def test_a_time_that_is_not_positive_is_rejected(name: str, value: float) -> None:
     with pytest.raises(ValueError, match=name):
         DURATIONS[name](value)
 
 
 @pytest.mark.parametrize("name", ["close_timeout", "time before the expiration"])
-def test_an_infinite_time_is_refused_where_it_makes_no_sense(name: str) -> None:
-    """`stop` is bounded by the close timeout, and a refresh has to happen some time."""
+def test_an_infinite_time_is_rejected_where_a_limit_is_required(name: str) -> None:
+    """The close timeout limits `stop`, and a refresh must happen at some time."""
     with pytest.raises(ValueError, match=name):
         DURATIONS[name](math.inf)
 
 
 @pytest.mark.parametrize("name", ["server timeout", "keep-alive interval", "handshake timeout"])
-def test_an_infinite_time_switches_a_timer_off(name: str) -> None:
+def test_an_infinite_time_disables_a_timer(name: str) -> None:
     DURATIONS[name](math.inf)
 
 
 @pytest.mark.parametrize("delays", [[0, math.nan], [math.inf]])
-def test_delays_of_a_reconnect_are_finite_numbers(delays: list[float]) -> None:
+def test_reconnect_delays_that_are_not_finite_are_rejected(delays: list[float]) -> None:
     with pytest.raises(ValueError, match="must be a finite number of seconds"):
         HubConnectionBuilder().with_automatic_reconnect(delays)
 
 
 @pytest.mark.parametrize("protocol", ["messagepack", MessagePackHubProtocol, None, 5])
-def test_a_hub_protocol_that_is_no_object_is_answered_with_the_remedy(protocol: Any) -> None:
+def test_a_hub_protocol_of_the_wrong_type_is_rejected_with_a_remedy(protocol: Any) -> None:
     with pytest.raises(TypeError, match=r"takes a protocol object: JsonHubProtocol\(\), MessagePackHubProtocol\(\)") as caught:
         HubConnectionBuilder().with_hub_protocol(protocol)
     assert str(caught.value).endswith(f"not {protocol!r}.")
 
 
-def test_an_access_token_in_place_of_a_factory_is_answered_with_the_remedy_and_not_shown() -> None:
+def test_a_token_instead_of_a_factory_is_rejected_without_showing_the_token() -> None:
     with pytest.raises(TypeError, match="lambda: token") as caught:
-        HubConnectionBuilder().with_url(URL, access_token_factory="hush-hush")  # type: ignore[arg-type]  # that is the point
+        HubConnectionBuilder().with_url(URL, access_token_factory="hush-hush")  # type: ignore[arg-type]  # the wrong type is intended
     assert "hush-hush" not in str(caught.value)
 
 
@@ -72,6 +72,6 @@ def test_urls_of_websockets_are_accepted(given: str, used: str) -> None:
 
 
 @pytest.mark.parametrize("limits", [{"bytes": 0}, {"messages": 0}, {"bytes": -1}, {"messages": math.nan}])
-def test_a_receive_limit_that_is_not_positive_is_refused(limits: dict[str, Any]) -> None:
+def test_a_receive_limit_that_is_not_positive_is_rejected(limits: dict[str, Any]) -> None:
     with pytest.raises(ValueError, match=f"The receive limit {next(iter(limits))}= must be positive, or None"):
         HubConnectionBuilder().with_receive_limit(**limits)

@@ -1,4 +1,4 @@
-"""`HubConnection.register`: which methods become handlers, and under which names."""
+"""`HubConnection.register`: which methods become handlers, and their names."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ class Base:
 
 
 class Receiver(Base):
-    """All kinds of members."""
+    """A class with all kinds of members."""
 
     number = 5
 
@@ -45,7 +45,7 @@ class Receiver(Base):
         raise AssertionError("a property was evaluated")
 
 
-def test_public_coroutine_methods_and_named_methods_are_registered_under_their_names() -> None:
+def test_register_adds_public_coroutine_methods_and_named_methods() -> None:
     subscriptions = connection().register(Receiver())
     targets = {subscription.target for subscription in subscriptions}
     assert targets == {"Plain", "renamed-method", "sync", "Static", "OfTheClass", "inherited"}
@@ -58,6 +58,6 @@ def test_methods_are_bound_to_the_receiver() -> None:
     assert plain == receiver.Plain
 
 
-def test_a_receiver_without_handlers_is_a_type_error() -> None:
+def test_register_rejects_an_object_without_handlers() -> None:
     with pytest.raises(TypeError, match="has no public coroutine method to register"):
         connection().register(object())

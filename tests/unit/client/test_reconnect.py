@@ -1,4 +1,4 @@
-"""The retry loop: what a policy is asked, and what its answers mean."""
+"""The retry loop: what is passed to a policy, and how its return values are used."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ LOST = OSError("cable")
 
 
 class Recorder:
-    """A policy that records what it is asked, and gives its answers in turn; after them it gives up."""
+    """A policy that records its contexts and returns the given delays in turn, then None."""
 
     def __init__(self, *answers: Seconds | None) -> None:
         self.answers = list(answers)
@@ -33,7 +33,7 @@ class Recorder:
 
 
 def failing(*errors: BaseException) -> Callable[[], Coroutine[Any, Any, str]]:
-    """Return an attempt that raises *errors* in turn, and then succeeds."""
+    """Return a connect function that raises *errors* in turn and then succeeds."""
     left = list(errors)
 
     async def connect() -> str:
@@ -48,7 +48,7 @@ def failing(*errors: BaseException) -> Callable[[], Coroutine[Any, Any, str]]:
 async def run(
     policy: object, *errors: BaseException, reason: Exception | None = LOST, delays: list[str] | None = None
 ) -> str | End:
-    """Run the loop after *reason*, with attempts that fail with *errors*; note the first delay in *delays*."""
+    """Run the loop after *reason*, with attempts that fail with *errors*; store the first delay in *delays*."""
     seen = [] if delays is None else delays
     return await retry(
         failing(*errors),
@@ -60,7 +60,7 @@ async def run(
     )
 
 
-async def test_the_policy_is_asked_before_each_attempt() -> None:
+async def test_the_policy_is_called_before_each_attempt() -> None:
     policy = Recorder(0, 0, 0)
     late = TimeoutError("late")
     assert await run(policy, late, LOST) == "connected"
@@ -70,20 +70,20 @@ async def test_the_policy_is_asked_before_each_attempt() -> None:
     assert 0 <= times[0] <= times[-1] < 5
 
 
-async def test_a_clean_end_has_no_reason() -> None:
+async def test_retry_reason_is_none_after_a_close_without_error() -> None:
     policy = Recorder(0)
     assert await run(policy, reason=None) == "connected"
     assert policy.asked[0].retry_reason is None
 
 
-async def test_giving_up_ends_with_the_last_reason() -> None:
+async def test_the_loop_ends_with_the_last_error_when_the_policy_returns_none() -> None:
     late = TimeoutError("late")
     assert await run(Recorder(0), late) == End(late)
     assert await run(Recorder()) == End(LOST)
     assert await run(Recorder(), reason=None) == End()
 
 
-async def test_the_first_delay_is_reported_once_and_only_if_there_is_one() -> None:
+async def test_the_first_delay_is_reported_once_if_there_is_one() -> None:
     delays: list[str] = []
     await run(Recorder(), delays=delays)
     assert delays == []
@@ -92,12 +92,12 @@ async def test_the_first_delay_is_reported_once_and_only_if_there_is_one() -> No
 
 
 @pytest.mark.parametrize("answer", [0, 0.0, timedelta(), -3, timedelta(seconds=-1)])
-async def test_a_delay_that_is_not_positive_means_at_once(answer: Seconds) -> None:
+async def test_a_delay_that_is_not_positive_means_immediately(answer: Seconds) -> None:
     async with asyncio.timeout(2):
         assert await run(Recorder(answer)) == "connected"
 
 
-async def test_an_answer_may_be_awaited() -> None:
+async def test_a_policy_may_be_async() -> None:
     async def policy(context: RetryContext) -> float | None:
         await asyncio.sleep(0)
         return 0 if context.previous_retry_count < 2 else None
@@ -107,7 +107,7 @@ async def test_an_answer_may_be_awaited() -> None:
 
 
 @pytest.mark.parametrize("answer", ["soon", object(), math.nan, math.inf])
-async def test_an_answer_that_is_not_a_time_gives_up(answer: Any, caplog: pytest.LogCaptureFixture) -> None:
+async def test_a_delay_of_the_wrong_type_ends_the_loop(answer: Any, caplog: pytest.LogCaptureFixture) -> None:
     assert await run(Recorder(answer)) == End(LOST)
     [record] = caplog.records
     assert record.getMessage() == "! the retry policy raised an error; giving up"
@@ -118,7 +118,9 @@ class Unusual(BaseException):
 
 
 @pytest.mark.parametrize("error", [LookupError("bug"), asyncio.CancelledError(), Unusual()])
-async def test_a_policy_that_raises_is_logged_and_gives_up(error: BaseException, caplog: pytest.LogCaptureFixture) -> None:
+async def test_an_exception_in_the_policy_is_logged_and_ends_the_loop(
+    error: BaseException, caplog: pytest.LogCaptureFixture
+) -> None:
     def policy(_context: RetryContext) -> float:
         raise error
 
@@ -128,7 +130,7 @@ async def test_a_policy_that_raises_is_logged_and_gives_up(error: BaseException,
     assert type(error).__name__ in caplog.text
 
 
-async def test_a_policy_may_end_the_program() -> None:
+async def test_keyboard_interrupt_in_the_policy_is_raised() -> None:
     def policy(_context: RetryContext) -> float:
         raise KeyboardInterrupt
 
@@ -136,15 +138,15 @@ async def test_a_policy_may_end_the_program() -> None:
         await run(policy)
 
 
-async def test_an_attempt_that_cancels_itself_is_a_failed_attempt() -> None:
-    """An access token factory may raise CancelledError; only a real cancellation ends the loop."""
+async def test_an_attempt_that_raises_cancelled_error_is_a_failed_attempt() -> None:
+    """An access token factory may raise CancelledError; only a cancellation of the loop's own task ends the loop."""
     policy = Recorder(0, 0)
     assert await run(policy, asyncio.CancelledError()) == "connected"
     assert len(policy.asked) == 2
 
 
 @pytest.mark.parametrize("where", ["policy", "delay", "attempt"])
-async def test_cancelling_ends_the_loop_wherever_it_is(where: str) -> None:
+async def test_cancelling_ends_the_loop_at_any_point(where: str) -> None:
     waiting = asyncio.Event()
 
     async def forever(*_arguments: object) -> Any:

@@ -1,4 +1,4 @@
-"""Owned tasks: how long their end may take, and what happens to those that do not end."""
+"""Owned tasks: how long ending them may take, and what happens to tasks that do not end."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ LOGGER = logging.getLogger("signalr_client.test")
 
 @pytest.fixture
 async def release() -> AsyncIterator[asyncio.Event]:
-    """An event that tasks wait for which ignore their cancellation; it is set at the end of the test."""
+    """An event that is set at the end of the test; tasks that ignore their cancellation wait for it."""
     event = asyncio.Event()
     yield event
     event.set()
@@ -38,7 +38,7 @@ def now() -> float:
     return asyncio.get_running_loop().time()
 
 
-async def test_tasks_that_end_in_time_are_waited_for(caplog: pytest.LogCaptureFixture) -> None:
+async def test_tasks_may_finish_before_the_deadline(caplog: pytest.LogCaptureFixture) -> None:
     tasks = TaskSet("handler", LOGGER)
     ended: list[int] = []
 
@@ -54,7 +54,7 @@ async def test_tasks_that_end_in_time_are_waited_for(caplog: pytest.LogCaptureFi
     assert caplog.records == []
 
 
-async def test_tasks_that_run_past_the_deadline_are_cancelled_and_counted(caplog: pytest.LogCaptureFixture) -> None:
+async def test_tasks_that_run_past_the_deadline_are_cancelled_and_logged(caplog: pytest.LogCaptureFixture) -> None:
     tasks = TaskSet("handler", LOGGER)
     order: list[str] = []
 
@@ -71,7 +71,7 @@ async def test_tasks_that_run_past_the_deadline_are_cancelled_and_counted(caplog
     assert [record.getMessage() for record in caplog.records] == ["! 3 handlers still running after 0.0 s: cancelled"]
 
 
-async def test_tasks_that_ignore_their_cancellation_are_abandoned(
+async def test_tasks_that_ignore_their_cancellation_are_abandoned_and_logged(
     release: asyncio.Event, caplog: pytest.LogCaptureFixture
 ) -> None:
     tasks = TaskSet("upload", LOGGER)
@@ -85,7 +85,7 @@ async def test_tasks_that_ignore_their_cancellation_are_abandoned(
     assert await task == "done"
 
 
-async def test_a_task_gets_its_first_step_even_when_the_deadline_is_over() -> None:
+async def test_a_task_is_started_even_if_the_deadline_has_passed() -> None:
     tasks = TaskSet("handler", LOGGER)
     begun: list[bool] = []
 
@@ -97,7 +97,7 @@ async def test_a_task_gets_its_first_step_even_when_the_deadline_is_over() -> No
     assert begun == [True]
 
 
-async def test_a_task_runs_in_the_context_that_it_is_given() -> None:
+async def test_a_task_runs_in_the_given_context() -> None:
     variable: contextvars.ContextVar[str] = contextvars.ContextVar("variable", default="outside")
     context = contextvars.copy_context()
     context.run(variable.set, "inside")
@@ -108,5 +108,5 @@ async def test_a_task_runs_in_the_context_that_it_is_given() -> None:
     assert await TaskSet("handler", LOGGER).spawn(look(), name="look", context=context) == "inside"
 
 
-def test_counted() -> None:
+def test_counted_uses_the_plural() -> None:
     assert [counted(number, "call") for number in (0, 1, 2)] == ["0 calls", "1 call", "2 calls"]

@@ -51,11 +51,11 @@ class Tree:
 
 
 class Opaque:
-    """A type that msgspec knows nothing about."""
+    """A type that msgspec does not support."""
 
 
 class Other:
-    """One more, because a union of two is refused in another way."""
+    """Another unsupported type, because msgspec rejects a union of two in a different way."""
 
 
 FITS: Final[list[tuple[object, Any, object]]] = [
@@ -74,7 +74,7 @@ FITS: Final[list[tuple[object, Any, object]]] = [
     (1, int | str, 1),
     ("a", Literal["a", "b"], "a"),
     ({"x": 1, "y": 2}, Point, Point(1, 2)),
-    ({"x": 1, "z": 3}, Point, Point(1)),  # members that are not known are passed over
+    ({"x": 1, "z": 3}, Point, Point(1)),  # unknown members are ignored
     ({"firstName": "Ada"}, Record, Record("Ada")),
     ([1, "a"], Pair, Pair(1, "a")),
     ({"size": 1}, Options, {"size": 1}),
@@ -92,7 +92,7 @@ FITS: Final[list[tuple[object, Any, object]]] = [
 
 
 @pytest.mark.parametrize(("value", "wanted", "expected"), FITS)
-def test_a_value_that_fits_is_converted(value: object, wanted: Any, expected: object) -> None:
+def test_a_suitable_value_is_converted(value: object, wanted: Any, expected: object) -> None:
     bound = bind(value, wanted)
     assert bound == expected
     assert type(bound) is type(expected)
@@ -115,21 +115,21 @@ def test_a_value_that_fits_is_converted(value: object, wanted: Any, expected: ob
         ("nonsense", UUID, "Error trying to deserialize result to UUID. Invalid UUID"),
     ],
 )  # fmt: skip
-def test_a_value_that_does_not_fit_says_where_and_why(value: object, wanted: Any, text: str) -> None:
+def test_an_unsuitable_value_is_an_error_with_path_and_reason(value: object, wanted: Any, text: str) -> None:
     with pytest.raises(BindingError) as caught:
         bind(value, wanted)
     assert str(caught.value) == text
 
 
 @pytest.mark.parametrize("wanted", [Opaque, Opaque | None, Opaque | Other])
-def test_an_instance_of_an_unsupported_type_is_returned_as_it_is(wanted: Any) -> None:
+def test_an_instance_of_an_unsupported_type_is_returned_unchanged(wanted: Any) -> None:
     opaque = Opaque()
     assert bind(opaque, wanted) is opaque
 
 
 @pytest.mark.parametrize("wanted", [Opaque, Opaque | Other])
 @pytest.mark.parametrize("value", [1, {"a": 1}, None])
-def test_an_unsupported_type_is_named(value: object, wanted: Any) -> None:
+def test_an_unsupported_type_is_named_in_the_error(value: object, wanted: Any) -> None:
     with pytest.raises(BindingError, match="Opaque"):
         bind(value, wanted)
 
@@ -137,5 +137,5 @@ def test_an_unsupported_type_is_named(value: object, wanted: Any) -> None:
 @pytest.mark.parametrize(
     ("wanted", "name"), [(int, "int"), (Point, "Point"), (list[int], "list[int]"), (int | None, "int | None"), (Any, "Any")]
 )
-def test_type_names_look_like_their_source(wanted: Any, name: str) -> None:
+def test_type_names_are_written_as_in_source_code(wanted: Any, name: str) -> None:
     assert type_name(wanted) == name

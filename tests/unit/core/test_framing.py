@@ -1,4 +1,4 @@
-"""Framing: every way to split a stream, every limit, every broken length, and the cost."""
+"""Framing: all ways to split a stream, size limits, invalid lengths, and the cost of parsing."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ LENGTHS: Final = [
 
 
 @pytest.mark.parametrize(("prefix", "length"), LENGTHS)
-def test_varint_vector(prefix: str, length: int) -> None:
+def test_varints_encode_and_decode(prefix: str, length: int) -> None:
     wire = bytes.fromhex(prefix)
     assert write_varint(length) == wire
     assert read_varint(wire) == (length, len(wire))
@@ -45,7 +45,7 @@ def test_truncated_varint_is_incomplete(prefix: str, length: int) -> None:
     assert [read_varint(wire[:end]) for end in range(len(wire))] == [None] * len(wire)
 
 
-def test_varint_with_redundant_bytes_is_read() -> None:
+def test_varint_with_redundant_bytes_is_accepted() -> None:
     assert read_varint(bytes.fromhex("81 80 80 80 00")) == (1, 5)
 
 
@@ -58,7 +58,7 @@ def test_varint_with_redundant_bytes_is_read() -> None:
         ("ff ff ff ff ff 01", "Messages over 2GB in size are not supported. (length prefix ff ff ff ff ff)"),
     ],
 )
-def test_varint_over_2_gb_is_refused(prefix: str, text: str) -> None:
+def test_varint_over_2_gb_is_rejected(prefix: str, text: str) -> None:
     with pytest.raises(ProtocolError) as caught:
         read_varint(bytes.fromhex(prefix))
     assert str(caught.value) == text
@@ -70,7 +70,7 @@ FRAMED: Final[list[tuple[type[TextFramer | BinaryFramer], bytes, list[bytes]]]] 
     (TextFramer, b"\x1e", [b""]),
     (TextFramer, b"\x1e\x1e", [b"", b""]),
     (TextFramer, b"one\x1etwo\x1e", [b"one", b"two"]),
-    (TextFramer, b"\xff\x00\x1e", [b"\xff\x00"]),  # what is not UTF-8 is the decoder's business
+    (TextFramer, b"\xff\x00\x1e", [b"\xff\x00"]),  # invalid UTF-8 is detected by the decoder
     (BinaryFramer, b"", []),
     (BinaryFramer, b"\x00", [b""]),
     (BinaryFramer, b"\x02\x91\x06", [b"\x91\x06"]),
@@ -83,7 +83,9 @@ FRAMED: Final[list[tuple[type[TextFramer | BinaryFramer], bytes, list[bytes]]]] 
 
 
 @pytest.mark.parametrize(("framer_type", "stream", "records"), FRAMED)
-def test_records_that_arrive_whole(framer_type: type[TextFramer | BinaryFramer], stream: bytes, records: list[bytes]) -> None:
+def test_a_stream_is_split_into_records(
+    framer_type: type[TextFramer | BinaryFramer], stream: bytes, records: list[bytes]
+) -> None:
     framer = framer_type()
     assert framer.feed(stream) == records
     assert framer.pending == 0
@@ -91,7 +93,7 @@ def test_records_that_arrive_whole(framer_type: type[TextFramer | BinaryFramer],
 
 
 @pytest.mark.parametrize(("framer_type", "stream", "records"), FRAMED)
-def test_records_that_arrive_byte_by_byte(
+def test_a_stream_received_byte_by_byte_is_split_into_records(
     framer_type: type[TextFramer | BinaryFramer], stream: bytes, records: list[bytes]
 ) -> None:
     framer = framer_type(max_size=20_000)
@@ -101,7 +103,7 @@ def test_records_that_arrive_byte_by_byte(
 
 
 @pytest.mark.parametrize(("framer_type", "stream", "records"), [case for case in FRAMED if 0 < len(case[1]) < 300])
-def test_records_that_are_split_anywhere(
+def test_a_stream_received_in_two_pieces_is_split_into_records(
     framer_type: type[TextFramer | BinaryFramer], stream: bytes, records: list[bytes]
 ) -> None:
     for cut in range(len(stream) + 1):
@@ -110,7 +112,7 @@ def test_records_that_are_split_anywhere(
 
 
 def test_a_record_is_returned_as_soon_as_it_is_complete() -> None:
-    """What the record before needed does not hold up the next one, though its length came with that one's end."""
+    """Also if its length arrived together with the end of the previous record."""
     framer = BinaryFramer()
     large, next_one = b"\xc8\x01" + b"a" * 200, b"\x80\x01" + b"b" * 128
     assert framer.feed(large[:50]) == []
@@ -142,7 +144,7 @@ def test_an_incomplete_record_is_pending(framer: Framer, stream: bytes, pending:
         (TextFramer(10), b"123456789"),
         (BinaryFramer(10), b"\x09123456789"),
         (BinaryFramer(130), b"\x80\x01" + b"a" * 128),
-        (TextFramer(10), b"123456789\x1e" * 3),  # the limit is for one record, not for one read
+        (TextFramer(10), b"123456789\x1e" * 3),  # the limit applies to a record, not to the received data
         (BinaryFramer(10), b"\x09123456789" * 3),
     ],
 )
@@ -155,34 +157,36 @@ def test_a_record_may_be_as_large_as_the_limit(framer: Framer, stream: bytes) ->
     ("framer", "stream", "before"),
     [
         (TextFramer(10), b"1234567890\x1e", []),
-        (TextFramer(10), b"12345678901", []),  # its end need not come
+        (TextFramer(10), b"12345678901", []),  # rejected before its end is received
         (TextFramer(10), b"one\x1e1234567890\x1etwo\x1e", [b"one"]),
         (BinaryFramer(10), b"\x0a1234567890", []),
-        (BinaryFramer(10), b"\x0a", []),  # its length is enough
+        (BinaryFramer(10), b"\x0a", []),  # rejected when its length is received
         (BinaryFramer(10), b"\x03one\x0a1234567890\x03two", [b"one"]),
         (BinaryFramer(10), b"\x03one\xff\xff\xff\xff\x07", [b"one"]),
     ],
 )
-def test_a_larger_record_ends_the_stream_after_those_before_it(framer: Framer, stream: bytes, before: list[bytes]) -> None:
+def test_a_record_over_the_limit_ends_the_stream_after_the_records_before_it(
+    framer: Framer, stream: bytes, before: list[bytes]
+) -> None:
     assert framer.feed(stream) == before
     assert isinstance(framer.error, ProtocolError)
     assert str(framer.error) == TOO_LARGE_10
 
 
 @pytest.mark.parametrize("framer", [TextFramer(10), BinaryFramer(10)])
-def test_a_larger_record_that_arrives_in_pieces_ends_the_stream(framer: Framer) -> None:
+def test_a_record_over_the_limit_received_in_pieces_ends_the_stream(framer: Framer) -> None:
     records = [record for _ in range(12) for record in framer.feed(b"\x0b")]
     assert records == []
     assert str(framer.error) == TOO_LARGE_10
 
 
-def test_a_broken_length_ends_the_stream_after_the_records_before_it() -> None:
+def test_an_invalid_length_ends_the_stream_after_the_records_before_it() -> None:
     framer = BinaryFramer()
     assert framer.feed(b"\x03one\xff\xff\xff\xff\xff\x03two") == [b"one"]
     assert str(framer.error) == "Messages over 2GB in size are not supported. (length prefix ff ff ff ff ff)"
 
 
-def test_a_broken_length_that_arrives_byte_by_byte_ends_the_stream() -> None:
+def test_an_invalid_length_received_byte_by_byte_ends_the_stream() -> None:
     framer = BinaryFramer()
     for _ in range(4):
         assert framer.feed(b"\xff") == []
@@ -191,11 +195,11 @@ def test_a_broken_length_that_arrives_byte_by_byte_ends_the_stream() -> None:
     assert str(framer.error) == "Messages over 2GB in size are not supported. (length prefix ff ff ff ff ff)"
 
 
-# cost: counted in bytes that are searched, copied and held, not in seconds
+# cost, measured in bytes searched, copied and buffered, not in seconds
 
 
 class Counted(bytes):
-    """A piece of a stream that counts how many bytes are searched for a separator."""
+    """A piece of a stream that counts the bytes searched for a separator."""
 
     searched = 0
 
@@ -206,11 +210,11 @@ class Counted(bytes):
 
 
 class CountedBuffer(bytearray):
-    """A framer's buffer that counts how many bytes are copied into it and out of it."""
+    """A framer's buffer that counts the bytes copied into and out of it."""
 
     copied = 0
 
-    def __iadd__(self, data: Any) -> Any:  # type: ignore[misc]  # what it returns is the buffer itself
+    def __iadd__(self, data: Any) -> Any:  # type: ignore[misc]  # it returns the buffer itself
         """Append, and count."""
         CountedBuffer.copied += len(data)
         return super().__iadd__(data)
@@ -222,7 +226,7 @@ class CountedBuffer(bytearray):
 
 
 def pieces(stream: bytes, size: int) -> Iterator[bytes]:
-    """Yield *stream* in pieces."""
+    """Yield *stream* in pieces of *size* bytes."""
     for start in range(0, len(stream), size):
         yield stream[start : start + size]
 
@@ -253,7 +257,7 @@ def test_each_byte_is_searched_once_and_copied_a_fixed_number_of_times(
 
 @pytest.mark.parametrize("framer_type", [TextFramer, BinaryFramer])
 @pytest.mark.parametrize("size", [1, 2, 1000])
-def test_an_incomplete_record_takes_no_more_memory_than_it_has_bytes(
+def test_an_incomplete_record_takes_little_more_memory_than_its_size(
     framer_type: type[TextFramer | BinaryFramer], size: int
 ) -> None:
     framer = framer_type(10_000_000)
@@ -267,14 +271,14 @@ def test_an_incomplete_record_takes_no_more_memory_than_it_has_bytes(
     finally:
         tracemalloc.stop()
     assert framer.pending == len(stream)
-    assert after - before < 1.3 * len(stream)  # a bytearray reserves an eighth more than it needs
+    assert after - before < 1.3 * len(stream)  # a bytearray overallocates by an eighth
 
 
 @pytest.mark.parametrize(
     ("framer_type", "begin", "more"),
     [(TextFramer, b"x" * 900, b"x" * 1_000_000), (BinaryFramer, b"\x02ab\xff", b"\x7f" + b"x" * 1_000_000)],
 )
-def test_nothing_is_kept_of_a_record_over_the_limit(
+def test_a_record_over_the_limit_is_not_buffered(
     framer_type: type[TextFramer | BinaryFramer], begin: bytes, more: bytes
 ) -> None:
     framer = framer_type(1000)
@@ -285,6 +289,6 @@ def test_nothing_is_kept_of_a_record_over_the_limit(
     assert framer.pending == 0
 
 
-def test_the_error_about_a_large_record_can_be_pickled() -> None:
+def test_the_error_for_a_record_over_the_limit_can_be_pickled() -> None:
     error = pickle.loads(pickle.dumps(RecordTooLargeError(10)))
     assert (str(error), error.max_size) == (TOO_LARGE_10, 10)

@@ -1,4 +1,4 @@
-"""The two handshake texts, and the errors about invalid ones."""
+"""Handshake requests and responses, and the errors for invalid ones."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ from signalr_client.errors import HandshakeError
         (b"{}\x1e\x1e", (b"{}", b"\x1e")),
     ],
 )
-def test_what_follows_the_separator_belongs_to_the_hub_protocol(data: bytes, parts: tuple[bytes, bytes] | None) -> None:
+def test_data_after_the_separator_belongs_to_the_hub_protocol(data: bytes, parts: tuple[bytes, bytes] | None) -> None:
     assert HandshakeBuffer(100).feed(data) == parts
 
 
@@ -47,7 +47,7 @@ def test_a_handshake_may_be_as_long_as_the_limit(chunks: list[bytes]) -> None:
 @pytest.mark.parametrize(
     "chunks", [[b"{ }\x1e"], [b"{", b" }\x1e"], [b"{ }", b"\x1e"], [b"{   "], [b"{ }", b" "], [b"x" * 10_000]]
 )
-def test_a_longer_handshake_is_refused_and_not_kept(chunks: list[bytes]) -> None:
+def test_a_handshake_over_the_limit_is_rejected_and_not_buffered(chunks: list[bytes]) -> None:
     buffer = HandshakeBuffer(3)
     assert [buffer.feed(chunk) for chunk in chunks] == [None] * len(chunks)
     assert buffer.too_large
@@ -65,7 +65,7 @@ class CountedBytes(bytes):
         return super().find(sub, *bounds)
 
 
-def test_a_handshake_that_arrives_byte_by_byte_is_searched_once() -> None:
+def test_each_byte_of_a_handshake_is_searched_once() -> None:
     text = b"x" * 60_000 + b"\x1e"
     buffer = HandshakeBuffer(65_536)
     CountedBytes.searched = 0
@@ -82,7 +82,7 @@ def test_a_handshake_that_arrives_byte_by_byte_is_searched_once() -> None:
         ('a"b', 0, b'{"protocol":"a\\"b","version":0}\x1e'),
     ],
 )
-def test_request_vector(protocol: str, version: int, wire: bytes) -> None:
+def test_requests_encode_and_decode(protocol: str, version: int, wire: bytes) -> None:
     assert encode_request(protocol, version) == wire
     assert decode_request(wire[:-1]) == HandshakeRequest(protocol, version)
 
@@ -97,7 +97,7 @@ def test_request_vector(protocol: str, version: int, wire: bytes) -> None:
         b'{"pr\\u006ftocol":"json","version":1}',
     ],
 )
-def test_request_may_have_any_order_and_unknown_members(text: bytes) -> None:
+def test_a_request_may_have_members_in_any_order_and_unknown_members(text: bytes) -> None:
     assert decode_request(text) == HandshakeRequest("json", 1)
 
 
@@ -123,7 +123,7 @@ def test_request_may_have_any_order_and_unknown_members(text: bytes) -> None:
         (b"1.5", "Unexpected JSON Token Type 'Number'. Expected a JSON Object."),
     ],
 )  # fmt: skip
-def test_invalid_request_says_why(text: bytes, trouble: str) -> None:
+def test_an_invalid_request_is_an_error_with_the_reason(text: bytes, trouble: str) -> None:
     with pytest.raises(HandshakeError) as caught:
         decode_request(text)
     assert str(caught.value) == trouble
@@ -132,7 +132,7 @@ def test_invalid_request_says_why(text: bytes, trouble: str) -> None:
 @pytest.mark.parametrize(
     "text", [b"", b"{", b"GET / HTTP/1.1", b"\xff", b'{"protocol":"\xff","version":1}', pytest.param(b"[" * 100_000, id="deep")]
 )
-def test_request_that_is_not_json_says_so(text: bytes) -> None:
+def test_a_request_that_is_not_json_is_an_error(text: bytes) -> None:
     with pytest.raises(HandshakeError, match=r"^Error reading JSON\. "):
         decode_request(text)
 
@@ -145,18 +145,18 @@ def test_request_that_is_not_json_says_so(text: bytes) -> None:
         ("The protocol 'x' is not supported.", b'{"error":"The protocol \'x\' is not supported."}\x1e'),
     ],
 )
-def test_response_vector(error: str | None, wire: bytes) -> None:
+def test_responses_encode_and_decode(error: str | None, wire: bytes) -> None:
     assert encode_response(error) == wire
     assert decode_response(wire[:-1]) == HandshakeResponse(error=error)
 
 
 @pytest.mark.parametrize("text", [b"{}", b" { } ", b'{"minorVersion":1}', b'{"error":null}', b'{"other":{"error":"x"}}'])
-def test_response_without_an_error_is_success(text: bytes) -> None:
+def test_a_response_without_an_error_is_a_success(text: bytes) -> None:
     assert decode_response(text).error is None
 
 
 @pytest.mark.parametrize("text", [b'{"type":6}', b'{"type":7,"error":"bye"}', b'{"error":"x","type":"1"}'])
-def test_a_message_is_not_a_response(text: bytes) -> None:
+def test_a_hub_message_is_not_a_response(text: bytes) -> None:
     with pytest.raises(HandshakeError) as caught:
         decode_response(text)
     assert str(caught.value) == "Expected a handshake response from the server."
@@ -175,6 +175,6 @@ def test_a_message_is_not_a_response(text: bytes) -> None:
         pytest.param(b'{"type":' + b"[" * 100_000, id="deep"),
     ],
 )
-def test_invalid_response_says_why(text: bytes) -> None:
+def test_an_invalid_response_is_an_error_with_the_reason(text: bytes) -> None:
     with pytest.raises(HandshakeError, match=r"^The server's handshake response cannot be read: "):
         decode_response(text)

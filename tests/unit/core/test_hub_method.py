@@ -1,4 +1,4 @@
-"""Renaming a method on the wire."""
+"""`hub_method`, which sets the name of a method on the wire."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ def test_the_decorator_returns_the_method_unchanged() -> None:
     assert method() == 1
 
 
-def test_a_method_that_was_not_renamed_has_no_wire_name() -> None:
+def test_a_method_without_the_decorator_has_no_wire_name() -> None:
     assert wire_name(lambda: None) is None
     assert wire_name(None) is None
 
@@ -43,6 +43,6 @@ def test_an_override_has_its_own_name() -> None:
     assert wire_name(Child.method) is None
 
 
-def test_an_empty_name_is_refused() -> None:
+def test_an_empty_name_is_rejected() -> None:
     with pytest.raises(ValueError, match="must not be empty"):
         hub_method("")

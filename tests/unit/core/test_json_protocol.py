@@ -1,4 +1,4 @@
-"""The JSON hub protocol: what is accepted beyond what .NET writes, what is refused and how, what can be sent."""
+"""The JSON hub protocol: accepted variants that .NET does not write, errors for invalid messages, and encoding of values."""
 
 from __future__ import annotations
 
@@ -52,16 +52,16 @@ class Record(msgspec.Struct, rename="camel"):
 
 
 class Opaque:
-    """A type that has no JSON form."""
+    """A type without a JSON representation."""
 
 
-def test_it_is_a_hub_protocol_of_version_2_for_text() -> None:
+def test_the_protocol_is_json_version_2_with_text_format() -> None:
     assert isinstance(PROTOCOL, HubProtocol)
     assert (PROTOCOL.name, PROTOCOL.version, PROTOCOL.transfer_format) == ("json", 2, TransferFormat.TEXT)
     assert repr(PROTOCOL) == "JsonHubProtocol()"
 
 
-def test_its_framer_has_the_limit() -> None:
+def test_the_framer_applies_the_size_limit() -> None:
     framer = PROTOCOL.framer(5)
     assert isinstance(framer, TextFramer)
     framer.feed(b"123456")
@@ -69,20 +69,20 @@ def test_its_framer_has_the_limit() -> None:
     assert PROTOCOL.framer().feed(b"12345\x1e") == [b"12345"]
 
 
-# reading
+# decoding
 
 
 @pytest.mark.parametrize(
     ("record", "message"),
     [
-        # members in any order, members that are not known, blanks
+        # members in any order, unknown members, whitespace
         (b'{"arguments":[1],"target":"T","type":1}', Invocation(target="T", arguments=[1])),
         (b'{"result":1,"invocationId":"1","type":3}', Completion(invocation_id="1", result=1)),
         (b'{"type":6,"sentAt":[1,{"a":null}]}', Ping()),
         (b' {\n\t"type" : 6 } \r\n', Ping()),
         (b'{"t\\u0079pe":6}', Ping()),
         (b'{"type":3,"invocationId":"1","error":"e","Result":1}', Completion(invocation_id="1", error="e")),
-        # empty is not absent where the wire tells them apart
+        # empty values that differ from absent ones
         (b'{"type":1,"target":"T","arguments":[],"streamIds":[]}', Invocation(target="T", arguments=[], stream_ids=[])),
         (b'{"type":5,"invocationId":"1","headers":{}}', CancelInvocation(invocation_id="1", headers={})),
         (b'{"type":7,"error":null}', Close(error=None)),
@@ -101,7 +101,7 @@ def test_its_framer_has_the_limit() -> None:
         (b'{"type":9,"sequenceId":9223372036854775807}', Sequence(sequence_id=2**63 - 1)),
     ],
 )  # fmt: skip
-def test_messages_are_accepted_in_every_form_that_peers_send(record: bytes, message: HubMessage) -> None:
+def test_all_variants_that_peers_send_are_accepted(record: bytes, message: HubMessage) -> None:
     assert PROTOCOL.decode(record) == message
 
 
@@ -151,7 +151,7 @@ def test_unknown_message_type_is_none(record: bytes) -> None:
          "The 'error' and 'result' properties are mutually exclusive."),
     ],
 )  # fmt: skip
-def test_an_invalid_message_is_described_in_the_official_words(record: bytes, text: str) -> None:
+def test_an_invalid_message_raises_the_error_of_the_official_client(record: bytes, text: str) -> None:
     with pytest.raises(ProtocolError) as caught:
         PROTOCOL.decode(record)
     assert str(caught.value) == text
@@ -171,7 +171,7 @@ def test_an_invalid_message_is_described_in_the_official_words(record: bytes, te
         (b'{"type":8,"sequenceId":1.5}', "sequenceId"),
     ],
 )
-def test_a_member_of_the_wrong_type_is_named(record: bytes, member: str) -> None:
+def test_the_error_names_a_member_of_the_wrong_type(record: bytes, member: str) -> None:
     with pytest.raises(ProtocolError, match=rf"^Invalid message of type \d: .*\$\.{member}"):
         PROTOCOL.decode(record)
 
@@ -195,18 +195,18 @@ def test_a_member_of_the_wrong_type_is_named(record: bytes, member: str) -> None
         pytest.param(b'{"type":1,"target":"T","arguments":' + b"[" * 100_000 + b"]" * 100_000 + b"}", id="deep"),
     ],
 )  # fmt: skip
-def test_what_is_not_json_says_so(record: bytes) -> None:
+def test_a_record_that_is_not_json_is_an_error(record: bytes) -> None:
     with pytest.raises(ProtocolError, match=r"^Error reading JSON\. "):
         PROTOCOL.decode(record)
 
 
-def test_the_reason_is_kept_as_the_cause() -> None:
+def test_the_error_of_the_decoder_is_the_cause() -> None:
     with pytest.raises(ProtocolError) as caught:
         PROTOCOL.decode(b'{"type":3}')
     assert isinstance(caught.value.__cause__, msgspec.ValidationError)
 
 
-# writing
+# encoding
 
 
 @pytest.mark.parametrize(
@@ -238,7 +238,7 @@ def test_the_reason_is_kept_as_the_cause() -> None:
         (Record("Ada"), '{"firstName":"Ada"}'),
     ],
 )  # fmt: skip
-def test_a_value_becomes_json(value: object, text: str) -> None:
+def test_values_are_encoded_as_json(value: object, text: str) -> None:
     wire = PROTOCOL.encode(StreamItem(invocation_id="1", item=value))
     assert wire.decode() == '{"type":2,"invocationId":"1","item":' + text + "}\x1e"
 
@@ -262,7 +262,7 @@ def test_the_separator_never_occurs_inside_a_message(value: object) -> None:
          "Cannot send StreamInvocation as JSON: a value of type builtins.complex has no JSON form"),
     ],
 )  # fmt: skip
-def test_a_value_without_a_json_form_is_named(message: HubMessage, text: str) -> None:
+def test_the_error_names_the_type_of_a_value_that_json_does_not_support(message: HubMessage, text: str) -> None:
     with pytest.raises(BindingError) as caught:
         PROTOCOL.encode(message)
     assert str(caught.value) == text
@@ -282,12 +282,11 @@ def test_a_recursive_value_is_a_binding_error() -> None:
 
 
 @pytest.mark.parametrize("value", [Decimal("NaN"), Decimal("Infinity"), [Decimal("-Infinity")]])
-def test_a_number_that_json_does_not_have_is_a_binding_error(value: object) -> None:
-    """Written all the same, it would end the connection."""
+def test_a_number_that_json_does_not_support_is_a_binding_error(value: object) -> None:
+    """If it were written, the peer would end the connection."""
     with pytest.raises(BindingError, match="Cannot send Invocation as JSON"):
         JsonHubProtocol().encode(Invocation(target="T", arguments=[value]))
 
 
-def test_the_names_of_such_numbers_may_be_sent_as_text() -> None:
-    """They are letters like any others."""
+def test_strings_may_contain_the_names_of_such_numbers() -> None:
     assert JsonHubProtocol().encode(Invocation(target="T", arguments=["NaN", "Infinity"])).endswith(b'["NaN","Infinity"]}\x1e')

@@ -1,4 +1,4 @@
-"""The MessagePack hub protocol: what is accepted beyond what .NET writes, what is refused and how, what can be sent."""
+"""The MessagePack hub protocol: accepted variants that .NET does not write, errors for invalid messages, and encoding of values."""
 
 from __future__ import annotations
 
@@ -47,16 +47,16 @@ class Point:
 
 
 class Opaque:
-    """A type that has no MessagePack form."""
+    """A type without a MessagePack representation."""
 
 
-def test_it_is_a_hub_protocol_of_version_2_for_binary() -> None:
+def test_the_protocol_is_messagepack_version_2_with_binary_format() -> None:
     assert isinstance(PROTOCOL, HubProtocol)
     assert (PROTOCOL.name, PROTOCOL.version, PROTOCOL.transfer_format) == ("messagepack", 2, TransferFormat.BINARY)
     assert repr(PROTOCOL) == "MessagePackHubProtocol()"
 
 
-def test_its_framer_has_the_limit() -> None:
+def test_the_framer_applies_the_size_limit() -> None:
     framer = PROTOCOL.framer(5)
     assert isinstance(framer, BinaryFramer)
     framer.feed(b"\x05")
@@ -73,7 +73,7 @@ SPEC: Final[list[tuple[str, HubMessage]]] = [  # hub protocol specification, "Me
         Invocation(invocation_id="xyz", target="method", arguments=[], stream_ids=["1"]),
     ),
     ("94 02 80 a3 78 79 7a 2a", StreamItem(invocation_id="xyz", item=42)),
-    # five items, as its first byte says; the spec's text under it says 0x94, which is a slip
+    # five items, as its first byte says; the text of the specification wrongly gives 0x94
     ("95 03 80 a3 78 79 7a 01 a5 45 72 72 6f 72", Completion(invocation_id="xyz", error="Error")),
     ("94 03 80 a3 78 79 7a 02", Completion(invocation_id="xyz")),
     ("95 03 80 a3 78 79 7a 03 2a", Completion(invocation_id="xyz", result=42)),
@@ -90,7 +90,7 @@ SPEC: Final[list[tuple[str, HubMessage]]] = [  # hub protocol specification, "Me
 
 
 @pytest.mark.parametrize(("wire", "message"), SPEC)
-def test_spec_vector(wire: str, message: HubMessage) -> None:
+def test_the_examples_of_the_specification_encode_and_decode(wire: str, message: HubMessage) -> None:
     body = bytes.fromhex(wire)
     assert PROTOCOL.encode(message) == bytes([len(body)]) + body
     assert PROTOCOL.decode(body) == message
@@ -99,12 +99,12 @@ def test_spec_vector(wire: str, message: HubMessage) -> None:
 @pytest.mark.parametrize(
     ("wire", "message"),
     [
-        # the TypeScript client: five items when there are no streams, two for a Close
+        # the TypeScript client sends five items if there are no streams, and two for a Close
         ("95 01 80 c0 a1 54 90", Invocation(target="T", arguments=[])),
         ("95 04 80 a1 31 a1 54 91 c0", StreamInvocation(invocation_id="1", target="T", arguments=[None])),
         ("92 07 c0", Close()),
         ("92 07 a1 65", Close(error="e")),
-        # items that a later version may add
+        # additional items, which later versions may define
         ("97 01 80 c0 a1 54 90 90 2a", Invocation(target="T", arguments=[])),
         ("95 02 80 a1 31 01 02", StreamItem(invocation_id="1", item=1)),
         ("96 03 80 a1 31 03 01 02", Completion(invocation_id="1", result=1)),
@@ -113,11 +113,11 @@ def test_spec_vector(wire: str, message: HubMessage) -> None:
         ("92 06 c0", Ping()),
         ("94 07 c0 c2 01", Close()),
         ("93 08 01 02", Ack(sequence_id=1)),
-        # an empty id is none
+        # an empty id is treated as absent
         ("96 01 80 a0 a1 54 90 90", Invocation(target="T", arguments=[])),
         # nil instead of an empty array of stream ids
         ("96 01 80 c0 a1 54 90 c0", Invocation(target="T", arguments=[])),
-        # the same in longer codes
+        # the same messages in longer encodings
         ("dc 00 03 05 de 00 00 d9 01 31", CancelInvocation(invocation_id="1")),
         ("dd 00 00 00 01 d3 00 00 00 00 00 00 00 06", Ping()),
         # plain values
@@ -129,7 +129,7 @@ def test_spec_vector(wire: str, message: HubMessage) -> None:
         ("94 02 80 a1 31 d6 ff 00 00 00 01", StreamItem(invocation_id="1", item=datetime(1970, 1, 1, 0, 0, 1, tzinfo=UTC))),
     ],
 )
-def test_messages_are_accepted_in_every_form_that_peers_send(wire: str, message: HubMessage) -> None:
+def test_all_variants_that_peers_send_are_accepted(wire: str, message: HubMessage) -> None:
     assert PROTOCOL.decode(bytes.fromhex(wire)) == message
 
 
@@ -185,7 +185,7 @@ def test_unknown_message_type_is_none(wire: str) -> None:
         ("92 09 c3", "Reading 'sequenceId' as int failed: it is bool."),
     ],
 )
-def test_an_invalid_message_says_what_is_wrong(wire: str, text: str | None) -> None:
+def test_an_invalid_message_is_an_error_with_the_reason(wire: str, text: str | None) -> None:
     body = bytes.fromhex(wire)
     with pytest.raises(ProtocolError) as caught:
         PROTOCOL.decode(body)
@@ -202,31 +202,31 @@ def test_an_invalid_message_says_what_is_wrong(wire: str, text: str | None) -> N
         "a1 61",
         "c1",
         "93 05 80",
-        "91 06 00",  # something after the message
+        "91 06 00",  # data after the message
         "94 02 80 a1 31 a1 ff",  # not UTF-8
         "94 02 80 a1 31 81 80 01",  # a map as a key
         "94 02 80 a1 31 c7 0c ff 00 00 00 00 7f ff ff ff ff ff ff ff",  # a time after the year 9999
         "94 02 80 a1 31 d7 ff ff ff ff ff ff ff ff ff",  # nanoseconds past a second
         "94 02 80 a1 31 c7 03 ff 00 00 00",  # a timestamp of three bytes
-        "94 02 80 a1 31 dd ff ff ff ff",  # lengths that nothing stands behind
+        "94 02 80 a1 31 dd ff ff ff ff",  # lengths without the corresponding data
         "94 02 80 a1 31 df ff ff ff ff",
         "94 02 80 a1 31 db ff ff ff ff",
         "dd ff ff ff ff",
         pytest.param("94 02 80 a1 31" + "91" * 100_000 + "c0", id="deep"),
     ],
 )
-def test_what_is_not_messagepack_says_so(wire: str) -> None:
+def test_a_record_that_is_not_messagepack_is_an_error(wire: str) -> None:
     with pytest.raises(ProtocolError, match=r"^Invalid MessagePack message: "):
         PROTOCOL.decode(bytes.fromhex(wire))
 
 
-def test_the_reason_is_kept_as_the_cause() -> None:
+def test_the_error_of_the_decoder_is_the_cause() -> None:
     with pytest.raises(ProtocolError) as caught:
         PROTOCOL.decode(b"\xc1")
     assert isinstance(caught.value.__cause__, msgspec.DecodeError)
 
 
-# writing
+# encoding
 
 
 @pytest.mark.parametrize(
@@ -256,7 +256,7 @@ def test_the_reason_is_kept_as_the_cause() -> None:
         (Point(1, 2), "82 a1 78 01 a1 79 02"),
     ],
 )
-def test_a_value_becomes_messagepack(value: object, wire: str) -> None:
+def test_values_are_encoded_as_messagepack(value: object, wire: str) -> None:
     encoded = PROTOCOL.encode(StreamItem(invocation_id="1", item=value))
     assert encoded[1:] == bytes.fromhex("94 02 80 a1 31" + wire)
     assert encoded[0] == len(encoded) - 1
@@ -296,7 +296,7 @@ def test_an_error_takes_precedence_over_a_result() -> None:
          "Cannot send StreamInvocation as MessagePack: a value of type builtins.complex has no MessagePack form"),
     ],
 )  # fmt: skip
-def test_a_value_without_a_messagepack_form_is_named(message: HubMessage, text: str) -> None:
+def test_the_error_names_the_type_of_a_value_that_messagepack_does_not_support(message: HubMessage, text: str) -> None:
     with pytest.raises(BindingError) as caught:
         PROTOCOL.encode(message)
     assert str(caught.value) == text

@@ -1,4 +1,4 @@
-"""The message types as values: their members, absent members, and immutability."""
+"""The message types: members, absent members, and immutability."""
 
 from __future__ import annotations
 
@@ -60,16 +60,16 @@ def test_messages_are_equal_by_value(number: int, message: HubMessage, members: 
 
 
 @each_type
-def test_a_message_cannot_be_changed(number: int, message: HubMessage, members: dict[str, object]) -> None:
+def test_messages_are_immutable(number: int, message: HubMessage, members: dict[str, object]) -> None:
     for field in message.__struct_fields__:
         with pytest.raises(AttributeError):
             setattr(message, field, "other")
     with pytest.raises(AttributeError):
-        setattr(message, "misspelled", 1)  # noqa: B010  # a name that mypy would refuse
+        setattr(message, "misspelled", 1)  # noqa: B010  # mypy would reject the plain assignment
 
 
 @each_type
-def test_members_are_passed_by_name_only(number: int, message: HubMessage, members: dict[str, object]) -> None:
+def test_members_are_keyword_only(number: int, message: HubMessage, members: dict[str, object]) -> None:
     make: Any = type(message)
     with pytest.raises(TypeError):
         make("1")

@@ -1,4 +1,4 @@
-"""URLs, the negotiate response, and the transports to try."""
+"""URLs, negotiate responses, and the choice of transports."""
 
 from __future__ import annotations
 
@@ -30,14 +30,14 @@ URL: Final = "http://host/hub"
         ("https://host:5001/a/b", "https://host:5001/a/b/negotiate?negotiateVersion=1"),
         ("http://host", "http://host/negotiate?negotiateVersion=1"),
         ("http://host/hub?a=b", "http://host/hub/negotiate?a=b&negotiateVersion=1"),
-        ("http://host/hub?a=%2F%20+", "http://host/hub/negotiate?a=%2F%20+&negotiateVersion=1"),  # kept as it is written
+        ("http://host/hub?a=%2F%20+", "http://host/hub/negotiate?a=%2F%20+&negotiateVersion=1"),  # kept unchanged
         ("http://host/h%C3%BCb", "http://host/h%C3%BCb/negotiate?negotiateVersion=1"),
         ("http://host/hub?negotiateVersion=0", "http://host/hub/negotiate?negotiateVersion=0"),
         ("http://host/hub#part", "http://host/hub/negotiate?negotiateVersion=1"),
         ("http://[::1]:5000/hub", "http://[::1]:5000/hub/negotiate?negotiateVersion=1"),
     ],
 )
-def test_negotiate_url(url: str, expected: str) -> None:
+def test_negotiate_url_adds_the_path_and_the_version(url: str, expected: str) -> None:
     assert negotiate_url(url) == expected
 
 
@@ -48,7 +48,7 @@ def test_negotiate_url(url: str, expected: str) -> None:
         (f"{URL}?useStatefulReconnect=true", "http://host/hub/negotiate?useStatefulReconnect=true&negotiateVersion=1"),
     ],
 )
-def test_negotiate_url_asks_once_for_stateful_reconnect(url: str, expected: str) -> None:
+def test_negotiate_url_requests_stateful_reconnect_once(url: str, expected: str) -> None:
     assert negotiate_url(url, stateful_reconnect=True) == expected
 
 
@@ -62,7 +62,7 @@ def test_negotiate_url_asks_once_for_stateful_reconnect(url: str, expected: str)
         ("http://host/hub/?a=b", "t", "http://host/hub/?a=b&id=t"),
     ],
 )
-def test_connect_url(url: str, token: str, expected: str) -> None:
+def test_connect_url_adds_the_connection_token(url: str, token: str, expected: str) -> None:
     assert connect_url(url, token) == expected
 
 
@@ -75,7 +75,7 @@ def test_connect_url(url: str, token: str, expected: str) -> None:
         ("HTTPS://host/hub", "wss://host/hub"),
     ],
 )
-def test_websocket_url(url: str, expected: str) -> None:
+def test_websocket_url_has_the_websocket_scheme(url: str, expected: str) -> None:
     assert websocket_url(url) == expected
 
 
@@ -111,7 +111,7 @@ FULL: Final = b"""{
 }"""
 
 
-def test_full_response() -> None:
+def test_a_complete_response_is_decoded() -> None:
     response = parse_negotiate_response(FULL, URL)
     assert response == NegotiateResponse(
         negotiate_version=1,
@@ -137,7 +137,7 @@ def test_full_response() -> None:
         (b'{"negotiateVersion":1,"connectionId":"1","connectionToken":"2","availableTransports":[]}', "2"),
     ],
 )
-def test_before_version_1_the_id_is_the_token(body: bytes, token: str) -> None:
+def test_the_connection_id_is_the_token_before_version_1(body: bytes, token: str) -> None:
     assert parse_negotiate_response(body, URL).token == token
 
 
@@ -149,7 +149,7 @@ def test_before_version_1_the_id_is_the_token(body: bytes, token: str) -> None:
         (b'{"url":"http://other/hub","availableTransports":[]}', None),
     ],
 )
-def test_a_redirect_needs_nothing_else(body: bytes, access_token: str | None) -> None:
+def test_a_redirect_needs_only_a_url(body: bytes, access_token: str | None) -> None:
     response = parse_negotiate_response(body, URL)
     assert (response.url, response.access_token) == ("http://other/hub", access_token)
 
@@ -173,7 +173,7 @@ MISSING: Final = "Invalid negotiation response received. Missing required proper
          f"{MISSING} 'connectionToken'."),
     ],
 )  # fmt: skip
-def test_an_unusable_response_says_why(body: bytes, text: str) -> None:
+def test_an_unusable_response_is_an_error_with_the_reason(body: bytes, text: str) -> None:
     with pytest.raises(NegotiationError) as caught:
         parse_negotiate_response(body, f"{URL}?access_token=SECRET")
     assert caught.value.message == text
@@ -188,7 +188,7 @@ NO_ENDPOINT: Final = "Either this is not a SignalR endpoint or there is a proxy 
     "body",
     [b"", b"<html>hello</html>", b"[]", b"null", b'"x"', b"\xff", pytest.param(b"[" * 100_000, id="deep"), b"\n  not found"],
 )
-def test_a_response_that_is_not_a_json_object_hints_at_the_url(body: bytes) -> None:
+def test_the_error_for_a_response_that_is_not_json_suggests_checking_the_url(body: bytes) -> None:
     with pytest.raises(NegotiationError) as caught:
         parse_negotiate_response(body, URL)
     assert caught.value.message.startswith("Invalid negotiation response received. ")
@@ -209,7 +209,7 @@ def test_a_response_that_is_not_a_json_object_hints_at_the_url(body: bytes) -> N
         (b'{"useStatefulReconnect":"yes"}', "useStatefulReconnect"),
     ],
 )
-def test_a_member_of_the_wrong_type_is_named(body: bytes, member: str) -> None:
+def test_the_error_names_a_member_of_the_wrong_type(body: bytes, member: str) -> None:
     with pytest.raises(NegotiationError) as caught:
         parse_negotiate_response(body, URL)
     assert caught.value.message.startswith("Invalid negotiation response received. ")
@@ -244,7 +244,7 @@ def test_transports_are_tried_in_the_order_of_the_server(
     assert [str(offer) if isinstance(offer, TransportError) else offer for offer in found] == expected
 
 
-def test_a_skipped_transport_is_named() -> None:
+def test_skipped_transports_are_reported_with_the_reason() -> None:
     response = NegotiateResponse(
         available_transports=[
             AvailableTransport("Carrier", ["Text"]),
@@ -261,12 +261,12 @@ def test_a_skipped_transport_is_named() -> None:
     assert len(offers) == 3
 
 
-def test_the_order_of_the_server_is_kept() -> None:
+def test_usable_transports_keep_the_order_of_the_server() -> None:
     response = NegotiateResponse(
         available_transports=[AvailableTransport(name, ["Text"]) for name in ("LongPolling", "WebSockets")]
     )
     assert list(candidates(response, HttpTransportType.ALL, TransferFormat.TEXT)) == [LP, WS]
 
 
-def test_a_server_may_offer_nothing() -> None:
+def test_a_server_may_offer_no_transports() -> None:
     assert list(candidates(NegotiateResponse(), HttpTransportType.ALL, TransferFormat.TEXT)) == []

@@ -1,4 +1,4 @@
-"""Messages of at most 64 levels pass in both directions and over both protocols, deeper ones in none."""
+"""Messages of up to 64 levels are accepted in both directions and protocols, deeper ones are rejected."""
 
 from __future__ import annotations
 
@@ -24,14 +24,14 @@ TOO_DEEP: Final = {
 
 
 def nested(levels: int, inner: object = None) -> Any:
-    """Return lists and dicts in turn, *levels* of them, around *inner*."""
+    """Return *levels* alternating lists and dicts around *inner*."""
     value = inner
     for level in range(levels):
         value = {"a": value} if level % 2 else [0, value, "x"]
     return value
 
 
-# Each message with a value of this many levels, and the levels that its value may have.
+# Constructors of messages that take a value, and the number of levels that the value may have.
 MESSAGES: Final = [
     (lambda value: Invocation(target="T", arguments=[1, value]), 62),
     (lambda value: Invocation(target="T", invocation_id="1", arguments=[value], headers={"a": "b"}, stream_ids=["1"]), 62),
@@ -43,10 +43,10 @@ of_every_type = pytest.mark.parametrize(("make", "levels"), MESSAGES)
 
 
 def record(protocol: HubProtocol, message: HubMessage) -> bytes:
-    """Return the record of *message* as a peer without a limit would write it."""
+    """Return the record of *message* as encoded by a peer that has no limit."""
     if protocol is JSON:
         return msgspec.json.encode(message)
-    members = [message.headers or {}, message.invocation_id or None]  # type: ignore[union-attr]  # all of these have both
+    members = [message.headers or {}, message.invocation_id or None]  # type: ignore[union-attr]  # all of these messages have both members
     match message:
         case Invocation() | StreamInvocation():
             kind = 1 if isinstance(message, Invocation) else 4
@@ -61,7 +61,7 @@ def record(protocol: HubProtocol, message: HubMessage) -> bytes:
 
 @both_protocols
 @of_every_type
-def test_a_message_of_64_levels_passes_both_ways(protocol: HubProtocol, make: Any, levels: int) -> None:
+def test_a_message_of_64_levels_is_accepted_in_both_directions(protocol: HubProtocol, make: Any, levels: int) -> None:
     message = make(nested(levels))
     [wire] = protocol.framer().feed(protocol.encode(message))
     assert protocol.decode(wire) == message
@@ -71,7 +71,7 @@ def test_a_message_of_64_levels_passes_both_ways(protocol: HubProtocol, make: An
 @both_protocols
 @of_every_type
 @pytest.mark.parametrize("more", [1, 2, 100, 800])
-def test_a_deeper_message_is_refused_when_it_is_received(protocol: HubProtocol, make: Any, levels: int, more: int) -> None:
+def test_a_received_message_over_64_levels_is_rejected(protocol: HubProtocol, make: Any, levels: int, more: int) -> None:
     with pytest.raises(ProtocolError) as caught:
         protocol.decode(record(protocol, make(nested(levels + more))))
     assert str(caught.value) == TOO_DEEP[protocol.name]
@@ -80,13 +80,13 @@ def test_a_deeper_message_is_refused_when_it_is_received(protocol: HubProtocol, 
 @both_protocols
 @of_every_type
 @pytest.mark.parametrize("more", [1, 2, 100, 800])
-def test_a_deeper_message_is_not_sent(protocol: HubProtocol, make: Any, levels: int, more: int) -> None:
-    """A hub may add levels around what a client sent; the call that does so fails, and no recipient is lost."""
+def test_a_message_over_64_levels_cannot_be_sent(protocol: HubProtocol, make: Any, levels: int, more: int) -> None:
+    """A hub may add levels to a value from a client. The call that does so fails, and no recipient is disconnected."""
     with pytest.raises(BindingError, match=r"nested more than 64 levels deep\.$"):
         protocol.encode(make(nested(levels + more)))
 
 
-SHORTEST: Final = [  # records of which the middle, brackets only, makes 64 levels and with one more pair 65
+SHORTEST: Final = [  # records whose middle part, only brackets, has 64 levels in total, or 65 with one more pair
     (JSON, b'{"type":1,"target":"","arguments":[', b"[", 62, b"]", b"]}"),
     (JSON, b'{"type":2,"invocationId":"","item":', b"[", 63, b"]", b"}"),
     (JSON, b'{"type":3,"invocationId":"","result":', b"[", 63, b"]", b"}"),
@@ -97,7 +97,7 @@ SHORTEST: Final = [  # records of which the middle, brackets only, makes 64 leve
 
 
 @pytest.mark.parametrize(("protocol", "head", "opener", "levels", "closer", "tail"), SHORTEST)
-def test_the_shortest_records_that_are_too_deep_are_refused(
+def test_the_shortest_records_that_are_too_deep_are_rejected(
     protocol: HubProtocol, head: bytes, opener: bytes, levels: int, closer: bytes, tail: bytes
 ) -> None:
     assert protocol.decode(head + opener * levels + closer * levels + tail)
@@ -116,24 +116,24 @@ def test_the_shortest_records_that_are_too_deep_are_refused(
         [[] for _ in range(1000)],
         [{"id": number, "tags": [{}, [[]]]} for number in range(300)],
         "日本語" * 400,
-        "日本語" * 30,  # fewer bytes, but as many that look like the beginning of an array
+        "日本語" * 30,  # fewer bytes, but as many of them look like the start of an array
         [number * 1.1 for number in range(300)],
     ],
 )
-def test_what_only_looks_deep_passes(protocol: HubProtocol, value: object) -> None:
+def test_values_that_only_look_deep_are_accepted(protocol: HubProtocol, value: object) -> None:
     message = StreamItem(invocation_id="1", item=value)
     [wire] = protocol.framer().feed(protocol.encode(message))
     assert protocol.decode(wire) == message
 
 
-def test_bytes_of_any_kind_pass() -> None:
+def test_binary_values_with_any_bytes_are_accepted() -> None:
     message = StreamItem(invocation_id="1", item=bytes(range(256)) * 20)
     [wire] = MESSAGEPACK.framer().feed(MESSAGEPACK.encode(message))
     assert MESSAGEPACK.decode(wire) == message
 
 
 @both_protocols
-def test_a_deep_value_is_found_among_many(protocol: HubProtocol) -> None:
+def test_one_deep_value_among_many_is_found(protocol: HubProtocol) -> None:
     wide: list[object] = [{"id": number, "items": [number]} for number in range(500)]
     wide.insert(250, nested(62))
     with pytest.raises(ProtocolError):
@@ -149,14 +149,14 @@ def test_brackets_in_strings_do_not_hide_a_deep_value(protocol: HubProtocol) -> 
 
 @dataclass
 class Node:
-    """A value whose levels only its encoded form shows."""
+    """A value whose depth is visible only in its encoded form."""
 
     child: object
     padding: str = ""
 
 
 def nodes(levels: int) -> object:
-    """Return *levels* dataclasses inside each other."""
+    """Return *levels* nested dataclasses."""
     value: object = None
     for _ in range(levels):
         value = Node(value)
@@ -165,7 +165,7 @@ def nodes(levels: int) -> object:
 
 @both_protocols
 def test_dataclasses_count_as_levels(protocol: HubProtocol) -> None:
-    padding = ["[" * 100]  # enough brackets to be suspicious
+    padding = ["[" * 100]  # enough brackets to require the full check
     assert protocol.encode(StreamItem(invocation_id="1", item=[padding, nodes(62)]))
     with pytest.raises(BindingError, match="nested more than 64 levels deep"):
         protocol.encode(StreamItem(invocation_id="1", item=[padding, nodes(63)]))
@@ -175,7 +175,7 @@ def test_dataclasses_count_as_levels(protocol: HubProtocol) -> None:
 
 
 def test_a_timestamp_finer_than_a_microsecond_does_not_hide_a_deep_value() -> None:
-    """Such records are decoded by another library."""
+    """Records with such timestamps are decoded by another library."""
     moment = msgspec.msgpack.Ext(-1, bytes.fromhex("000001916553f100"))
     good, bad = (StreamItem(invocation_id="1", item=[moment, nested(levels)]) for levels in (62, 63))
     assert isinstance(MESSAGEPACK.decode(record(MESSAGEPACK, good)), StreamItem)
@@ -183,8 +183,8 @@ def test_a_timestamp_finer_than_a_microsecond_does_not_hide_a_deep_value() -> No
         MESSAGEPACK.decode(record(MESSAGEPACK, bad))
 
 
-def test_ordinary_messages_are_not_walked_over() -> None:
-    """Their bytes show that they are flat."""
+def test_ordinary_messages_are_not_checked_in_full() -> None:
+    """Their bytes show that they cannot be too deep."""
     message = Invocation(target="Send", arguments=["user", "x" * 300, {"a": [1, 2, {"b": [3.5] * 20}]}])
     assert not json_may_exceed_depth(JSON.encode(message))
     assert not messagepack_may_exceed_depth(MESSAGEPACK.encode(message))

@@ -1,4 +1,4 @@
-"""What a server may pass on from one client to others, whatever their protocols."""
+"""Values that a server may forward from one client to others with any hub protocol."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ INTEGER: Final = "an integer of more than 64 bits, which MessagePack cannot carr
 
 
 def received(wire: str) -> Any:
-    """Return the item that a MessagePack client sent."""
+    """Return the item in a message from a MessagePack client."""
     message = MESSAGEPACK.decode(bytes.fromhex("94 02 80 a1 31" + wire))
     assert isinstance(message, StreamItem)
     return message.item
@@ -34,7 +34,7 @@ def received(wire: str) -> Any:
         PreciseDatetime.of(MOMENT, 700), [], {}, [[1, "a"], {"a": [None, {"b": b"x"}]}], {1: "a", "1": "b"}, list(range(1000)),
     ],
 )  # fmt: skip
-def test_what_both_protocols_carry_is_portable(value: object) -> None:
+def test_values_that_both_protocols_support_are_portable(value: object) -> None:
     assert find_unportable(value) is None
     assert find_unportable([value, {"a": value}]) is None
 
@@ -57,11 +57,11 @@ def test_what_both_protocols_carry_is_portable(value: object) -> None:
         (received("81 91 01 01"), "a map key of type tuple, which JSON cannot carry - at `$`"),
     ],
 )
-def test_what_one_protocol_cannot_carry_is_named_with_its_place(value: object, reason: str) -> None:
+def test_values_that_one_protocol_does_not_support_are_reported_with_their_path(value: object, reason: str) -> None:
     assert find_unportable(value) == reason
 
 
-def test_the_first_value_in_document_order_is_named() -> None:
+def test_the_first_value_in_document_order_is_reported() -> None:
     assert find_unportable([{"deep": [[2**64]]}, 2**65, {None: 1}]) == f"{INTEGER} - at `$[0].deep[0][0]`"
 
 
@@ -72,7 +72,7 @@ def nested(levels: int) -> object:
     return value
 
 
-def test_a_value_may_be_as_deep_as_an_argument_may_be() -> None:
+def test_a_value_may_be_as_deep_as_an_argument() -> None:
     assert PORTABLE_DEPTH == 62
     assert find_unportable(nested(62)) is None
     assert find_unportable([1, nested(61)]) is None
@@ -80,7 +80,7 @@ def test_a_value_may_be_as_deep_as_an_argument_may_be() -> None:
         assert find_unportable(value) == "a value nested more than 62 levels deep"
 
 
-def test_a_path_does_not_show_more_than_its_end_nor_control_characters() -> None:
+def test_long_paths_are_shortened_and_control_characters_are_escaped() -> None:
     reason = find_unportable({"x" * 10_000: {"line\n\x1b": 2**64}})
     assert reason is not None
     assert reason.endswith(r"xxx.line\n\x1b`")
@@ -88,6 +88,6 @@ def test_a_path_does_not_show_more_than_its_end_nor_control_characters() -> None
 
 
 @pytest.mark.parametrize("value", [Decimal("1.5"), msgspec.UNSET, object()])
-def test_values_of_other_types_are_left_to_the_protocol_that_made_them(value: object) -> None:
+def test_values_of_other_types_are_not_checked(value: object) -> None:
     assert find_unportable(value) is None
     assert find_unportable([value]) is None

@@ -1,4 +1,4 @@
-"""Properties that hold for every input; Hypothesis searches for counterexamples."""
+"""Property-based tests with Hypothesis."""
 
 from __future__ import annotations
 
@@ -63,7 +63,7 @@ messagepack_values: Final = st.recursive(
 
 
 def messages(values: st.SearchStrategy[object]) -> st.SearchStrategy[HubMessage]:
-    """Return messages of every type, as they look when they have come over the wire."""
+    """Return messages of all types, as decoded from the wire."""
     headers = st.just(UNSET) | st.dictionaries(name, name, min_size=1, max_size=2)
     arguments = st.lists(values, max_size=2)
     stream_ids = st.just(UNSET) | st.lists(name, min_size=1, max_size=2)
@@ -96,7 +96,7 @@ MESSAGES: Final[dict[HubProtocol, st.SearchStrategy[HubMessage]]] = {
     MESSAGEPACK: messages(messagepack_values),
 }
 
-# garbage
+# arbitrary bytes
 
 MEMBERS: Final = [
     "type", "headers", "invocationId", "target", "arguments", "streamIds", "item", "error", "result", "allowReconnect",
@@ -111,7 +111,7 @@ json_garbage: Final = (
     | st.builds(msgspec.json.encode, json_objects)
     | st.builds(lambda kind, rest: msgspec.json.encode(rest | {"type": kind}), types, json_objects)
 )
-# MessagePack put together from its parts, so that there is what no encoder of ours writes: extensions, long codes, odd keys
+# MessagePack assembled from parts, including forms that our encoder never writes: extensions, long encodings, unusual keys
 extensions: Final = st.builds(
     lambda code, data: struct.pack(">BBb", 0xC7, len(data), code) + data, st.integers(-2, 2), st.binary(max_size=14)
 )
@@ -149,14 +149,14 @@ def framed(protocol: HubProtocol, record: bytes) -> bytes:
 
 @st.composite
 def streams(draw: st.DrawFn, protocol: HubProtocol) -> bytes:
-    """Return a stream in which messages, broken records and bytes that are nothing at all follow each other."""
+    """Return a stream of messages, invalid records and arbitrary bytes."""
     message = MESSAGES[protocol].map(protocol.encode)
     broken = GARBAGE[protocol].map(lambda record: framed(protocol, record))
     return b"".join(draw(st.lists(message | message | broken | st.binary(max_size=3), max_size=4)))
 
 
 def cut(data: bytes, sizes: Items[int]) -> list[bytes]:
-    """Return *data* in pieces of these sizes, over and over."""
+    """Return *data* in pieces of these sizes, repeated as needed."""
     ends = list(takewhile(lambda end: end < len(data), accumulate(cycle(sizes))))
     return [data[start:end] for start, end in pairwise([0, *ends, len(data)])]
 
@@ -165,7 +165,7 @@ cuts: Final = st.lists(st.integers(1, 30), min_size=1, max_size=3)
 
 
 def open_session(protocol: HubProtocol, role: Role, max_size: int | None = None) -> HubSession:
-    """Return a session whose handshake is over."""
+    """Return a session that has completed the handshake."""
     options = SessionOptions(max_message_size=max_size)
     if role is Role.CLIENT:
         session = HubSession.client(protocol, SessionOptions(), 0.0)
@@ -175,12 +175,12 @@ def open_session(protocol: HubProtocol, role: Role, max_size: int | None = None)
         session.receive(handshake.encode_request(protocol.name, 1), 0.0)
     assert session.phase is Phase.OPEN
     session.options = options
-    session._framer = protocol.framer(max_size)  # a limit below the size of a handshake would end the session too early
+    session._framer = protocol.framer(max_size)  # a limit below the size of the handshake would end the session too early
     return session
 
 
 def well_formed(message: HubMessage) -> bool:
-    """Return whether each member has the type that its class says."""
+    """Return whether each member has the type declared by its class."""
     given_members = {
         field.encode_name: value
         for field in msgspec.structs.fields(message)
@@ -202,7 +202,7 @@ def test_encoded_messages_decode_to_the_same(protocol: HubProtocol, data: st.Dat
 
 @both_protocols
 @given(data=st.data())
-def test_any_chunking_gives_the_same_messages(protocol: HubProtocol, data: st.DataObject) -> None:
+def test_chunking_does_not_change_the_messages(protocol: HubProtocol, data: st.DataObject) -> None:
     sent = data.draw(st.lists(MESSAGES[protocol], max_size=3))
     stream = b"".join(protocol.encode(message) for message in sent)
     framer = protocol.framer()
@@ -213,7 +213,7 @@ def test_any_chunking_gives_the_same_messages(protocol: HubProtocol, data: st.Da
 
 @both_protocols
 @given(data=st.data())
-def test_any_chunking_of_any_bytes_gives_the_same_messages_and_error(protocol: HubProtocol, data: st.DataObject) -> None:
+def test_chunking_of_arbitrary_bytes_does_not_change_messages_or_error(protocol: HubProtocol, data: st.DataObject) -> None:
     stream = data.draw(streams(protocol))
     role, max_size = data.draw(st.sampled_from(Role)), data.draw(st.none() | st.integers(1, 60))
     whole, pieces = open_session(protocol, role, max_size), open_session(protocol, role, max_size)
@@ -226,7 +226,7 @@ def test_any_chunking_of_any_bytes_gives_the_same_messages_and_error(protocol: H
 
 @both_protocols
 @given(data=st.data())
-def test_any_garbage_is_a_message_or_a_protocol_error(protocol: HubProtocol, data: st.DataObject) -> None:
+def test_arbitrary_bytes_decode_to_a_message_or_a_protocol_error(protocol: HubProtocol, data: st.DataObject) -> None:
     record = data.draw(GARBAGE[protocol])
     try:
         message = protocol.decode(record)
@@ -239,7 +239,7 @@ def test_any_garbage_is_a_message_or_a_protocol_error(protocol: HubProtocol, dat
     role=st.sampled_from(Role),
     pieces=st.lists(st.binary(max_size=30) | json_garbage.map(lambda text: text + b"\x1e"), max_size=4),
 )
-def test_nothing_that_a_peer_sends_raises(role: Role, pieces: list[bytes]) -> None:
+def test_receive_never_raises(role: Role, pieces: list[bytes]) -> None:
     options = SessionOptions(max_message_size=200)
     session = (
         HubSession.client(MESSAGEPACK, options, 0.0)
@@ -255,7 +255,7 @@ def test_nothing_that_a_peer_sends_raises(role: Role, pieces: list[bytes]) -> No
 
 
 @given(text=json_garbage)
-def test_any_garbage_is_a_handshake_or_a_handshake_error(text: bytes) -> None:
+def test_arbitrary_bytes_decode_to_a_handshake_or_a_handshake_error(text: bytes) -> None:
     for decode in (handshake.decode_request, handshake.decode_response):
         with suppress(HandshakeError):
             decode(text)
@@ -272,7 +272,7 @@ def test_encoded_handshakes_decode_to_the_same(protocol: str, version: int, erro
 
 
 @given(body=json_garbage)
-def test_any_garbage_is_a_negotiate_response_or_a_negotiation_error(body: bytes) -> None:
+def test_arbitrary_bytes_decode_to_a_negotiate_response_or_a_negotiation_error(body: bytes) -> None:
     try:
         response = negotiation.parse_negotiate_response(body, "http://host/hub")
     except NegotiationError:
@@ -287,7 +287,7 @@ def test_encoded_lengths_decode_to_the_same(length: int, rest: bytes) -> None:
 
 
 @given(data=st.binary(max_size=8))
-def test_any_garbage_is_a_length_or_incomplete_or_a_protocol_error(data: bytes) -> None:
+def test_arbitrary_bytes_are_a_length_or_incomplete_or_a_protocol_error(data: bytes) -> None:
     try:
         found = read_varint(data)
     except ProtocolError:
@@ -316,7 +316,7 @@ SENDABLE_OR_NOT: Final = st.recursive(
 
 @both_protocols
 @given(value=SENDABLE_OR_NOT)
-def test_any_value_is_encoded_validly_or_is_a_binding_error(protocol: HubProtocol, value: object) -> None:
+def test_any_value_is_encoded_correctly_or_is_a_binding_error(protocol: HubProtocol, value: object) -> None:
     try:
         wire = protocol.encode(StreamItem(invocation_id="1", item=value))
     except BindingError:
@@ -326,11 +326,11 @@ def test_any_value_is_encoded_validly_or_is_a_binding_error(protocol: HubProtoco
 
 
 def deep(value: bytes, levels: int, protocol: HubProtocol) -> bytes:
-    """Return *value* inside this many arrays."""
+    """Return *value* nested in this many arrays."""
     return b"[" * levels + value + b"]" * levels if protocol is JSON else b"\x91" * levels + value
 
 
-# What a peer may send: any value in its protocol, also those that an encoder of ours would refuse.
+# Any value that a peer may send, including values that our encoder rejects.
 received_json: Final = st.recursive(
     st.builds(msgspec.json.encode, json_values | st.integers() | st.integers(2**63 - 2, 2**64 + 1) | st.floats())
     | st.sampled_from([b"1e308", b"-0", b"123456789012345678901.5", b'"\\u0000"', b'"\\ud83c\\udf89"', b'"\\ud800"', b"NaN"]),
@@ -344,7 +344,7 @@ RECEIVED: Final = {JSON: received_json, MESSAGEPACK: st.builds(msgspec.msgpack.e
 
 
 def received(protocol: HubProtocol, value: bytes) -> Invocation | None:
-    """Return the call that a client sends with one argument, or None if it is refused."""
+    """Return the call that a client sends with one argument, or None if it is rejected."""
     wire = b'{"type":1,"target":"T","arguments":[%s]}' % value if protocol is JSON else b"\x95\x01\x80\xc0\xa1T\x91" + value
     try:
         message = protocol.decode(wire)
@@ -356,8 +356,8 @@ def received(protocol: HubProtocol, value: bytes) -> Invocation | None:
 
 @both_protocols
 @given(data=st.data())
-def test_whatever_is_received_and_portable_can_be_sent_on_in_every_protocol(protocol: HubProtocol, data: st.DataObject) -> None:
-    """The promise of `find_unportable`: relaying it never disconnects a recipient."""
+def test_a_portable_value_can_be_forwarded_in_every_protocol(protocol: HubProtocol, data: st.DataObject) -> None:
+    """Because of `find_unportable`, forwarding a value never disconnects a recipient."""
     levels = data.draw(st.integers(0, 3) | st.integers(55, 64))
     call = received(protocol, deep(data.draw(RECEIVED[protocol]), levels, protocol))
     if call is None or find_unportable(call.arguments[0]) is not None:
@@ -375,7 +375,7 @@ def test_whatever_is_received_and_portable_can_be_sent_on_in_every_protocol(prot
     [record] = protocol.framer().feed(protocol.encode(call))
     again = protocol.decode(record)
     assert isinstance(again, Invocation)
-    assert repr(again.arguments) == repr(call.arguments)  # as text, in which NaN equals NaN
+    assert repr(again.arguments) == repr(call.arguments)  # compared as text, because NaN is not equal to NaN
 
 
 @given(
@@ -395,7 +395,7 @@ def test_any_value_is_converted_or_is_a_binding_error(value: object, wanted: Any
     before=st.dictionaries(name, short_text, max_size=2),
     after=st.dictionaries(name, short_text, max_size=2),
 )
-def test_a_redacted_url_never_shows_the_secret(secret: str, key: str, before: dict[str, str], after: dict[str, str]) -> None:
+def test_a_redacted_url_never_contains_the_secret(secret: str, key: str, before: dict[str, str], after: dict[str, str]) -> None:
     query = "&".join(part for part in (urlencode(before), f"{key}={quote(secret, safe='')}", urlencode(after)) if part)
     shown = negotiation.redact_url(f"https://user:{quote(secret, safe='')}@host/hub?{query}")
     assert secret not in shown

@@ -1,4 +1,4 @@
-"""What a retry policy may be, and what tenacity waits see. The loop that asks a policy: tests/unit/client/test_reconnect.py."""
+"""Accepted retry policies, and the state passed to tenacity waits. For the retry loop, see tests/unit/client/test_reconnect.py."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ def context(count: int, elapsed: float = 0.0, reason: BaseException | None = Non
 
 
 class Recorder:
-    """A policy that remembers what it was asked."""
+    """A policy that records its contexts."""
 
     def __init__(self, answer: Seconds | None) -> None:
         self.answer = answer
@@ -32,7 +32,7 @@ class Recorder:
 
 
 class AsyncPolicy:
-    """A policy whose answer is a coroutine."""
+    """A policy with a coroutine method."""
 
     async def next_retry_delay(self, retry_context: RetryContext) -> float | None:
         return 2.5 if retry_context.previous_retry_count == 0 else None
@@ -41,10 +41,10 @@ class AsyncPolicy:
 LOST: Final = OSError("cable")
 
 
-# what a policy may be
+# accepted policies
 
 
-def test_no_policy_means_the_default_delays() -> None:
+def test_without_a_policy_the_default_delays_are_used() -> None:
     policy = as_retry_policy(None)
     assert DEFAULT_DELAYS == (0.0, 2.0, 10.0, 30.0)
     assert [policy.next_retry_delay(context(count)) for count in range(6)] == [0.0, 2.0, 10.0, 30.0, None, None]
@@ -61,30 +61,30 @@ def test_no_policy_means_the_default_delays() -> None:
         (range(2), [0.0, 1.0, None]),
     ],
 )
-def test_a_sequence_of_delays_gives_up_at_its_end(delays: object, answers: list[float | None]) -> None:
+def test_a_sequence_of_delays_ends_with_none(delays: object, answers: list[float | None]) -> None:
     policy = as_retry_policy(delays)
     assert [policy.next_retry_delay(context(count)) for count in range(len(answers))] == answers
 
 
-def test_one_policy_serves_every_loss() -> None:
+def test_one_policy_can_be_used_for_every_loss() -> None:
     policy = as_retry_policy(delay for delay in (1, 2))
     for _loss in range(2):
         assert [policy.next_retry_delay(context(count)) for count in range(3)] == [1.0, 2.0, None]
 
 
-def test_a_function_is_a_policy() -> None:
+def test_a_function_can_be_used_as_a_policy() -> None:
     policy = as_retry_policy(lambda retry_context: retry_context.previous_retry_count * 2)
     assert isinstance(policy, RetryPolicy)
     assert policy.next_retry_delay(context(3)) == 6
 
 
 @pytest.mark.parametrize("policy", [Recorder(1.0), AsyncPolicy()])
-def test_an_object_that_is_a_policy_is_taken_as_it_is(policy: object) -> None:
+def test_a_policy_object_is_used_unchanged(policy: object) -> None:
     assert as_retry_policy(policy) is policy
 
 
 @pytest.mark.parametrize("policy", [5, 1.5, "1,2", b"12", ["1"], [1, None], object(), timedelta(1), Recorder])
-def test_what_is_no_policy_is_a_type_error(policy: object) -> None:
+def test_an_object_of_another_type_is_a_type_error(policy: object) -> None:
     with pytest.raises(TypeError) as caught:
         as_retry_policy(policy)
     assert str(caught.value) == (
@@ -108,9 +108,9 @@ def test_a_delay_that_is_not_finite_is_a_value_error(delay: float) -> None:
         as_retry_policy([0, delay])
 
 
-def test_the_context_cannot_be_changed() -> None:
+def test_the_context_is_immutable() -> None:
     with pytest.raises(AttributeError):
-        setattr(context(0), "previous_retry_count", 1)  # noqa: B010  # a type checker would refuse the plain form
+        setattr(context(0), "previous_retry_count", 1)  # noqa: B010  # mypy would reject the plain assignment
 
 
 # tenacity waits
@@ -119,13 +119,13 @@ def test_the_context_cannot_be_changed() -> None:
 @pytest.mark.parametrize(
     ("wait", "expected"), [(wait_fixed(1.5), [1.5, 1.5, 1.5]), (wait_exponential(multiplier=1), [1.0, 2.0, 4.0])]
 )
-def test_a_tenacity_wait_never_gives_up(wait: wait_base, expected: list[float]) -> None:
+def test_a_tenacity_wait_retries_indefinitely(wait: wait_base, expected: list[float]) -> None:
     policy = as_retry_policy(wait)
     assert [policy.next_retry_delay(context(count)) for count in range(3)] == expected
 
 
 class Watching(wait_base):
-    """A wait that records what it sees."""
+    """A wait that records its state."""
 
     def __init__(self) -> None:
         self.seen: list[tuple[int, BaseException | None, float | None]] = []
@@ -136,7 +136,7 @@ class Watching(wait_base):
         return 0.0
 
 
-def test_a_tenacity_wait_sees_the_loss_as_the_first_failed_attempt() -> None:
+def test_a_tenacity_wait_gets_the_loss_as_the_first_failed_attempt() -> None:
     wait = Watching()
     policy = as_retry_policy(wait)
     late = TimeoutError("late")
@@ -145,8 +145,8 @@ def test_a_tenacity_wait_sees_the_loss_as_the_first_failed_attempt() -> None:
     assert wait.seen == [(1, LOST, 0.0), (2, late, 3.5)]
 
 
-def test_a_tenacity_wait_sees_an_error_after_a_clean_end_too() -> None:
-    """Its state always has an outcome."""
+def test_a_tenacity_wait_gets_an_error_after_a_close_without_error() -> None:
+    """The state of a tenacity wait always has an outcome."""
     wait = Watching()
     as_retry_policy(wait).next_retry_delay(context(0))
     assert isinstance(wait.seen[0][1], ConnectionClosedError)

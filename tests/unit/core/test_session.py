@@ -1,4 +1,4 @@
-"""The rules of one connection in both roles; bytes and times are passed in by hand."""
+"""`HubSession` in both roles; the tests pass in bytes and times."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ both_roles = pytest.mark.parametrize("role", list(Role), ids=[role.value for rol
 
 
 def open_client(options: SessionOptions = OPTIONS, protocol: HubProtocol = JSON, now: float = 100.0) -> HubSession:
-    """Return a client's session after its handshake, with nothing to send."""
+    """Return a client session after the handshake, with nothing to send."""
     session = HubSession.client(protocol, options, now)
     assert session.receive(SUCCESS, now) == []
     session.data_to_send()
@@ -42,7 +42,7 @@ def open_client(options: SessionOptions = OPTIONS, protocol: HubProtocol = JSON,
 
 
 def open_server(options: SessionOptions = OPTIONS, protocol: HubProtocol = JSON, now: float = 100.0) -> HubSession:
-    """Return a server's session after its handshake, with nothing to send."""
+    """Return a server session after the handshake, with nothing to send."""
     session = HubSession.server([JSON, MESSAGEPACK], options, now)
     request = json.dumps({"protocol": protocol.name, "version": 1}).encode() + b"\x1e"
     assert session.receive(request, now) == []
@@ -51,17 +51,17 @@ def open_server(options: SessionOptions = OPTIONS, protocol: HubProtocol = JSON,
 
 
 def open_session(role: Role, options: SessionOptions = OPTIONS, protocol: HubProtocol = JSON) -> HubSession:
-    """Return the session of either side after its handshake."""
+    """Return a session of either role after the handshake."""
     return (open_client if role is Role.CLIENT else open_server)(options, protocol)
 
 
 def status(session: HubSession) -> tuple[Phase, SignalRError | None]:
-    """Return both at once, which also keeps a type checker from taking them for constants."""
+    """Return phase and error in one call, so that mypy does not narrow their types."""
     return session.phase, session.error
 
 
 def moved(session: HubSession) -> bool:
-    """Return the flag, which a type checker would otherwise take for a constant."""
+    """Return the flag, so that mypy does not narrow its type."""
     return session.deadline_moved
 
 
@@ -69,7 +69,7 @@ def moved(session: HubSession) -> bool:
 
 
 @both_protocols
-def test_client_speaks_first(protocol: HubProtocol) -> None:
+def test_the_client_sends_the_handshake_first(protocol: HubProtocol) -> None:
     session = HubSession.client(protocol, OPTIONS, 100.0)
     assert session.phase is Phase.HANDSHAKE
     request = b'{"protocol":"%s","version":1}\x1e' % protocol.name.encode()
@@ -80,7 +80,7 @@ def test_client_speaks_first(protocol: HubProtocol) -> None:
 
 
 @both_protocols
-def test_client_pings_at_once_after_the_handshake(protocol: HubProtocol) -> None:
+def test_the_client_pings_immediately_after_the_handshake(protocol: HubProtocol) -> None:
     session = HubSession.client(protocol, OPTIONS, 100.0)
     session.data_to_send()
     assert session.receive(SUCCESS, 101.0) == []
@@ -88,7 +88,7 @@ def test_client_pings_at_once_after_the_handshake(protocol: HubProtocol) -> None
     assert session.data_to_send() == protocol.encode(Ping())
 
 
-def test_client_does_not_ping_on_a_transport_with_inherent_keep_alive() -> None:
+def test_the_client_sends_no_ping_on_a_transport_with_inherent_keep_alive() -> None:
     session = HubSession.client(JSON, replace(OPTIONS, inherent_keep_alive=True), 100.0)
     session.data_to_send()
     session.receive(SUCCESS, 101.0)
@@ -111,7 +111,7 @@ def test_handshake_response_and_messages_may_arrive_byte_by_byte(protocol: HubPr
     assert session.error is None
 
 
-def test_client_is_told_why_the_server_refused() -> None:
+def test_the_client_gets_the_error_in_the_handshake_response() -> None:
     session = HubSession.client(JSON, OPTIONS, 100.0)
     assert session.receive(b'{"error":"The protocol \'json\' is not supported."}\x1e' + HELLO, 100.0) == []
     assert session.phase is Phase.ENDED
@@ -130,7 +130,7 @@ def test_client_is_told_why_the_server_refused() -> None:
         (b"\x1e", "The server's handshake response cannot be read: "),
     ],
 )
-def test_client_refuses_an_invalid_handshake_response(answer: bytes, text: str) -> None:
+def test_the_client_rejects_an_invalid_handshake_response(answer: bytes, text: str) -> None:
     session = HubSession.client(JSON, OPTIONS, 100.0)
     session.data_to_send()
     assert session.receive(answer, 100.0) == []
@@ -140,7 +140,7 @@ def test_client_refuses_an_invalid_handshake_response(answer: bytes, text: str) 
     assert session.data_to_send() == b""
 
 
-def test_client_gives_up_on_a_server_that_does_not_answer_the_handshake() -> None:
+def test_the_client_times_out_without_a_handshake_response() -> None:
     session = HubSession.client(JSON, replace(OPTIONS, handshake_timeout=2.5), 100.0)
     session.data_to_send()
     assert session.next_deadline() == 102.5
@@ -154,7 +154,7 @@ def test_client_gives_up_on_a_server_that_does_not_answer_the_handshake() -> Non
     assert session.data_to_send() == b""
 
 
-def test_an_incomplete_handshake_does_not_move_its_deadline() -> None:
+def test_an_incomplete_handshake_does_not_extend_its_deadline() -> None:
     session = HubSession.client(JSON, OPTIONS, 100.0)
     session.receive(b"{", 110.0)
     assert session.next_deadline() == 115.0
@@ -183,7 +183,7 @@ def test_handshake_timeout_can_be_disabled(role: Role) -> None:
         (b'{"version":1,"minorVersion":3,"protocol":"JSON"}', JSON),
     ],
 )
-def test_server_uses_the_protocol_that_the_client_requests(request_text: bytes, protocol: HubProtocol) -> None:
+def test_the_server_uses_the_requested_protocol(request_text: bytes, protocol: HubProtocol) -> None:
     session = HubSession.server([JSON, MESSAGEPACK], OPTIONS, 100.0)
     assert session.data_to_send() == b""
     assert session.receive(request_text + b"\x1e", 101.0) == []
@@ -199,7 +199,7 @@ def test_handshake_request_and_messages_may_arrive_byte_by_byte(protocol: HubPro
 
 
 REFUSED: Final = "An unexpected error occurred during connection handshake."
-REFUSALS: Final = [  # as ASP.NET Core answers: request, short text, what detailed errors add
+REFUSALS: Final = [  # responses of ASP.NET Core: request, short text, text added by detailed errors
     (b'{"protocol":"xml","version":1}', "The protocol 'xml' is not supported.", ""),
     (b'{"protocol":"","version":1}', "The protocol '' is not supported.", ""),
     (b'{"protocol":"json","version":3}', "The server does not support version 3 of the 'json' protocol.", ""),
@@ -216,7 +216,9 @@ REFUSALS: Final = [  # as ASP.NET Core answers: request, short text, what detail
 
 @pytest.mark.parametrize("detailed", [False, True], ids=["short", "detailed"])
 @pytest.mark.parametrize(("request_text", "text", "detail"), REFUSALS)
-def test_server_tells_the_client_why_it_refuses(request_text: bytes, text: str, detail: str, detailed: bool) -> None:
+def test_the_server_sends_the_reason_for_rejecting_a_handshake(
+    request_text: bytes, text: str, detail: str, detailed: bool
+) -> None:
     session = HubSession.server([JSON], replace(OPTIONS, enable_detailed_errors=detailed), 100.0)
     assert session.receive(request_text + b"\x1e" + HELLO, 100.0) == []
     expected = text + detail * detailed
@@ -228,13 +230,13 @@ def test_server_tells_the_client_why_it_refuses(request_text: bytes, text: str, 
 
 
 @pytest.mark.parametrize("request_text", [b"", b"{", b"\x02\x91\x06", b"GET / HTTP/1.1"])
-def test_server_refuses_what_is_not_json(request_text: bytes) -> None:
+def test_the_server_rejects_a_handshake_that_is_not_json(request_text: bytes) -> None:
     session = HubSession.server([JSON], replace(OPTIONS, enable_detailed_errors=True), 100.0)
     session.receive(request_text + b"\x1e", 100.0)
     assert str(session.error).startswith(f"{REFUSED} InvalidDataException: Error reading JSON. ")
 
 
-def test_server_refuses_a_binary_protocol_on_a_text_transport() -> None:
+def test_the_server_rejects_a_binary_protocol_on_a_text_transport() -> None:
     options = replace(OPTIONS, text_only=True)
     session = HubSession.server([JSON, MESSAGEPACK], options, 100.0)
     session.receive(b'{"protocol":"messagepack","version":1}\x1e', 100.0)
@@ -247,7 +249,7 @@ def test_server_refuses_a_binary_protocol_on_a_text_transport() -> None:
     assert open_server(options).phase is Phase.OPEN
 
 
-def test_server_cancels_a_handshake_that_takes_too_long() -> None:
+def test_the_server_cancels_a_handshake_that_takes_too_long() -> None:
     session = HubSession.server([JSON], OPTIONS, 100.0)
     session.receive(b'{"protocol"', 110.0)
     assert session.next_deadline() == 115.0
@@ -261,7 +263,7 @@ def test_server_cancels_a_handshake_that_takes_too_long() -> None:
 
 
 @pytest.mark.parametrize("chunks", [[b"x" * 41], [b"x" * 20, b"x" * 21], [b"x" * 40 + b"\x1e"], [b"x" * 40, b"\x1e"]])
-def test_server_cancels_a_handshake_that_is_too_large(chunks: list[bytes]) -> None:
+def test_the_server_cancels_a_handshake_that_is_too_large(chunks: list[bytes]) -> None:
     session = HubSession.server([JSON], replace(OPTIONS, max_message_size=40), 100.0)
     for chunk in chunks:
         assert session.receive(chunk, 100.0) == []
@@ -270,7 +272,7 @@ def test_server_cancels_a_handshake_that_is_too_large(chunks: list[bytes]) -> No
 
 
 @both_roles
-def test_a_handshake_is_bounded_without_a_message_limit_too(role: Role) -> None:
+def test_the_size_of_a_handshake_is_limited_even_without_a_message_limit(role: Role) -> None:
     options = replace(OPTIONS, max_message_size=None)
     session = HubSession.client(JSON, options, 100.0) if role is Role.CLIENT else HubSession.server([JSON], options, 100.0)
     session.data_to_send()
@@ -284,14 +286,14 @@ def test_a_handshake_is_bounded_without_a_message_limit_too(role: Role) -> None:
         assert session.data_to_send() == b'{"error":"Handshake was canceled."}\x1e'
 
 
-def test_client_names_its_option_when_the_handshake_exceeds_it() -> None:
+def test_the_client_error_names_the_option_that_limits_the_handshake() -> None:
     session = HubSession.client(JSON, replace(OPTIONS, max_message_size=40), 100.0)
     session.receive(b"x" * 41, 100.0)
     assert isinstance(session.error, HandshakeError)
     assert str(session.error) == "The server's handshake response is longer than max_message_size, 40 bytes."
 
 
-def test_server_accepts_a_handshake_of_exactly_the_limit() -> None:
+def test_the_server_accepts_a_handshake_of_exactly_the_limit() -> None:
     request = b'{"protocol":"json","version":1}\x1e'
     for chunks in ([request], [request[:-1], request[-1:]]):
         session = HubSession.server([JSON], replace(OPTIONS, max_message_size=len(request)), 100.0)
@@ -306,7 +308,7 @@ def test_bytes_after_the_handshake_do_not_count_towards_its_size() -> None:
 
 
 @both_roles
-def test_a_connection_that_ends_in_the_handshake_ends_silently(role: Role) -> None:
+def test_a_connection_that_ends_during_the_handshake_has_no_error(role: Role) -> None:
     session = HubSession.client(JSON, OPTIONS, 100.0) if role is Role.CLIENT else HubSession.server([JSON], OPTIONS, 100.0)
     session.data_to_send()
     session.receive(b'{"pro', 100.0)
@@ -319,7 +321,7 @@ def test_a_connection_that_ends_in_the_handshake_ends_silently(role: Role) -> No
 
 @both_roles
 @both_protocols
-def test_messages_are_returned_in_order_however_they_are_split(role: Role, protocol: HubProtocol) -> None:
+def test_messages_are_returned_in_order_for_any_chunking(role: Role, protocol: HubProtocol) -> None:
     sent: list[HubMessage] = [
         HELLO_MESSAGE,
         StreamItem(invocation_id="1", item=["\x1e", 1, None]),
@@ -344,7 +346,7 @@ def test_ping_ack_and_sequence_never_leave_the_session(role: Role, protocol: Hub
 
 
 @both_roles
-def test_unknown_message_type_is_skipped(role: Role) -> None:
+def test_messages_of_unknown_type_are_skipped(role: Role) -> None:
     session = open_session(role)
     assert session.receive(HELLO + b'{"type":99,"a":1}\x1e' + HELLO, 100.0) == [HELLO_MESSAGE, HELLO_MESSAGE]
     assert session.error is None
@@ -385,13 +387,13 @@ def test_sizes_are_as_many_as_the_messages_before_an_error(role: Role) -> None:
     assert session.sizes == [len(HELLO) - 1]
 
 
-def test_messages_that_come_with_the_handshake_are_measured() -> None:
+def test_sizes_include_messages_received_with_the_handshake() -> None:
     session = HubSession.server([JSON], MEASURED, 100.0)
     assert session.receive(b'{"protocol":"json","version":1}\x1e' + HELLO, 100.0) == [HELLO_MESSAGE]
     assert session.sizes == [len(HELLO) - 1]
 
 
-def test_nothing_is_measured_unless_asked_for() -> None:
+def test_sizes_are_recorded_only_if_requested() -> None:
     session = open_server()
     assert session.receive(HELLO, 100.0) == [HELLO_MESSAGE]
     assert session.sizes == []
@@ -406,7 +408,7 @@ def test_nothing_is_measured_unless_asked_for() -> None:
         (b"\x1e", "Error reading JSON. "),
     ],
 )
-def test_malformed_data_ends_the_session_after_the_messages_before_it(role: Role, broken: bytes, text: str) -> None:
+def test_invalid_data_ends_the_session_after_the_messages_before_it(role: Role, broken: bytes, text: str) -> None:
     session = open_session(role)
     assert session.receive(HELLO + broken + HELLO, 100.0) == [HELLO_MESSAGE]
     assert session.phase is Phase.ENDED
@@ -418,7 +420,7 @@ def test_malformed_data_ends_the_session_after_the_messages_before_it(role: Role
     assert session.error is error
 
 
-def test_a_broken_length_ends_the_session_after_the_messages_before_it() -> None:
+def test_an_invalid_length_ends_the_session_after_the_messages_before_it() -> None:
     session = open_client(protocol=MESSAGEPACK)
     assert session.receive(MESSAGEPACK.encode(HELLO_MESSAGE) + b"\xff" * 5, 100.0) == [HELLO_MESSAGE]
     assert session.phase is Phase.ENDED
@@ -445,7 +447,7 @@ def test_a_message_over_the_limit_ends_the_session_after_the_messages_before_it(
 
 @both_roles
 @both_protocols
-def test_a_message_of_exactly_the_limit_is_read(role: Role, protocol: HubProtocol) -> None:
+def test_a_message_of_exactly_the_limit_is_accepted(role: Role, protocol: HubProtocol) -> None:
     message = Invocation(target="T", arguments=["x" * 100])
     wire = protocol.encode(message)
     session = open_session(role, replace(OPTIONS, max_message_size=len(wire)), protocol)
@@ -476,7 +478,7 @@ def test_the_end_after_a_complete_message_is_not_an_error(protocol: HubProtocol)
 
 @both_roles
 @pytest.mark.parametrize("close", [Close(), Close(error="bye"), Close(allow_reconnect=True)])
-def test_nothing_is_read_after_a_close(role: Role, close: Close) -> None:
+def test_data_after_a_close_is_ignored(role: Role, close: Close) -> None:
     session = open_session(role)
     assert session.receive(HELLO + JSON.encode(close) + HELLO, 100.0) == [HELLO_MESSAGE, close]
     assert status(session) == (Phase.ENDED, None)
@@ -486,7 +488,7 @@ def test_nothing_is_read_after_a_close(role: Role, close: Close) -> None:
     assert session.error is None
 
 
-# what leaves
+# data to send
 
 
 @both_roles
@@ -504,7 +506,7 @@ def test_queued_messages_are_returned_together(role: Role, protocol: HubProtocol
 
 
 @both_roles
-def test_a_limit_takes_whole_messages_and_leaves_the_rest(role: Role) -> None:
+def test_data_to_send_takes_whole_messages_up_to_the_limit(role: Role) -> None:
     session = open_session(role)
     for data in (b"aaaa", b"bbb", b"cc", b"d"):
         session.send_encoded(data)
@@ -518,7 +520,7 @@ def test_a_limit_takes_whole_messages_and_leaves_the_rest(role: Role) -> None:
     assert (session.queued, session.data_to_send(5), session.data_to_send()) == (0, b"", b"")
 
 
-def test_a_limit_that_fits_everything_takes_everything() -> None:
+def test_data_to_send_takes_everything_below_the_limit() -> None:
     session = open_server()
     session.send_encoded(b"aaaa")
     session.send_encoded(b"bb")
@@ -531,7 +533,7 @@ def test_a_limit_that_fits_everything_takes_everything() -> None:
 
 
 def test_taking_messages_one_by_one_does_not_copy_the_queue() -> None:
-    """The cost is linear: what stays queued is not touched."""
+    """The cost is linear: the remaining messages are not touched."""
     session = open_server()
     messages = [b"%04d" % number for number in range(1000)]
     for message in messages:
@@ -543,10 +545,10 @@ def test_taking_messages_one_by_one_does_not_copy_the_queue() -> None:
         assert session._output is queue
         assert session.queued == 4 * len(queue)
     assert taken == messages
-    assert all(one is other for one, other in zip(taken, messages, strict=True))  # not even copied
+    assert all(one is other for one, other in zip(taken, messages, strict=True))  # the same objects, not copies
 
 
-def test_a_value_that_cannot_be_sent_does_not_change_the_session() -> None:
+def test_a_value_that_cannot_be_encoded_does_not_change_the_session() -> None:
     session = open_client()
     session.send(HELLO_MESSAGE, 101.0)
     queued, deadline = session.queued, session.next_deadline()
@@ -556,7 +558,7 @@ def test_a_value_that_cannot_be_sent_does_not_change_the_session() -> None:
     assert status(session) == (Phase.OPEN, None)
 
 
-def test_the_largest_message_is_remembered() -> None:
+def test_the_size_of_the_largest_message_is_recorded() -> None:
     session = open_client()
     large = Invocation(target="T", arguments=["x" * 100])
     for message in (HELLO_MESSAGE, large, HELLO_MESSAGE):
@@ -564,10 +566,10 @@ def test_the_largest_message_is_remembered() -> None:
     assert session.largest_sent == len(JSON.encode(large))
 
 
-# time, the client's
+# timers of the client
 
 
-def test_client_pings_when_it_has_sent_nothing_for_the_interval() -> None:
+def test_the_client_pings_after_an_interval_without_sending() -> None:
     session = open_client(now=100.0)
     assert session.next_deadline() == 115.0
     session.handle_timeout(114.9)
@@ -578,7 +580,7 @@ def test_client_pings_when_it_has_sent_nothing_for_the_interval() -> None:
     assert session.next_deadline() == 130.0
 
 
-def test_whatever_the_client_sends_postpones_its_ping() -> None:
+def test_sending_a_message_postpones_the_ping_of_the_client() -> None:
     session = open_client(now=100.0)
     session.send(HELLO_MESSAGE, 110.0)
     assert session.next_deadline() == 125.0
@@ -587,7 +589,7 @@ def test_whatever_the_client_sends_postpones_its_ping() -> None:
     assert session.data_to_send() == b""
 
 
-def test_what_the_client_receives_does_not_postpone_its_ping() -> None:
+def test_receiving_a_message_does_not_postpone_the_ping_of_the_client() -> None:
     session = open_client(now=100.0)
     session.receive(PING, 114.0)
     assert session.next_deadline() == 115.0
@@ -602,7 +604,7 @@ def test_server_silence_closes_the_session() -> None:
     assert session.next_deadline() == 140.0
     session.handle_timeout(139.9)
     session.handle_timeout(140.5)
-    assert status(session) == (Phase.OPEN, None)  # bytes may have arrived that nobody has read yet
+    assert status(session) == (Phase.OPEN, None)  # bytes may have arrived that have not been read yet
     assert session.next_deadline() == 140.5 + SECOND_LOOK
     session.handle_timeout(140.5)
     assert status(session) == (Phase.OPEN, None)
@@ -617,8 +619,8 @@ def test_server_silence_closes_the_session() -> None:
 
 @both_roles
 @pytest.mark.parametrize("data", [PING, HELLO, b""])
-def test_a_peer_whose_bytes_are_read_after_a_blocked_loop_is_not_cut(role: Role, data: bytes) -> None:
-    """The timer of a loop that was blocked fires before the bytes are delivered that arrived meanwhile."""
+def test_a_peer_is_not_timed_out_after_the_event_loop_was_blocked(role: Role, data: bytes) -> None:
+    """After the loop was blocked, the timer fires before the bytes that arrived in the meantime are delivered."""
     session = open_session(role)
     session.receive(PING, 100.0)
     session.handle_timeout(1_000.0)
@@ -632,10 +634,10 @@ def test_a_peer_whose_bytes_are_read_after_a_blocked_loop_is_not_cut(role: Role,
     assert session.phase is Phase.ENDED
 
 
-def test_silence_is_excused_while_the_caller_does_not_read() -> None:
-    """A client that holds back its reader cannot tell whether the server is silent; pings are due all the same."""
+def test_the_server_timeout_does_not_run_while_reading_is_paused() -> None:
+    """A client that has paused reading cannot tell whether the server is silent; pings are sent anyway."""
     session = open_client(now=100.0)
-    session.handle_timeout(200.0)  # the first look finds silence
+    session.handle_timeout(200.0)  # the first check finds no data
     session.excuse_silence(200.0)
     session.handle_timeout(200.0 + SECOND_LOOK)
     assert status(session) == (Phase.OPEN, None)
@@ -645,8 +647,8 @@ def test_silence_is_excused_while_the_caller_does_not_read() -> None:
     assert isinstance(session.error, ServerTimeoutError)
 
 
-def test_a_ping_that_is_due_leaves_at_the_first_look() -> None:
-    """After a blocked loop the peer has not heard of this side either, and must not have to wait longer."""
+def test_a_ping_that_is_due_is_sent_at_the_first_check() -> None:
+    """After the loop was blocked, the peer has received nothing either and must not have to wait longer."""
     session = open_client(now=100.0)
     session.handle_timeout(1_000.0)
     assert session.data_to_send() == PING
@@ -656,7 +658,7 @@ def test_a_ping_that_is_due_leaves_at_the_first_look() -> None:
     assert session.data_to_send() == b""
 
 
-def test_a_ping_that_falls_due_before_the_second_look_is_sent() -> None:
+def test_a_ping_that_is_due_before_the_second_check_is_sent() -> None:
     session = open_client(replace(OPTIONS, keep_alive_interval=0.06, peer_timeout=0.1), now=100.0)
     session.handle_timeout(100.1)
     assert session.data_to_send() == PING
@@ -670,7 +672,7 @@ def test_a_ping_that_falls_due_before_the_second_look_is_sent() -> None:
 
 
 @pytest.mark.parametrize("data", [PING, HELLO, b'{"type":99}\x1e', b"{"])
-def test_any_bytes_of_the_server_restart_its_timeout(data: bytes) -> None:
+def test_any_data_from_the_server_restarts_the_server_timeout(data: bytes) -> None:
     session = open_client(replace(OPTIONS, keep_alive_interval=None), now=100.0)
     assert session.next_deadline() == 130.0
     session.receive(data, 120.0)
@@ -701,17 +703,17 @@ def test_timers_can_be_disabled(options: SessionOptions, deadline: float | None)
         assert (session.phase, session.error, session.data_to_send()) == (Phase.OPEN, None, b"")
 
 
-def test_a_call_before_the_deadline_does_nothing() -> None:
+def test_handle_timeout_before_the_deadline_does_nothing() -> None:
     session = open_client(now=100.0)
     for moment in (100.0, 107.5, 114.999):
         session.handle_timeout(moment)
     assert (session.data_to_send(), session.error) == (b"", None)
 
 
-# time, the server's
+# timers of the server
 
 
-def test_server_pings_at_a_fixed_interval_whatever_else_it_sends() -> None:
+def test_the_server_pings_at_a_fixed_interval() -> None:
     session = open_server(now=100.0)
     assert session.next_deadline() == 115.0
     session.send(HELLO_MESSAGE, 110.0)
@@ -731,7 +733,7 @@ def test_a_client_that_never_pings_is_never_timed_out() -> None:
     assert status(session) == (Phase.OPEN, None)
 
 
-def test_the_first_ping_of_a_client_arms_its_timeout() -> None:
+def test_the_client_timeout_starts_with_the_first_ping() -> None:
     session = open_server(replace(OPTIONS, keep_alive_interval=None), now=100.0)
     session.receive(PING, 110.0)
     assert session.next_deadline() == 140.0
@@ -748,9 +750,7 @@ def test_the_first_ping_of_a_client_arms_its_timeout() -> None:
 
 
 @pytest.mark.parametrize(("keep_alive", "before"), [(15.0, 115.0), (None, None)])
-def test_a_server_tells_its_owner_that_the_first_ping_moved_its_deadline(
-    keep_alive: float | None, before: float | None
-) -> None:
+def test_the_first_ping_of_a_client_reports_an_earlier_deadline(keep_alive: float | None, before: float | None) -> None:
     session = open_server(replace(OPTIONS, keep_alive_interval=keep_alive, peer_timeout=2.0), now=100.0)
     assert session.next_deadline() == before
     session.receive(HELLO, 101.0)
@@ -759,13 +759,13 @@ def test_a_server_tells_its_owner_that_the_first_ping_moved_its_deadline(
     assert moved(session)
     assert session.next_deadline() == 104.0
     assert not moved(session)
-    session.receive(PING, 103.0)  # only moves the deadline later
+    session.receive(PING, 103.0)  # only moves the deadline to a later time
     assert not moved(session)
     assert session.next_deadline() == 105.0
 
 
 @both_roles
-def test_the_end_of_the_handshake_may_move_the_deadline(role: Role) -> None:
+def test_the_end_of_the_handshake_may_change_the_deadline(role: Role) -> None:
     session = HubSession.client(JSON, OPTIONS, 100.0) if role is Role.CLIENT else HubSession.server([JSON], OPTIONS, 100.0)
     assert session.next_deadline() == 115.0
     session.receive(b"{", 101.0)
@@ -773,19 +773,19 @@ def test_the_end_of_the_handshake_may_move_the_deadline(role: Role) -> None:
     session.receive(b"}\x1e" if role is Role.CLIENT else b'"protocol":"json","version":1}\x1e', 101.0)
     assert moved(session)
     session.handle_timeout(101.0)
-    assert moved(session)  # until the owner has asked
+    assert moved(session)  # until the owner has read the new deadline
     session.next_deadline()
     assert not moved(session)
 
 
-def test_a_ping_moves_no_deadline_on_a_transport_with_inherent_keep_alive() -> None:
+def test_a_ping_does_not_change_the_deadline_on_a_transport_with_inherent_keep_alive() -> None:
     session = open_server(replace(OPTIONS, inherent_keep_alive=True))
     session.next_deadline()
     session.receive(PING, 101.0)
     assert not moved(session)
 
 
-def test_server_neither_pings_nor_times_out_on_a_transport_with_inherent_keep_alive() -> None:
+def test_the_server_has_no_timers_on_a_transport_with_inherent_keep_alive() -> None:
     session = open_server(replace(OPTIONS, inherent_keep_alive=True), now=100.0)
     session.receive(PING, 110.0)
     assert session.next_deadline() is None
@@ -793,14 +793,14 @@ def test_server_neither_pings_nor_times_out_on_a_transport_with_inherent_keep_al
     assert (session.phase, session.error, session.data_to_send()) == (Phase.OPEN, None, b"")
 
 
-def test_defaults_are_those_of_the_official_implementations() -> None:
+def test_defaults_equal_those_of_the_official_implementations() -> None:
     options = SessionOptions()
     assert (options.peer_timeout, options.keep_alive_interval, options.handshake_timeout) == (30.0, 15.0, 15.0)
     assert options.max_message_size is None
 
 
 @both_protocols
-def test_client_and_server_understand_each_other(protocol: HubProtocol) -> None:
+def test_client_and_server_sessions_can_exchange_messages(protocol: HubProtocol) -> None:
     client = HubSession.client(protocol, OPTIONS, 100.0)
     server = HubSession.server([JSON, MESSAGEPACK], OPTIONS, 100.0)
     call = Invocation(invocation_id="1", target="Add", arguments=[1, 2])

@@ -1,4 +1,4 @@
-"""The table of states, and the picture of it."""
+"""The transition table of the connection states, and its diagram."""
 
 from __future__ import annotations
 
@@ -16,18 +16,18 @@ from tests.support.pictures import draw
 ILLEGAL: Final = [(here, trigger) for here in State for trigger in Trigger if (here, trigger) not in TRANSITIONS]
 
 
-def test_the_picture_shows_the_table() -> None:
+def test_the_diagram_shows_the_table() -> None:
     _title, shown, _rest = (state.__doc__ or "").split("\n\n", 2)
     assert shown == textwrap.indent(draw(TRANSITIONS), "    ")
 
 
 @pytest.mark.parametrize(("here", "trigger"), TRANSITIONS)
-def test_a_way_that_is_in_the_table_is_open(here: State, trigger: Trigger) -> None:
+def test_transitions_in_the_table_are_allowed(here: State, trigger: Trigger) -> None:
     assert advance(here, trigger) is TRANSITIONS[here, trigger]
 
 
 @pytest.mark.parametrize(("here", "trigger"), ILLEGAL)
-def test_a_way_that_is_not_in_the_table_is_closed(here: State, trigger: Trigger) -> None:
+def test_transitions_not_in_the_table_raise_an_error(here: State, trigger: Trigger) -> None:
     with pytest.raises(InvalidStateError) as caught:
         advance(here, trigger)
     assert (caught.value.action, caught.value.state) == (trigger.value, here.value)
@@ -35,7 +35,7 @@ def test_a_way_that_is_not_in_the_table_is_closed(here: State, trigger: Trigger)
     assert caught.value.__cause__ is None
 
 
-def test_start_twice_is_told_in_the_official_words() -> None:
+def test_a_second_start_raises_the_error_of_the_official_client() -> None:
     with pytest.raises(InvalidStateError) as caught:
         advance(State.CONNECTED, Trigger.START)
     assert str(caught.value) == (
@@ -47,7 +47,7 @@ def test_only_a_disconnected_connection_can_be_started() -> None:
     assert [here for here, trigger in TRANSITIONS if trigger is Trigger.START] == [State.DISCONNECTED]
 
 
-def test_every_state_but_disconnected_can_end() -> None:
+def test_every_state_except_disconnected_can_be_closed() -> None:
     assert {here for here, trigger in TRANSITIONS if trigger is Trigger.CLOSED} == set(State) - {State.DISCONNECTED}
 
 
@@ -60,5 +60,5 @@ def test_a_connection_that_never_opened_does_not_reconnect() -> None:
     assert (State.CONNECTING, Trigger.LOST) not in TRANSITIONS
 
 
-def test_after_stop_there_is_no_way_but_out() -> None:
+def test_a_disconnecting_connection_can_only_be_closed() -> None:
     assert [trigger for here, trigger in TRANSITIONS if here is State.DISCONNECTING] == [Trigger.CLOSED]

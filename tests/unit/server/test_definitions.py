@@ -1,4 +1,4 @@
-"""What is refused when a hub is mapped, before any client comes. Spec: server-behaviour.md, "A" rows 2, 3, 33, 36 to 42."""
+"""Errors raised when a hub is mapped, how methods are found, and hub options."""
 
 from __future__ import annotations
 
@@ -30,11 +30,11 @@ T = TypeVar("T")
 
 
 class Clock:
-    """A service."""
+    """A service for dependency injection."""
 
 
 def mapped(hub: type[Hub[Any]], services: ServiceCollection | None = None, **options: Any) -> HubDescriptor:
-    """Return a hub as the server maps it."""
+    """Return the descriptor of a hub, as created when the server maps it."""
     chosen = HubOptions(**options)
     return HubDescriptor(
         hub,
@@ -83,7 +83,7 @@ class Everything(Parent):
     def of_the_class(cls) -> None: ...
 
     class Nested:
-        """Not a method."""
+        """A class, not a method."""
 
     async def on_connected(self) -> None: ...
 
@@ -94,12 +94,12 @@ class Everything(Parent):
     def __call__(self) -> None: ...
 
 
-def test_public_methods_can_be_called_and_nothing_else() -> None:
+def test_only_public_methods_can_be_called() -> None:
     assert sorted(methods_of(Everything)) == ["inherited", "overridden", "plain", "streams", "waits"]
 
 
 @pytest.mark.parametrize("name", ["context", "clients", "groups", "abort", "dispose", "on_connected", "__init__", "_private"])
-def test_what_is_the_hubs_own_cannot_be_called(name: str) -> None:
+def test_members_of_the_hub_class_cannot_be_called(name: str) -> None:
     assert mapped(Everything).methods.find(name) is None
 
 
@@ -138,8 +138,8 @@ class InheritsName(Names):
     ],
 )
 @pytest.mark.parametrize("hub", [Names, InheritsName])
-def test_how_a_method_is_found(hub: type[Hub], target: str, found: str | None) -> None:
-    """Row 2: whatever the case; rows 35 and 36: nothing is cut off, and a given name replaces Python's, in subclasses too."""
+def test_a_method_is_found_by_its_name_in_any_case(hub: type[Hub], target: str, found: str | None) -> None:
+    """No suffix is removed. A name given with `hub_method` replaces the Python name, in subclasses too."""
     method = mapped(hub).methods.find(target)
     assert (method.name if method else None) == found
 
@@ -196,7 +196,7 @@ class AnyKeywords(Hub):
 
 
 class UnknownType(Hub):
-    def use(self, value: NoSuchType) -> None: ...  # type: ignore[name-defined]  # noqa: F821  # that is what is tested
+    def use(self, value: NoSuchType) -> None: ...  # type: ignore[name-defined]  # noqa: F821  # the undefined name is intended
 
 
 class UnknownPolicy(Hub):
@@ -234,7 +234,7 @@ class NoHub:
         (NoHub, "A hub is a class that derives from Hub"),
     ],
 )
-def test_what_cannot_be_called_is_refused_when_the_hub_is_mapped(hub: Any, text: str) -> None:
+def test_an_invalid_hub_is_rejected_when_it_is_mapped(hub: Any, text: str) -> None:
     with pytest.raises(HubDefinitionError) as refused:
         map_hub(web.Application(), "/hub", hub)
     assert text in str(refused.value)
@@ -242,8 +242,7 @@ def test_what_cannot_be_called_is_refused_when_the_hub_is_mapped(hub: Any, text:
         HubServer({"/hub": hub})
 
 
-def test_more_than_64_parameters_leave_no_room_for_services() -> None:
-    """Row 38."""
+def test_a_method_with_more_than_64_parameters_cannot_use_services() -> None:
     names = ", ".join(f"p{number}: int" for number in range(64))
     namespace: dict[str, Any] = {"Clock": Clock}
     exec(f"def call(self, clock: Clock, {names}): ...", namespace)
@@ -254,7 +253,6 @@ def test_more_than_64_parameters_leave_no_room_for_services() -> None:
 
 
 def test_a_container_without_keys_cannot_serve_keyed_services() -> None:
-    """Row 42."""
 
     class Plain:
         def create_scope(self) -> Any:
@@ -264,7 +262,7 @@ def test_a_container_without_keys_cannot_serve_keyed_services() -> None:
         HubDescriptor(UnknownKey, Plain(), InMemoryLifetimeManager(), policies={})
 
 
-# typed clients: row 33
+# typed clients
 
 
 class WithProperty(Protocol):
@@ -293,7 +291,7 @@ class NoProtocol:
         (NotAsync, "Cannot generate proxy implementation for 'NotAsync.Receive'."),
     ],
 )
-def test_what_cannot_be_a_typed_client_is_refused(client: Any, text: str) -> None:
+def test_an_invalid_client_type_is_rejected(client: Any, text: str) -> None:
     hub = types.new_class("TypedHub", (Hub[client],))
     with pytest.raises(HubDefinitionError) as refused:
         mapped(hub)
@@ -308,7 +306,7 @@ class Client(Base, Protocol):
     async def Receive(self, user: str, text: str = "nothing") -> None: ...
 
 
-def test_a_typed_proxy_has_the_protocols_methods_and_no_others() -> None:
+def test_a_typed_proxy_has_only_the_methods_of_its_protocol() -> None:
     hub = types.new_class("TypedHub", (Hub[Client],))
     everybody = mapped(hub).context.clients.all
     public = {name for name in dir(everybody) if not name.startswith("_")}
@@ -338,14 +336,14 @@ def test_a_typed_proxy_has_the_protocols_methods_and_no_others() -> None:
         ("supported_protocols", ["xml"]),
     ],
 )
-def test_an_option_that_cannot_work_is_refused_and_named(option: str, value: object) -> None:
+def test_an_invalid_option_is_rejected_with_its_name(option: str, value: object) -> None:
     with pytest.raises(HubDefinitionError) as refused:
-        HubOptions(**{option: value})  # type: ignore[arg-type]  # one of each kind
+        HubOptions(**{option: value})  # type: ignore[arg-type]  # values of several types
     assert option in str(refused.value) or "protocol" in str(refused.value)
 
 
-def test_the_defaults_are_those_of_aspnetcore() -> None:
-    """Section E; only the stateful reconnect buffer differs, as the documentation says."""
+def test_the_defaults_equal_those_of_aspnetcore() -> None:
+    """Only the stateful reconnect buffer size differs, as documented."""
     options = HubOptions()
     assert (options.handshake_timeout, options.keep_alive_interval, options.client_timeout_interval) == (15, 15, 30)
     assert (options.maximum_receive_message_size, options.stream_buffer_capacity) == (32_768, 10)

@@ -1,4 +1,4 @@
-"""The decoder of WebSocket frames: any chunking gives the same bytes, and invalid frames are refused. Spec: RFC 6455."""
+"""The WebSocket frame decoder: chunking does not change the result, and invalid frames are rejected. Spec: RFC 6455."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from signalr_client.server.http.frames import CLOSE, DATA, PING, FrameDecoder, F
 def frame(
     payload: bytes, opcode: int = 2, *, fin: bool = True, mask: bytes | None = b"\x01\x02\x03\x04", bits: int = 0
 ) -> bytes:
-    """Return a frame as a client sends it."""
+    """Return a frame as sent by a client."""
     size = len(payload)
     first = (0x80 if fin else 0) | bits | opcode
     masked = 0x80 if mask is not None else 0
@@ -31,7 +31,7 @@ def frame(
 
 
 def feed_in_pieces(wire: bytes, cuts: list[int]) -> list[Piece]:
-    """Return what a decoder makes of *wire*, cut at these places, with neighbouring data joined."""
+    """Decode *wire*, split at *cuts*, and return the pieces with adjacent data joined."""
     decoder = FrameDecoder()
     bounds = [0, *sorted({cut % (len(wire) + 1) for cut in cuts}), len(wire)]
     pieces: list[Piece] = []
@@ -55,7 +55,7 @@ frames = st.lists(
 
 
 @given(frames, st.lists(st.integers(0, 400_000), max_size=8))
-def test_any_chunking_gives_the_same_bytes(made: list[tuple[int, bytes, bytes]], cuts: list[int]) -> None:
+def test_chunking_does_not_change_the_payload(made: list[tuple[int, bytes, bytes]], cuts: list[int]) -> None:
     wire = b"".join(frame(payload, opcode, mask=mask) for opcode, payload, mask in made)
     expected: list[Piece] = []
     for opcode, payload, _mask in made:
@@ -68,7 +68,7 @@ def test_any_chunking_gives_the_same_bytes(made: list[tuple[int, bytes, bytes]],
     assert feed_in_pieces(wire, cuts) == expected
 
 
-def test_a_message_may_come_byte_by_byte_and_in_fragments_with_a_ping_between() -> None:
+def test_a_message_may_be_fragmented_with_a_ping_in_between() -> None:
     payload = os.urandom(300)
     wire = frame(payload[:100], 1, fin=False) + frame(b"hi", PING) + frame(payload[100:], 0)
     assert feed_in_pieces(wire, list(range(len(wire)))) == [
@@ -78,7 +78,7 @@ def test_a_message_may_come_byte_by_byte_and_in_fragments_with_a_ping_between() 
     ]
 
 
-def test_the_payload_of_an_unfinished_frame_is_delivered_and_not_kept() -> None:
+def test_the_payload_of_an_incomplete_frame_is_delivered_and_not_buffered() -> None:
     decoder = FrameDecoder()
     wire = frame(b"x" * 1_000_000)
     assert [len(piece.payload) for piece in decoder.feed(wire[:500_014])] == [500_000]
@@ -105,18 +105,18 @@ def test_the_payload_of_an_unfinished_frame_is_delivered_and_not_kept() -> None:
         "unknown control opcode",
         "fragmented control frame",
         "long control frame",
-        "continuation of nothing",
-        "message in a message",
+        "continuation without a start",
+        "new message before the end of the last",
         "length of 64 bits",
     ],
 )
-def test_invalid_frames_are_refused(wire: bytes) -> None:
+def test_invalid_frames_are_rejected(wire: bytes) -> None:
     with pytest.raises(FrameError):
         FrameDecoder().feed(wire)
 
 
 @given(st.binary(max_size=200))
-def test_garbage_is_refused_or_decoded_and_nothing_else(wire: bytes) -> None:
+def test_arbitrary_bytes_are_decoded_or_rejected(wire: bytes) -> None:
     decoder = FrameDecoder()
     try:
         for byte in wire:

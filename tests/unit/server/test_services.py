@@ -1,4 +1,4 @@
-"""Services: how they are found, made, kept and closed. Spec: server-behaviour.md, "A" rows 37 to 42."""
+"""Services: registration, resolution, lifetimes and cleanup."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ class Report:
 
 
 class Closing:
-    """Notes when it is closed, under a name that the test gives it."""
+    """Records in a log, under its name, that it was closed."""
 
     log: list[str]
 
@@ -41,8 +41,8 @@ def resolve(services: ServiceCollection, kind: Any) -> Any:
     return services.build().create_scope().get(kind)
 
 
-def test_lifetimes() -> None:
-    """A singleton is one for all, a scoped service one for each scope, a transient one new each time."""
+def test_services_have_the_registered_lifetime() -> None:
+    """A singleton exists once, a scoped service once per scope, and a transient service is created each time."""
     services = ServiceCollection().add_singleton(Clock).add_scoped(Cache).add_transient(list)
     provider = services.build()
     one, other = provider.create_scope(), provider.create_scope()
@@ -67,9 +67,9 @@ def test_a_collection_builds_one_provider() -> None:
         (ServiceCollection().add_transient(Cache, Cache), 0),
         (ServiceCollection().add_singleton(Cache, Cache(4)).add_singleton(Cache, Cache(5)), 5),
     ],
-    ids=["object", "the object alone", "function", "function of the scope", "class", "the last one wins"],
+    ids=["object", "only the object", "function", "function of the scope", "class", "last registration wins"],
 )
-def test_what_makes_a_service(services: ServiceCollection, made: int) -> None:
+def test_services_can_be_registered_in_several_ways(services: ServiceCollection, made: int) -> None:
     assert resolve(services, Cache).size == made
 
 
@@ -79,7 +79,7 @@ def test_constructors_get_their_services_by_annotation() -> None:
     assert (report.clock.now(), report.cache.size, report.title) == ("now", 9, "untitled")
 
 
-def test_every_registration_can_be_asked_for_at_once() -> None:
+def test_all_registrations_of_a_type_can_be_resolved() -> None:
     services = ServiceCollection().add_singleton(Cache, Cache(1)).add_singleton(Cache, Cache(2))
     for kind in (list[Cache], Iterable[Cache]):
         assert [cache.size for cache in resolve(services, kind)] == [1, 2]
@@ -87,7 +87,7 @@ def test_every_registration_can_be_asked_for_at_once() -> None:
     assert not services.build().is_service(list[Clock])
 
 
-def test_a_protocol_can_stand_for_a_service() -> None:
+def test_a_protocol_can_be_the_type_of_a_service() -> None:
     class Tells(Protocol):
         def now(self) -> str: ...
 
@@ -131,13 +131,15 @@ class NeedsCache:
         ),
     ],
 )
-def test_what_cannot_be_made_says_why(services: ServiceCollection, wanted: Any, text: str) -> None:
+def test_a_service_that_cannot_be_resolved_is_an_error_with_the_reason(
+    services: ServiceCollection, wanted: Any, text: str
+) -> None:
     with pytest.raises(ServiceError) as missing:
         resolve(services, wanted)
     assert str(missing.value) == text
 
 
-def test_an_unknown_key_is_named() -> None:
+def test_the_error_names_an_unknown_key() -> None:
     scope = ServiceCollection().add_keyed_singleton(Cache, "big").build().create_scope()
     with pytest.raises(ServiceError, match="No service for type 'Cache' with the key 'small'"):
         scope.get_keyed(Cache, "small")
@@ -149,7 +151,7 @@ def test_an_object_can_only_be_a_singleton(method: str) -> None:
         getattr(ServiceCollection(), method)(Cache, Cache(1))
 
 
-async def test_what_a_scope_made_is_closed_with_it_newest_first() -> None:
+async def test_a_scope_closes_its_services_in_reverse_order() -> None:
     log: list[str] = []
     services = (
         ServiceCollection()
@@ -168,7 +170,7 @@ async def test_what_a_scope_made_is_closed_with_it_newest_first() -> None:
     assert log == ["transient", "scoped", "singleton"]
 
 
-async def test_an_object_that_was_given_is_not_closed() -> None:
+async def test_an_object_registered_as_a_service_is_not_closed() -> None:
     log: list[str] = []
     services = ServiceCollection().add_singleton(Closing, Closing("given", log))
     resolve(services, Closing)
@@ -176,7 +178,7 @@ async def test_an_object_that_was_given_is_not_closed() -> None:
     assert log == []
 
 
-async def test_one_that_cannot_be_closed_does_not_keep_the_rest_from_it() -> None:
+async def test_an_error_while_closing_a_service_does_not_prevent_closing_others() -> None:
     log: list[str] = []
 
     class Breaks:

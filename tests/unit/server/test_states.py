@@ -1,4 +1,4 @@
-"""The state tables of the server, and the pictures of them in docstrings and in docs/architecture.md."""
+"""The transition tables of the server, and their diagrams in docstrings and docs/architecture.md."""
 
 from __future__ import annotations
 
@@ -26,12 +26,12 @@ def test_the_docstring_shows_the_table(module: ModuleType) -> None:
 
 
 @pytest.mark.parametrize("module", [*SERVER.values(), client_state], ids=[*SERVER, "client"])
-def test_the_architecture_shows_the_table(module: ModuleType) -> None:
+def test_the_architecture_page_shows_the_table(module: ModuleType) -> None:
     assert draw(module.TRANSITIONS) in ARCHITECTURE.read_text()
 
 
 @pytest.mark.parametrize("module", SERVER.values(), ids=SERVER)
-def test_only_the_transitions_of_the_table_are_possible(module: ModuleType) -> None:
+def test_only_transitions_in_the_table_are_allowed(module: ModuleType) -> None:
     transitions: Mapping[tuple[Enum, Enum], Enum] = module.TRANSITIONS
     advance: Callable[[Any, Any], Enum] = module.advance
     for here in module.State:
@@ -44,7 +44,7 @@ def test_only_the_transitions_of_the_table_are_possible(module: ModuleType) -> N
 
 
 @pytest.mark.parametrize("module", SERVER.values(), ids=SERVER)
-def test_every_state_but_the_last_can_be_left_and_every_state_but_the_first_reached(module: ModuleType) -> None:
+def test_every_state_can_be_reached_and_left_except_first_and_last(module: ModuleType) -> None:
     first, *_, last = module.State
     assert {here for here, _ in module.TRANSITIONS} == set(module.State) - {last}
     assert set(module.TRANSITIONS.values()) == set(module.State) - {first}

@@ -43,8 +43,8 @@ from signalr_client.transports.failures import FRAME_SLACK
         (b'data: {"type":6}\x1e{"type":7}\x1e\r\n\r\n', [b'{"type":6}\x1e{"type":7}\x1e']),
     ],
 )
-def test_what_a_stream_says(stream: bytes, events: list[bytes]) -> None:
-    """Whole, byte by byte, and cut at each place."""
+def test_a_stream_is_parsed_into_events(stream: bytes, events: list[bytes]) -> None:
+    """All at once, byte by byte, and split at each position."""
     assert EventStreamParser().feed(stream) == events
     parser = EventStreamParser()
     assert [event for byte in stream for event in parser.feed(bytes([byte]))] == events
@@ -58,7 +58,7 @@ ends = st.sampled_from([b"\n", b"\r\n", b"\r"])
 
 
 @given(data=st.data(), texts=lines, begun=st.booleans())
-def test_any_cutting_gives_the_same_events(data: st.DataObject, texts: list[bytes], begun: bool) -> None:
+def test_chunking_does_not_change_the_events(data: st.DataObject, texts: list[bytes], begun: bool) -> None:
     stream = (b"\xef\xbb\xbf" if begun else b"") + b"".join(text + data.draw(ends) for text in texts)
     whole = EventStreamParser().feed(stream)
     parser, got, rest = EventStreamParser(), [], stream
@@ -70,8 +70,8 @@ def test_any_cutting_gives_the_same_events(data: st.DataObject, texts: list[byte
 
 
 @given(st.lists(st.binary(max_size=20)))
-def test_no_bytes_are_an_error(chunks: list[bytes]) -> None:
-    """What means nothing is passed over."""
+def test_arbitrary_bytes_are_not_an_error(chunks: list[bytes]) -> None:
+    """Invalid lines are ignored."""
     parser = EventStreamParser()
     for chunk in chunks:
         assert all(isinstance(event, bytes) for event in parser.feed(chunk))
@@ -89,7 +89,7 @@ def chunks(stream: bytes, size: int) -> Iterator[bytes]:
 
 
 class CountingPattern:
-    """A line end pattern that counts the bytes it is applied to: the work of a parser that splits."""
+    """A line end pattern that counts the bytes it is applied to, as a measure of the parser's work."""
 
     def __init__(self, pattern: re.Pattern[bytes]) -> None:
         self._pattern = pattern
@@ -103,7 +103,7 @@ class CountingPattern:
 
 @pytest.mark.parametrize("size", [1, 7, 4096])
 @pytest.mark.parametrize("kind", ["one line", "many lines", "many events"])
-def test_each_byte_is_looked_at_once_whatever_the_chunks_are(monkeypatch: pytest.MonkeyPatch, size: int, kind: str) -> None:
+def test_each_byte_is_searched_once_for_any_chunk_size(monkeypatch: pytest.MonkeyPatch, size: int, kind: str) -> None:
     pattern = CountingPattern(re.compile(rb"\r\n|\r|\n"))
     monkeypatch.setattr(event_stream, "_LINE_END", pattern)
     for length in (2**13, 2**15):
@@ -119,7 +119,7 @@ def test_each_byte_is_looked_at_once_whatever_the_chunks_are(monkeypatch: pytest
 
 
 def copied(length: int, size: int) -> int:
-    """Return the bytes that are allocated for chunks of one long line, each chunk apart: a copy of all so far would show."""
+    """Return the bytes allocated for the chunks of one long line. Copies of the data received so far would show here."""
     parser = EventStreamParser()
     total = 0
     for chunk in chunks(b"data: " + b"x" * length, size):
@@ -131,7 +131,7 @@ def copied(length: int, size: int) -> int:
 
 
 def test_a_long_line_is_not_copied_with_each_chunk() -> None:
-    """Four times the bytes cost about four times as much, not sixteen times."""
+    """The cost is linear: four times the data costs about four times as much, not sixteen times."""
     tracemalloc.start()
     try:
         once, four_times = copied(2**16, 256), copied(2**18, 256)
@@ -143,7 +143,7 @@ def test_a_long_line_is_not_copied_with_each_chunk() -> None:
 @pytest.mark.parametrize(
     "begin", [b"data: ", b"data: x\ndata: ", b": ", b"id: ", b""], ids=["data", "data lines", "comment", "field", "name"]
 )
-def test_a_line_that_does_not_end_is_refused_before_it_is_much_longer_than_allowed(begin: bytes) -> None:
+def test_an_endless_line_is_rejected_soon_after_the_limit(begin: bytes) -> None:
     parser = EventStreamParser(LARGEST)
     parser.feed(begin)
     fed = 0
@@ -155,7 +155,7 @@ def test_a_line_that_does_not_end_is_refused_before_it_is_much_longer_than_allow
 
 
 @pytest.mark.parametrize("line", [b"data: " + b"x" * 1000 + b"\n", b"data\n", b"data: x\r\n"])
-def test_an_event_of_many_lines_is_refused_when_they_are_too_much_together(line: bytes) -> None:
+def test_an_event_whose_lines_exceed_the_limit_together_is_rejected(line: bytes) -> None:
     parser = EventStreamParser(LARGEST)
     with pytest.raises(ProtocolError, match="max_message_size=100"):
         for _ in range(LIMIT):
@@ -163,8 +163,8 @@ def test_an_event_of_many_lines_is_refused_when_they_are_too_much_together(line:
 
 
 @given(data=st.data(), excess=st.integers(-3, 3))
-def test_the_limit_is_the_same_under_any_cutting(data: st.DataObject, excess: int) -> None:
-    """It counts the data of an event, and no name of a field."""
+def test_chunking_does_not_change_the_limit(data: st.DataObject, excess: int) -> None:
+    """The limit applies to the data of an event without field names."""
     size = LIMIT + excess
     stream = b"data: x\n\ndata:" + data.draw(st.sampled_from([b"", b" "])) + b"x" * size + b"\n\n"
     parser, events = EventStreamParser(LARGEST), []
@@ -180,7 +180,7 @@ def test_the_limit_is_the_same_under_any_cutting(data: st.DataObject, excess: in
         assert events == [b"x", b"x" * size]
 
 
-def test_events_that_came_before_do_not_count() -> None:
+def test_earlier_events_do_not_count_towards_the_limit() -> None:
     parser = EventStreamParser(LARGEST)
     event = b"data: " + b"x" * (2**19) + b"\n\n"
     assert sum(len(parser.feed(event)) for _ in range(20)) == 20

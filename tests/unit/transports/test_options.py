@@ -1,4 +1,4 @@
-"""`HttpOptions`: what it accepts, and that its repr shows no secret."""
+"""`HttpOptions`: validation, and a repr without secrets."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ URL = "http://hub.example/chathub"
         (URL, URL),
     ],
 )
-def test_a_websocket_url_is_read_as_an_http_url(given: str, used: str) -> None:
+def test_a_websocket_url_is_treated_as_an_http_url(given: str, used: str) -> None:
     assert HttpOptions(url=given).url == used
     assert HubConnectionBuilder().with_url(given).build().url == used
 
@@ -51,7 +51,7 @@ def test_a_websocket_url_is_read_as_an_http_url(given: str, used: str) -> None:
         ({"close_timeout": math.inf}, "a time in seconds above 0; inf is not"),
     ],
 )
-def test_what_makes_no_sense_is_refused_by_the_options_and_by_the_builder(options: dict[str, Any], text: str) -> None:
+def test_invalid_options_are_rejected_by_the_options_and_the_builder(options: dict[str, Any], text: str) -> None:
     given: dict[str, Any] = {"url": URL} | options
     for refusing in (HttpOptions, HubConnectionBuilder().with_url):
         with pytest.raises(ValueError, match=text) as caught:
@@ -59,9 +59,9 @@ def test_what_makes_no_sense_is_refused_by_the_options_and_by_the_builder(option
         assert "hush" not in str(caught.value)
 
 
-def test_a_token_in_place_of_a_factory_is_refused_and_not_shown() -> None:
+def test_a_token_instead_of_a_factory_is_rejected_without_showing_the_token() -> None:
     with pytest.raises(TypeError, match="not a str: for a fixed token pass access_token_factory=lambda: token") as caught:
-        HubConnectionBuilder().with_url(URL, access_token_factory="hush")  # type: ignore[arg-type]  # the mistake
+        HubConnectionBuilder().with_url(URL, access_token_factory="hush")  # type: ignore[arg-type]  # the wrong type is intended
     assert "hush" not in str(caught.value)
 
 
@@ -71,7 +71,7 @@ def test_a_close_timeout_may_be_a_timedelta() -> None:
     assert builder._http.close_timeout == 1.5
 
 
-async def test_no_repr_shows_a_secret() -> None:
+async def test_no_repr_contains_a_secret() -> None:
     def factory(token: str) -> str:
         return token
 
@@ -97,5 +97,5 @@ async def test_no_repr_shows_a_secret() -> None:
         assert "hush" not in repr(holder)
 
 
-def test_the_repr_of_a_connection_shows_no_connection_token() -> None:
-    assert "hush" not in repr(Connected(object(), "public", "hush"))  # type: ignore[arg-type]  # no transport is needed for it
+def test_the_repr_of_a_connection_does_not_contain_its_token() -> None:
+    assert "hush" not in repr(Connected(object(), "public", "hush"))  # type: ignore[arg-type]  # the transport is not used
