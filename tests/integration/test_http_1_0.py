@@ -32,9 +32,6 @@ async def test_long_polling_works_over_http_1_0(session: aiohttp.ClientSession) 
         assert await client.invoke("Echo", "x" * 20_000) == "x" * 20_000
 
 
-@pytest.mark.xfail(
-    reason="our server answers with a chunked response, which HTTP/1.0 does not have: 500", raises=AssertionError
-)
 async def test_an_event_stream_over_http_1_0_lasts_until_the_connection_closes(session: aiohttp.ClientSession) -> None:
     async with serving(Echo) as serve, asyncio.timeout(10):
         hub = Raw(session, serve.url)
