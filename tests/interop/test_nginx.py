@@ -94,10 +94,6 @@ async def test_messagepack_falls_back_to_long_polling_with_the_default_settings(
 
 @behind_nginx("python", upgrade=False)
 @pytest.mark.parametrize("transports", [HttpTransportType.SERVER_SENT_EVENTS, HttpTransportType.ALL], ids=["sse", "all"])
-@pytest.mark.xfail(
-    reason="our server fails to answer a request for an event stream in HTTP/1.0",
-    raises=(AggregateTransportError, AssertionError),
-)
 async def test_our_event_streams_work_with_the_default_settings(proxied: str, transports: HttpTransportType) -> None:
     """Our server asks nginx not to buffer them; they are what the client falls back to from WebSockets."""
     async with asyncio.timeout(WAIT), Hubs(proxied, "sse", "json").connection(transports=transports) as connection:

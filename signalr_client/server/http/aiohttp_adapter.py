@@ -8,7 +8,7 @@ from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequenc
 from typing import Any, Final
 from urllib.parse import unquote
 
-from aiohttp import ClientError, WSCloseCode, WSMessage, WSMsgType, web
+from aiohttp import ClientError, HttpVersion11, WSCloseCode, WSMessage, WSMsgType, web
 from aiohttp._websocket.reader import WebSocketDataQueue
 from aiohttp.http_websocket import WebSocketError
 
@@ -159,6 +159,8 @@ class AiohttpEventStream(_Connection):
 
     async def open(self, headers: Mapping[str, str]) -> None:
         """Start the response."""
+        if self._request.version < HttpVersion11:
+            self.response.force_close()  # there are no chunks, so the end of the connection is the end of the stream
         self.response.headers.update(headers)
         await self.response.prepare(self._request)
 
