@@ -6,7 +6,7 @@ import asyncio
 import re
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
 from typing import Any, Final
-from urllib.parse import quote
+from urllib.parse import unquote
 
 from aiohttp import ClientError, HttpVersion11, WSCloseCode, WSMessage, WSMsgType, web
 from aiohttp._websocket.reader import WebSocketDataQueue
@@ -62,9 +62,8 @@ def _any_spelling(path: str) -> str:
 
 
 def _any_case(text: str) -> str:
-    """Return a regular expression for *text*, percent-encoded as in a request, in any case."""
-    quoted = quote(text, safe="/-._~!$&'()*+,;=:@")
-    return "".join(f"[{char.lower()}{char.upper()}]" if char.isalpha() else re.escape(char) for char in quoted)
+    """Return a regular expression for *text* in any case, as aiohttp matches it: decoded, except for percent signs."""
+    return f"(?i:{re.escape(unquote(text).replace('%', '%25'))})"
 
 
 def _handler(handle: Handle, *, raw_bodies: bool) -> Callable[[web.Request], Awaitable[web.StreamResponse]]:
@@ -162,6 +161,8 @@ class AiohttpEventStream(_Connection):
 
     async def open(self, headers: Mapping[str, str]) -> None:
         """Start the response."""
+        if self._request.version < HttpVersion11:
+            self.response.force_close()  # there are no chunks, so the end of the connection is the end of the stream
         self.response.headers.update(headers)
         await self.response.prepare(self._request)
 

@@ -151,10 +151,11 @@ class HttpConnectionDispatcher:
             else:
                 carrier = ServerSentEventsTransport(request, self._options, connection.inbound)
             connection.carry(carrier, transport, request, user)
-            await carrier.open(self._cors.headers(request))
-        except OSError:  # the client is gone
-            connection.dispose()
-            return None
+            try:
+                await carrier.open(self._cors.headers(request))
+            except OSError:  # the client is gone
+                connection.dispose()
+                return None
         except BaseException:  # the web framework answers it; the connection must not stay negotiated
             connection.dispose()
             raise
