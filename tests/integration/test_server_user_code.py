@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import json
+import logging
 from collections.abc import AsyncIterator, Callable
 from typing import Annotated, Any
 
@@ -314,3 +315,34 @@ async def test_an_exception_whose_text_cannot_be_read_is_reported_without_it() -
             "An unexpected error occurred invoking 'work' on the server. Broken: "
         )
         await check_usable(socket)
+
+
+async def test_a_method_that_waits_for_a_client_that_leaves_is_no_error_in_the_log(caplog: pytest.LogCaptureFixture) -> None:
+    """Clients come and go; only what they cannot cause is logged with a traceback."""
+    begun: asyncio.Queue[None] = asyncio.Queue()
+    ended: asyncio.Queue[None] = asyncio.Queue()
+
+    class Waiting(Usable):
+        async def read(self, items: AsyncIterator[int]) -> list[int]:
+            begun.put_nowait(None)
+            return [item async for item in items]
+
+        async def ask(self) -> object:
+            begun.put_nowait(None)
+            return await self.clients.caller.invoke("Give")
+
+        def dispose(self) -> None:
+            ended.put_nowait(None)
+
+    caplog.set_level(logging.INFO, "signalr_client")
+    async with serving(Waiting) as serve, raw(serve.url) as hub, asyncio.timeout(10):
+        async with hub.socket() as socket:
+            await socket.shake_hands()
+            await socket.call("Read", id="1", streamIds=["u"])
+            await socket.call("Ask", id="2")
+            for _ in range(2):
+                await begun.get()
+        for _ in range(4):  # with on_connected and on_disconnected
+            await ended.get()
+    failed = {record.getMessage(): record.levelname for record in caplog.records}
+    assert failed == {"! 'read' failed": "INFO", "! 'ask' failed": "INFO"}

@@ -62,6 +62,10 @@ class HandmadeSocket:
                 rest = rest[taken:]
                 await asyncio.sleep(0)
 
+    def shut_down(self) -> None:
+        """Send nothing more; what the server sends can still be read."""
+        self._sock.shutdown(socket.SHUT_WR)
+
     async def read(self, size: int = 65_536) -> bytes:
         """Return what has arrived, *size* bytes at most; empty at the end."""
         if self._received:
@@ -111,7 +115,7 @@ async def handmade(url: str, *, receive_buffer: int | None = None) -> AsyncItera
         await asyncio.get_running_loop().sock_connect(sock, (parts.hostname, parts.port))
         client = HandmadeSocket(sock)
         await client.send(
-            f"GET {parts.path} HTTP/1.1\r\nHost: {parts.netloc}\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n"
+            f"GET {parts.path}?{parts.query} HTTP/1.1\r\nHost: {parts.netloc}\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n"
             "Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\nSec-WebSocket-Version: 13\r\n\r\n".encode()
         )
         assert (await client.read_head()).startswith(b"HTTP/1.1 101")

@@ -103,6 +103,7 @@ class CallQueue:
         self._waiting: deque[Call] = deque()
         self._holding: set[Call] = set()
         self._opened = False
+        self._pumping = False
         self._all_begun = asyncio.Event()
         self._all_begun.set()
 
@@ -140,13 +141,19 @@ class CallQueue:
         await self._all_begun.wait()
 
     def _pump(self) -> None:
+        if self._pumping:  # a call has ended within `start`, as eager tasks do: the loop below goes on with its slot
+            return
         waiting = self._waiting
-        while self._opened and waiting and (self._free or not waiting[0].needs_slot):
-            call = waiting.popleft()
-            self._gate.remove(call.size)
-            if call.needs_slot:
-                self._free -= 1
-                self._holding.add(call)
-            self._start(call)
+        self._pumping = True
+        try:
+            while self._opened and waiting and (self._free or not waiting[0].needs_slot):
+                call = waiting.popleft()
+                self._gate.remove(call.size)
+                if call.needs_slot:
+                    self._free -= 1
+                    self._holding.add(call)
+                self._start(call)
+        finally:
+            self._pumping = False
         if not waiting:
             self._all_begun.set()

@@ -20,7 +20,7 @@ from signalr_client.core.messages import (
     StreamInvocation,
     StreamItem,
 )
-from signalr_client.errors import BindingError, HubException
+from signalr_client.errors import BindingError, ConnectionClosedError, HubException
 from signalr_client.gate import Gate
 from signalr_client.server.connections.calls import Call, CallQueue
 from signalr_client.server.connections.context import HubConnectionContext
@@ -225,7 +225,7 @@ class HubDispatcher:
                     await asyncio.sleep(0)
         except BaseException as exc:  # code of the hub
             reported = failure(exc)
-            _log_failure(call, reported)
+            self._log_failure(call, reported)
             error = describe("An error occurred on the server while streaming results.", reported, detailed=self._detailed)
         finally:
             close = getattr(items, "aclose", None)
@@ -249,8 +249,14 @@ class HubDispatcher:
             await self._connection.flush()
             raise exc
         reported = failure(exc)
-        _log_failure(call, reported)
+        self._log_failure(call, reported)
         self._complete(call, describe(text, reported, detailed=self._detailed))
+
+    def _log_failure(self, call: Call, error: Exception) -> None:
+        """Log what a call raised: a defect of the hub, or what is only to be expected."""
+        left = isinstance(error, ConnectionClosedError) and not self._connection.writable  # waited for a client that is gone
+        level = logging.INFO if left or isinstance(error, HubException) else logging.ERROR
+        logger.log(level, "! '%s' failed", call.method.name, exc_info=error)
 
     def _complete(self, call: Call, error: str | None = None, result: object = UNSET) -> None:
         """Answer a call, unless that was done."""
@@ -273,11 +279,6 @@ class HubDispatcher:
             upload.release()
             if self._uploads.get(stream_id) is upload:
                 del self._uploads[stream_id]
-
-
-def _log_failure(call: Call, error: Exception) -> None:
-    level = logging.INFO if isinstance(error, HubException) else logging.ERROR
-    logger.log(level, "! '%s' failed", call.method.name, exc_info=error)
 
 
 def _wrong_mode(call: Call) -> str:
