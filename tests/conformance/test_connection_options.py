@@ -167,7 +167,7 @@ async def test_a_refused_negotiation_raises_the_error_of_the_server(hubs: Hubs) 
 
 
 @pytest.mark.parametrize(("path", "only"), [("-ws", "ws"), ("-sse", "sse"), ("-lp", "lp")])
-async def test_a_hub_with_one_transport(hubs: Hubs, path: str, only: str) -> None:
+async def test_a_hub_may_support_only_one_transport(hubs: Hubs, path: str, only: str) -> None:
     """A client that allows all transports uses it; other clients get an error with the reason."""
     works = (only, hubs.protocol_name) != ("sse", "messagepack")
     connection = hubs.connection("/testhub" + path, transports=HttpTransportType.ALL)

@@ -64,7 +64,7 @@ async def test_invoke_and_stream_reject_the_other_kind_of_method(hubs: Hubs) -> 
 
 
 async def test_items_are_converted_to_item_type(hubs: Hubs) -> None:
-    """With ``item_type``."""
+    """An item that cannot be converted raises an error."""
     async with hubs.connection() as connection:
         assert [item async for item in connection.stream("Counter", 2, 0, item_type=float)] == [0.0, 1.0]
         with pytest.raises(BindingError):

@@ -129,7 +129,7 @@ async def test_each_state_allows_or_rejects_calls(state: State, wire: Wire) -> N
 
 @pytest.mark.parametrize("state", State, ids=str)
 async def test_handlers_and_callbacks_may_be_added_and_removed_in_every_state(state: State, wire: Wire) -> None:
-    """They belong to the connection, not to a physical connection."""
+    """They belong to the `HubConnection`, not to one physical connection."""
     async with asyncio.timeout(20), in_state(state, wire) as connection:
         with connection.on("M", lambda: None):
             pass

@@ -463,7 +463,7 @@ async def test_a_server_timeout_starts_a_reconnect() -> None:
 
 
 async def test_messages_of_one_loop_iteration_are_sent_in_one_frame() -> None:
-    """In order."""
+    """They are sent in order."""
     frames: list[list[dict[str, object]]] = []
 
     async def script(peer: Peer) -> None:

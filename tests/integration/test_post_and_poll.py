@@ -254,7 +254,7 @@ def streaming(forged: Forged, **options: Any) -> HubConnection:
 
 
 async def test_an_event_stream_may_arrive_in_pieces_of_any_size(forged: Forged) -> None:
-    """With comments, an initial comment, and events of several lines."""
+    """With comments, other fields, and events of several lines."""
     end = asyncio.Event()
     text = (
         ":\r\n: hello\r\nevent: message\r\ndata: {}\x1e\r\n\r\n"
