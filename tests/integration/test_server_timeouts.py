@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import asyncio
 import json
-import time
 from collections.abc import AsyncIterator
 from typing import Any
 
 import pytest
 
 from signalr_client.server import CancellationToken, Hub, hub_method
+from tests.support.blocking import block_event_loop
 from tests.support.hub_server import serving
 from tests.support.raw import Socket, raw
 
@@ -26,7 +26,7 @@ class Room(Hub):
         return value
 
     def block(self, seconds: float) -> None:
-        time.sleep(seconds)
+        block_event_loop(seconds)
 
     @hub_method(cancellable=True)
     async def work(self) -> None:
@@ -126,7 +126,7 @@ async def test_clients_that_pinged_while_the_event_loop_was_blocked_are_not_cut_
             await caller.call("Block", 0.5, id="block")
             assert json.loads(await read_completion(caller))["invocationId"] == "block"
         else:
-            time.sleep(0.5)  # noqa: ASYNC251  # blocks the loop, as a program may do
+            block_event_loop(0.5)
         for socket in sockets:
             await socket.send(PING)  # the system has it before the server looks at its timers
         for socket in sockets:
