@@ -18,7 +18,7 @@ from typing import Final, Protocol
 
 from signalr_client.client.handlers import Handlers
 from signalr_client.client.tasks import TaskSet, counted
-from signalr_client.core.messages import Completion, HubMessage, Invocation
+from signalr_client.core.messages import Completion, CountedMessage, Invocation
 from signalr_client.errors import BindingError, SignalRError
 from signalr_client.gate import Gate
 from signalr_client.user_code import call, failure, text_of
@@ -39,7 +39,7 @@ class ReplyTo(Protocol):
 
     over: bool
 
-    def send(self, message: HubMessage) -> None:
+    def send(self, message: CountedMessage) -> None:
         """Queue *message*."""
 
 

@@ -22,7 +22,7 @@ from signalr_client.client.ends import End
 from signalr_client.client.intake import Intake
 from signalr_client.client.invocations import PendingCalls
 from signalr_client.client.tasks import TaskSet
-from signalr_client.core.messages import Close, Completion, HubMessage, Invocation, StreamItem
+from signalr_client.core.messages import Close, Completion, CountedMessage, HubMessage, Invocation, StreamItem
 from signalr_client.core.session import HubSession, Phase
 from signalr_client.errors import ConnectionClosedError, HandshakeError, SignalRError, TransportError
 from signalr_client.gate import Gate
@@ -135,7 +135,11 @@ class HubLink:
     async def close(self, deadline: float) -> None:
         """End the link in good order: what is queued is sent first, until *deadline* at most, then a Close message."""
         if not self.over:
-            self.send(Close())
+            close = Close()
+            self._session.send_close(close)
+            self._wake.set()
+            if self._debug:
+                self._log.debug("> %s", describe(close))
             self._count_outgoing()
             with contextlib.suppress(TimeoutError):  # the peer may have stopped reading
                 async with asyncio.timeout_at(deadline):
@@ -148,7 +152,7 @@ class HubLink:
 
     # out
 
-    def send(self, message: HubMessage) -> None:
+    def send(self, message: CountedMessage) -> None:
         """Queue *message*; it is sent with everything else that is queued in this iteration of the event loop.
 
         Raises:

@@ -6,22 +6,31 @@ belongs to the hub protocol. Spec: hub protocol specification, "Overview".
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Final
 
 import msgspec
 
 from signalr_client.core.framing import RECORD_SEPARATOR
+from signalr_client.core.protocols import HubProtocol
 from signalr_client.errors import HandshakeError
+from signalr_client.types import TransferFormat
 
 __all__ = [
+    "STATEFUL_VERSION",
     "HandshakeBuffer",
     "HandshakeRequest",
     "HandshakeResponse",
+    "accept_request",
+    "check_response",
     "decode_request",
     "decode_response",
     "encode_request",
     "encode_response",
 ]
+
+STATEFUL_VERSION: Final = 2
+"""The version of the hub protocol from which on the peers may use stateful reconnect."""
 
 
 class HandshakeRequest(msgspec.Struct, frozen=True):
@@ -101,6 +110,49 @@ def decode_response(text: bytes) -> HandshakeResponse:
     if response.type is not None:
         raise HandshakeError("Expected a handshake response from the server.")
     return response
+
+
+def accept_request(
+    text: bytes, protocols: Mapping[str, HubProtocol], *, text_only: bool, detailed: bool
+) -> tuple[HubProtocol, int]:
+    """Return the hub protocol that the client requests, and the version of it.
+
+    Args:
+        text: the request.
+        protocols: what the server offers, by name in lower case.
+        text_only: the transport cannot carry a binary protocol.
+        detailed: the client may know why its request cannot be read.
+
+    Raises:
+        HandshakeError: the request is refused; the message is meant for the client, in the words of ASP.NET Core.
+    """
+    try:
+        request = decode_request(text)
+    except HandshakeError as exc:
+        detail = f" InvalidDataException: {exc}" if detailed else ""
+        raise HandshakeError(f"An unexpected error occurred during connection handshake.{detail}") from exc
+    protocol = protocols.get(request.protocol.lower())
+    if protocol is None:
+        raise HandshakeError(f"The protocol '{request.protocol}' is not supported.")
+    if request.version > protocol.version:
+        raise HandshakeError(f"The server does not support version {request.version} of the '{request.protocol}' protocol.")
+    if text_only and protocol.transfer_format is not TransferFormat.TEXT:
+        raise HandshakeError(
+            f"Cannot use the '{protocol.name}' protocol on the current transport."
+            f" The transport does not support '{protocol.transfer_format.value}' transfer format."
+        )
+    return protocol, request.version
+
+
+def check_response(text: bytes) -> None:
+    """Return if the server has accepted the handshake.
+
+    Raises:
+        HandshakeError: the server refused, or *text* is not a handshake response.
+    """
+    response = decode_response(text)
+    if response.error is not None:
+        raise HandshakeError(f"Unable to complete handshake with the server due to an error: {response.error}")
 
 
 def _request_error(text: bytes, exc: Exception) -> str:

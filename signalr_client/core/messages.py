@@ -10,19 +10,21 @@ Spec: hub protocol specification, "Overview", "JSON Encoding" and "MessagePack (
 
 from __future__ import annotations
 
-from typing import Final
+from typing import Final, get_args
 
 from msgspec import UNSET, Struct, UnsetType
 
 from signalr_client.types import Headers
 
 __all__ = [
+    "COUNTED",
     "UNSET",
     "VOID",
     "Ack",
     "CancelInvocation",
     "Close",
     "Completion",
+    "CountedMessage",
     "HubMessage",
     "Invocation",
     "Ping",
@@ -106,5 +108,11 @@ class Sequence(_Message, frozen=True, kw_only=True, gc=False, tag=9):
     sequence_id: int
 
 
-HubMessage = Invocation | StreamItem | Completion | StreamInvocation | CancelInvocation | Ping | Close | Ack | Sequence
+CountedMessage = Invocation | StreamItem | Completion | StreamInvocation | CancelInvocation
+"""The messages that stateful reconnect numbers and delivers exactly once. All others belong to one physical connection."""
+
+COUNTED: Final[frozenset[type]] = frozenset(get_args(CountedMessage))
+"""The types of `CountedMessage`."""
+
+HubMessage = CountedMessage | Ping | Close | Ack | Sequence
 """Any message of the hub protocol."""

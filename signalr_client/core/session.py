@@ -4,23 +4,32 @@ Room: core, row 2. No socket, no clock, no event loop. Client and server share t
 
 Theory of operation
 -------------------
-A session covers one physical connection and is discarded with it. It is in one of three phases:
+A session covers one physical connection and is discarded with it, unless both sides agreed on stateful reconnect. It is in one of
+four phases:
 
     HANDSHAKE --handshake of the peer--> OPEN --error, or Close received--> ENDED
     HANDSHAKE --error--> ENDED
+    OPEN --detach--> DETACHED --resume--> OPEN
+    DETACHED --receive_end--> ENDED
 
 - `receive` splits and decodes what the transport delivered and returns the messages that the caller has to act on. Ping, Ack and
   Sequence stay inside the session. A message of an unknown type is skipped and counted in `skipped`, for the caller to log.
 - `send` encodes a message and queues its bytes. `data_to_send` returns everything queued, joined, or whole messages up to a
-  limit. `queued` is the number of bytes left.
+  limit. `queued` is the number of bytes left. What the session sends by itself (handshake, Ping, Ack, Sequence) leaves before the
+  messages of the caller, and a Close after them. `receive` and `handle_timeout` may queue something, so the caller looks at
+  `queued` after them.
 - `next_deadline` is the time at which `handle_timeout` must be called. Sending and receiving move a deadline later, so the caller
-  needs a single timer and asks again when it fires. Two events can move it earlier: the end of the handshake, and on a server the
-  first Ping, which arms the client timeout. Both set `deadline_moved`. A caller that finds it set after `receive` asks
-  `next_deadline` again (which clears it) and moves its timer; otherwise the timeout would be enforced late, or never when no
-  timer was running.
+  needs a single timer and asks again when it fires. Three events can move it earlier: the end of the handshake, on a server the
+  first Ping, which arms the client timeout, and a message that has to be acknowledged. They set `deadline_moved`. A caller that
+  finds it set after `receive` asks `next_deadline` again (which clears it) and moves its timer; otherwise the timeout would be
+  enforced late, or never when no timer was running.
 - A silent peer is judged twice. When an event loop was blocked, its timers fire before the bytes that arrived meanwhile are
   delivered, so a peer that looks silent may be healthy. The first `handle_timeout` past the peer timeout therefore only asks to be
   called again `SECOND_LOOK` seconds later. The session fails if nothing has been received by then.
+- With stateful reconnect (`stateful`), the session outlives its socket. When the socket is lost without a close frame or a Close, the
+  caller calls `detach`: input that was received in part is dropped, all timers stop, `data_to_send` returns nothing, and `send` goes
+  on queuing. With a new socket the caller calls `resume`: a Sequence, then everything that the peer has not acknowledged, then what
+  is new leaves through `data_to_send`. Messages that arrive twice are dropped. `replay_full` tells senders to wait. See replay.py.
 - Nothing that the peer does raises an exception. What breaks the connection is stored in `error`, and the messages before it are
   still returned. The caller checks `error` after each `receive` and each `handle_timeout`.
 
@@ -31,77 +40,25 @@ Spec: hub protocol specification, "Overview" and 'Ping (aka "Keep Alive")'; docs
 
 from __future__ import annotations
 
-from collections import deque
-from collections.abc import Sequence
-from dataclasses import dataclass
-from enum import Enum
+from collections.abc import Collection
 from typing import Final
 
 from signalr_client.core import handshake
-from signalr_client.core.framing import Framer, RecordTooLargeError
-from signalr_client.core.messages import (
-    CancelInvocation,
-    Close,
-    Completion,
-    HubMessage,
-    Invocation,
-    Ping,
-    StreamInvocation,
-    StreamItem,
-)
+from signalr_client.core.framing import Framer
+from signalr_client.core.messages import COUNTED, Ack, Close, CountedMessage, HubMessage, Ping, Sequence
+from signalr_client.core.outbox import Control, Outbox
 from signalr_client.core.protocols import HubProtocol
-from signalr_client.errors import ConnectionClosedError, HandshakeError, ProtocolError, ServerTimeoutError, SignalRError
-from signalr_client.types import TransferFormat
+from signalr_client.core.replay import ReceivedCounter, ReplayBuffer
+from signalr_client.core.session_options import Phase, Role, SessionOptions
+from signalr_client.errors import HandshakeError, InvalidStateError, ProtocolError, SignalRError
 
 __all__ = ["SECOND_LOOK", "HubSession", "Phase", "Role", "SessionOptions"]
 
 SECOND_LOOK: Final = 0.1
 """Seconds between finding the peer silent and giving up on it, so that bytes which have arrived can be read first."""
 
-
-class Role(Enum):
-    """The side of the connection that a session plays."""
-
-    CLIENT = "client"
-    SERVER = "server"
-
-
-class Phase(Enum):
-    """The phases of a session; see the module's theory of operation."""
-
-    HANDSHAKE = "handshake"
-    OPEN = "open"
-    ENDED = "ended"
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class SessionOptions:
-    """Times in seconds, sizes in bytes. None switches a timer or a limit off.
-
-    Attributes:
-        peer_timeout: how long the peer may be silent.
-        keep_alive_interval: how often to send a Ping.
-        handshake_timeout: how long the peer's handshake may take.
-        max_message_size: the size of the largest message that is received, its framing included. It also limits the handshake,
-            to 64 KiB if it is None.
-        inherent_keep_alive: the transport itself detects a dead peer (Long Polling): no pings and no peer timeout.
-        text_only: the transport carries text only (Server-Sent Events); a server refuses a binary protocol on it.
-        enable_detailed_errors: a server tells its clients what was wrong with their handshake.
-        measure: keep the sizes of received messages in `HubSession.sizes`.
-    """
-
-    peer_timeout: float | None = 30.0
-    keep_alive_interval: float | None = 15.0
-    handshake_timeout: float | None = 15.0
-    max_message_size: int | None = None
-    inherent_keep_alive: bool = False
-    text_only: bool = False
-    enable_detailed_errors: bool = False
-    measure: bool = False
-
-
-_RETURNED: Final = frozenset({Invocation, StreamItem, Completion, StreamInvocation, CancelInvocation})
 _PING: Final = Ping()
+_DETACHED: Final = Phase.DETACHED  # looked up for each frame
 _HANDSHAKE_LIMIT: Final = 65_536
 
 
@@ -118,38 +75,50 @@ class HubSession:
         sizes: with `SessionOptions.measure`, the size in bytes of each message that the last `receive` returned, without framing.
         skipped: received messages of an unknown type.
         deadline_moved: `next_deadline` may be earlier than when it was last asked.
+        stateful: both sides agreed on stateful reconnect in the handshake.
     """
 
-    def __init__(self, role: Role, protocols: Sequence[HubProtocol], options: SessionOptions, now: float) -> None:
+    def __init__(self, role: Role, protocols: Collection[HubProtocol], options: SessionOptions, now: float) -> None:
         self.role = role
         self.phase = Phase.HANDSHAKE
         self.error: SignalRError | None = None
         self.options = options
-        self.protocol = protocols[0]
+        self.protocol = next(iter(protocols))
         self.queued = 0
         self.largest_sent = 0
         self.sizes: list[int] = []
         self.skipped = 0
         self.deadline_moved = False
+        self.stateful = False
         self._is_client = role is Role.CLIENT
         self._protocols = {protocol.name.lower(): protocol for protocol in protocols}
         self._framer: Framer | None = None
         limit = options.max_message_size
         self._handshake = handshake.HandshakeBuffer(_HANDSHAKE_LIMIT if limit is None else limit)
-        self._output: deque[bytes] = deque()
+        self._outbox = Outbox()
+        self._output = self._outbox.messages
+        self._closing = False  # a Close is queued, or has left
+        self._replay: ReplayBuffer | None = None
+        self._counter: ReceivedCounter | None = None
+        self._reported: float | None = None  # the deadline that the caller knows
         self._started = self._received = self._sent = now
         self._second_look: float | None = None  # when to give up on a peer that was found silent
+        self._ping_interval = None if options.inherent_keep_alive else options.keep_alive_interval
         self._watches = role is Role.CLIENT and not options.inherent_keep_alive  # whether the peer timeout is armed
 
     @classmethod
     def client(cls, protocol: HubProtocol, options: SessionOptions, now: float) -> HubSession:
         """Return the client's side of a new connection; its handshake request is queued already."""
         session = cls(Role.CLIENT, [protocol], options, now)
-        session._queue(handshake.encode_request(protocol.name, 1), now)
+        version = 1
+        if options.replay_limit is not None and protocol.version >= handshake.STATEFUL_VERSION:
+            version = handshake.STATEFUL_VERSION
+            session._count_messages()
+        session._queue(Control.HANDSHAKE, handshake.encode_request(protocol.name, version), now)
         return session
 
     @classmethod
-    def server(cls, protocols: Sequence[HubProtocol], options: SessionOptions, now: float) -> HubSession:
+    def server(cls, protocols: Collection[HubProtocol], options: SessionOptions, now: float) -> HubSession:
         """Return the server's side of a new connection; the client chooses one of *protocols* in its handshake."""
         return cls(Role.SERVER, protocols, options, now)
 
@@ -158,35 +127,42 @@ class HubSession:
     def receive(self, data: bytes, now: float) -> list[HubMessage]:
         """Return the messages that *data* completes, for the caller to act on. Check `error` afterwards."""
         self._received, self._second_look = now, None
-        measure = self.options.measure
+        measure, sizes = self.options.measure, self.sizes
         if measure:
-            self.sizes = []
+            self.sizes = sizes = []
         if self.phase is not Phase.OPEN:
             rest = self._receive_handshake(data, now) if self.phase is Phase.HANDSHAKE else None
             if not rest:
                 return []
             data = rest
-        framer = self._framer
-        decode = self._decode_measured if measure else self.protocol.decode
+        framer, decode, counter = self._framer, self.protocol.decode, self._counter
         assert framer is not None  # created at the end of the handshake
         messages: list[HubMessage] = []
         for record in framer.feed(data):
             try:
                 message = decode(record)
+                kind = type(message)
+                if kind in COUNTED:
+                    if counter is not None and not counter.accept(len(record), now):
+                        continue
+                    messages.append(message)  # type: ignore[arg-type]  # its type was checked
+                    if measure:
+                        sizes.append(len(record))
+                elif kind is Close:
+                    messages.append(message)  # type: ignore[arg-type]  # its type was checked
+                    if measure:
+                        sizes.append(len(record))
+                    self.phase = Phase.ENDED  # whatever follows a Close is not read
+                    return messages
+                else:
+                    self._keep(message)
             except ProtocolError as exc:
                 self._fail(exc)
                 return messages
-            kind = type(message)
-            if kind in _RETURNED:
-                messages.append(message)  # type: ignore[arg-type]  # its type was checked
-            elif kind is Close:
-                messages.append(message)  # type: ignore[arg-type]  # its type was checked
-                self.phase = Phase.ENDED  # whatever follows a Close is not read
-                return messages
-            else:
-                self._keep(message)
         if framer.error is not None:
-            self._fail(self._framing_error(framer.error))
+            self._fail(self.role.framing_error(framer.error))
+        elif counter is not None:
+            self._plan_ack(counter, now)
         return messages
 
     def excuse_silence(self, now: float) -> None:
@@ -201,7 +177,7 @@ class HubSession:
 
     # out
 
-    def send(self, message: HubMessage, now: float) -> None:
+    def send(self, message: CountedMessage, now: float) -> None:
         """Encode *message* and queue its bytes.
 
         Raises:
@@ -217,43 +193,106 @@ class HubSession:
             self._sent = now
 
     def send_encoded(self, data: bytes) -> None:
-        """Queue one message that is already encoded (a broadcast is encoded once for many connections)."""
+        """Queue one `CountedMessage` that is already encoded (a broadcast is encoded once for many connections)."""
         self._output.append(data)
         self.queued += len(data)
 
+    def send_close(self, close: Close) -> None:
+        """Queue the last message: it leaves after everything else that is queued, and nothing may be queued after it."""
+        if not self._closing:
+            data = self.protocol.encode(close)
+            self._outbox.put_close(data)
+            self._closing = True
+            self.queued += len(data)
+
     def data_to_send(self, limit: int | None = None) -> bytes:
-        """Take queued messages off the queue and return their bytes, joined; empty if nothing is queued.
+        """Take queued messages off the queue and return their bytes, joined; empty if nothing is queued, or while detached.
 
         Args:
             limit: the bytes to return at most. Messages are never split: if the first is larger, it is returned alone. What does
                 not fit stays queued. None returns everything.
         """
-        output = self._output
-        if not output:
+        queued = self.queued
+        if not queued or self.phase is _DETACHED:
             return b""
-        if limit is None or self.queued <= limit:
-            data = output[0] if len(output) == 1 else b"".join(output)
-            output.clear()
-            self.queued = 0
-            return data
-        part = output.popleft()
-        parts, size = [part], len(part)
-        while output and size + len(output[0]) <= limit:
-            part = output.popleft()
-            parts.append(part)
-            size += len(part)
-        self.queued -= size
-        return part if len(parts) == 1 else b"".join(parts)
+        data = self._outbox.take(None if limit is None or queued <= limit else limit)
+        self.queued = queued - len(data)
+        return data
+
+    # stateful reconnect
+
+    @property
+    def resumable(self) -> bool:
+        """Whether the session outlives the loss of its socket: it is stateful and open, and no Close was sent or received."""
+        return self.stateful and not self._closing and self.phase in (Phase.OPEN, Phase.DETACHED)
+
+    @property
+    def unacknowledged(self) -> int:
+        """Bytes kept until the peer has acknowledged them, those that are still queued included; 0 if not stateful."""
+        return 0 if self._replay is None else self._replay.size
+
+    @property
+    def replay_full(self) -> bool:
+        """Whether senders have to wait for an Ack, because more than `SessionOptions.replay_limit` bytes are kept."""
+        limit = self.options.replay_limit
+        return self._replay is not None and limit is not None and self._replay.is_full(limit)
+
+    def detach(self) -> None:
+        """Note that the socket was lost. Until `resume`, nothing is read or written, and no time runs out.
+
+        Raises:
+            InvalidStateError: the session is not `resumable`, or it is detached already.
+        """
+        if not (self.resumable and self.phase is Phase.OPEN):
+            raise InvalidStateError("detach", self.phase.value, "The session cannot outlive its socket.")
+        self.phase = Phase.DETACHED
+        self._framer = None  # with what was received in part
+        self.queued -= self._outbox.discard_control()
+
+    def resume(self, now: float) -> None:
+        """Continue on a new socket: queue a Sequence and everything that the peer has not acknowledged; start the timers anew.
+
+        Raises:
+            InvalidStateError: the session is not detached.
+        """
+        replay, counter = self._replay, self._counter
+        if self.phase is not Phase.DETACHED or replay is None or counter is None:
+            raise InvalidStateError("resume", self.phase.value, "Only a session that has lost its socket can be resumed.")
+        self.phase = Phase.OPEN
+        self._framer = self.protocol.framer(self.options.max_message_size)
+        self._received, self._sent, self._second_look = now, now, None
+        self.deadline_moved = True
+        counter.resume()
+        self.queued -= replay.queued
+        sequence = Sequence(sequence_id=replay.resume())
+        self.queued += replay.queued
+        self._queue(Control.SEQUENCE, self.protocol.encode(sequence), now)
+
+    def _count_messages(self) -> None:
+        """Number the messages from now on. Nothing that is counted has been queued yet."""
+        self._replay = self._output = self._outbox.messages = ReplayBuffer()
+        self._counter = ReceivedCounter()
+
+    def _plan_ack(self, counter: ReceivedCounter, now: float) -> None:
+        """Queue an Ack if one is due, or see to it that the caller wakes up in time for the next one."""
+        due = counter.ack_due
+        if due is None:
+            return
+        if due <= now:
+            self._queue(Control.ACK, self.protocol.encode(Ack(sequence_id=counter.acknowledge())), now)
+        elif self._reported is None or due < self._reported:
+            self.deadline_moved = True
 
     # time
 
     def next_deadline(self) -> float | None:
         """Return the time at which `handle_timeout` must be called, or None for never."""
         self.deadline_moved = False
-        return self._deadline()
+        self._reported = self._deadline()
+        return self._reported
 
     def handle_timeout(self, now: float) -> None:
-        """Do what is due: queue a Ping, or end the session. Check `error` afterwards."""
+        """Do what is due: queue a Ping or an Ack, or end the session. Check `error` afterwards."""
         deadline = self._deadline()
         if deadline is None or now < deadline:
             return
@@ -267,25 +306,29 @@ class HubSession:
                 if now >= self._received + options.peer_timeout:
                     self._second_look = now + SECOND_LOOK
             elif now >= self._second_look:
-                self._fail(self._silence(options.peer_timeout, now - self._received))
+                self._fail(self.role.silence_error(options.peer_timeout, now - self._received))
                 return
-        if options.keep_alive_interval is not None and now >= self._sent + options.keep_alive_interval:
-            self.send(_PING, now)
+        if self._ping_interval is not None and now >= self._sent + self._ping_interval:
+            self._queue(Control.PING, self.protocol.encode(_PING), now)
             self._sent = now
+        if self._counter is not None:
+            self._plan_ack(self._counter, now)
 
     def _deadline(self) -> float | None:
         options = self.options
         match self.phase:
             case Phase.HANDSHAKE:
                 return None if options.handshake_timeout is None else self._started + options.handshake_timeout
-            case Phase.OPEN if not options.inherent_keep_alive:
+            case Phase.OPEN:
                 times = []
-                if options.keep_alive_interval is not None:
-                    times.append(self._sent + options.keep_alive_interval)
+                if self._ping_interval is not None:
+                    times.append(self._sent + self._ping_interval)
                 if self._second_look is not None:
                     times.append(self._second_look)
                 elif self._watches and options.peer_timeout is not None:
                     times.append(self._received + options.peer_timeout)
+                if self._counter is not None and self._counter.ack_due is not None:
+                    times.append(self._counter.ack_due)
                 return min(times, default=None)
             case _:
                 return None
@@ -299,98 +342,54 @@ class HubSession:
                 option = "" if limit is None else "max_message_size, "
                 self._abandon_handshake(f"The server's handshake response is longer than {option}{buffer.limit} bytes.", now)
             return None
-        text, rest = parts
-        if not (self._check_response(text) if self._is_client else self._check_request(text, now)):
+        (text, rest), options = parts, self.options
+        try:
+            if self._is_client:
+                handshake.check_response(text)
+                self.stateful = self._counter is not None
+            else:
+                self.protocol, version = handshake.accept_request(
+                    text, self._protocols, text_only=options.text_only, detailed=options.enable_detailed_errors
+                )
+                if options.replay_limit is not None and version >= handshake.STATEFUL_VERSION:
+                    self._count_messages()
+                    self.stateful = True
+                self._queue(Control.HANDSHAKE, handshake.encode_response(), now)
+        except HandshakeError as exc:
+            self._refuse_handshake(exc, now)
             return None
         self.phase = Phase.OPEN
         self.deadline_moved = True
         self._framer = self.protocol.framer(limit)
-        if self._is_client and not self.options.inherent_keep_alive:
-            self.send(_PING, now)  # tells the server that this client pings
+        if self._is_client and not options.inherent_keep_alive:
+            self._queue(Control.PING, self.protocol.encode(_PING), now)  # tells the server that this client pings
         return rest
-
-    def _decode_measured(self, record: bytes) -> HubMessage | None:
-        """Decode *record* and note its size if `receive` will return it."""
-        message = self.protocol.decode(record)
-        kind = type(message)
-        if kind in _RETURNED or kind is Close:
-            self.sizes.append(len(record))
-        return message
-
-    def _check_response(self, text: bytes) -> bool:
-        try:
-            response = handshake.decode_response(text)
-        except HandshakeError as exc:
-            self._fail(exc)
-            return False
-        if response.error is not None:
-            self._fail(HandshakeError(f"Unable to complete handshake with the server due to an error: {response.error}"))
-            return False
-        return True
-
-    def _check_request(self, text: bytes, now: float) -> bool:
-        try:
-            request = handshake.decode_request(text)
-        except HandshakeError as exc:
-            detail = f" InvalidDataException: {exc}" if self.options.enable_detailed_errors else ""
-            self._refuse_handshake(f"An unexpected error occurred during connection handshake.{detail}", now)
-            return False
-        protocol = self._protocols.get(request.protocol.lower())
-        if protocol is None:
-            self._refuse_handshake(f"The protocol '{request.protocol}' is not supported.", now)
-        elif request.version > protocol.version:
-            unsupported = f"The server does not support version {request.version} of the '{request.protocol}' protocol."
-            self._refuse_handshake(unsupported, now)
-        elif self.options.text_only and protocol.transfer_format is not TransferFormat.TEXT:
-            wanted = protocol.transfer_format.value
-            self._refuse_handshake(
-                f"Cannot use the '{protocol.name}' protocol on the current transport."
-                f" The transport does not support '{wanted}' transfer format.",
-                now,
-            )
-        else:
-            self.protocol = protocol
-            self._queue(handshake.encode_response(), now)
-            return True
-        return False
 
     def _abandon_handshake(self, reason: str, now: float) -> None:
         """End a handshake that takes too long or is too large; ASP.NET Core has one text for both."""
-        if self.role is Role.SERVER:
-            self._refuse_handshake("Handshake was canceled.", now)
-        else:
-            self._fail(HandshakeError(reason))
+        self._refuse_handshake(HandshakeError(reason if self._is_client else "Handshake was canceled."), now)
 
-    def _refuse_handshake(self, reason: str, now: float) -> None:
-        """End a handshake and tell the client why."""
-        self._queue(handshake.encode_response(reason), now)
-        self._fail(HandshakeError(reason))
+    def _refuse_handshake(self, error: HandshakeError, now: float) -> None:
+        """End a handshake; a server tells the client why."""
+        if not self._is_client:
+            self._queue(Control.HANDSHAKE, handshake.encode_response(str(error)), now)
+        self._fail(error)
 
     def _keep(self, message: HubMessage | None) -> None:
         """Act on a message that is not for the caller: Ping, Ack, Sequence, or None for an unknown type."""
-        if message is None:
-            self.skipped += 1
-        elif type(message) is Ping and not self._watches and not self.options.inherent_keep_alive:
-            self._watches = True  # a client that never pings is never timed out
-            self.deadline_moved = True
+        match message:
+            case None:
+                self.skipped += 1
+            case Ping() if not self._watches and not self.options.inherent_keep_alive:
+                self._watches = True  # a client that never pings is never timed out
+                self.deadline_moved = True
+            case Ack() if self._replay is not None:
+                self._replay.acknowledge(message.sequence_id)
+            case Sequence() if self._counter is not None:
+                self._counter.sequence(message.sequence_id)
 
-    def _framing_error(self, error: ProtocolError) -> ProtocolError:
-        """Return *error* as this role reports it: the text about a large record names the option of a server."""
-        if not (self._is_client and isinstance(error, RecordTooLargeError)):
-            return error
-        return ProtocolError(
-            f"The server sent a message of more than {error.max_size} bytes. To receive it, raise the max_message_size of"
-            " with_url(), or set it to None for no limit."
-        )
-
-    def _silence(self, timeout: float, idle: float) -> SignalRError:
-        if self._is_client:
-            return ServerTimeoutError(timeout, idle)
-        return ConnectionClosedError("Client hasn't sent a message/ping within the configured ClientTimeoutInterval.")
-
-    def _queue(self, data: bytes, now: float) -> None:
-        self._output.append(data)
-        self.queued += len(data)
+    def _queue(self, kind: Control, data: bytes, now: float) -> None:
+        self.queued += self._outbox.put(kind, data)
         if self._is_client:
             self._sent = now
 

@@ -51,8 +51,10 @@ ROWS = {
     "hub_method": "core.0",
     "state": "core.2",
     "replay": "core.2",
+    "outbox": "core.2",
     "retry": "core.2",
     "session": "core.2",
+    "session_options": "core.2",
 }
 
 # Libraries that a room must not import.

@@ -130,7 +130,7 @@ class HubConnectionContext:
         if self.state in (State.ENDING, State.ENDED):
             return
         if ending.close is not None and self.writable:
-            self._session.send_encoded(self.protocol.encode(ending.close))
+            self._session.send_close(ending.close)
         self._advance(Trigger.END)
         logger.debug("= %s ends: %s", self.connection_id, ending.exception or "in good order")
         self._ending.set_result(ending)

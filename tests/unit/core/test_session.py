@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections import deque
 from dataclasses import replace
 from typing import Final
 
@@ -538,11 +539,12 @@ def test_taking_messages_one_by_one_does_not_copy_the_queue() -> None:
     messages = [b"%04d" % number for number in range(1000)]
     for message in messages:
         session.send_encoded(message)
-    queue = session._output
+    queue = session._outbox.messages
+    assert isinstance(queue, deque)
     taken = []
     while data := session.data_to_send(4):
         taken.append(data)
-        assert session._output is queue
+        assert session._outbox.messages is queue
         assert session.queued == 4 * len(queue)
     assert taken == messages
     assert all(one is other for one, other in zip(taken, messages, strict=True))  # the same objects, not copies
@@ -598,9 +600,9 @@ def test_receiving_a_message_does_not_postpone_the_ping_of_the_client() -> None:
 def test_server_silence_closes_the_session() -> None:
     session = open_client(now=100.0)
     session.receive(PING, 110.0)
-    session.handle_timeout(115.0)
-    session.handle_timeout(130.0)
-    assert session.data_to_send() == PING * 2
+    for moment in (115.0, 130.0):
+        session.handle_timeout(moment)
+        assert session.data_to_send() == PING
     assert session.next_deadline() == 140.0
     session.handle_timeout(139.9)
     session.handle_timeout(140.5)
@@ -810,6 +812,6 @@ def test_client_and_server_sessions_can_exchange_messages(protocol: HubProtocol)
     client.send(call, 100.2)
     assert server.receive(client.data_to_send(), 100.3) == [call]
     server.send(answer, 100.4)
-    server.send(Close(), 100.4)
+    server.send_close(Close())
     assert client.receive(server.data_to_send(), 100.5) == [answer, Close()]
     assert (client.phase, client.error, server.error) == (Phase.ENDED, None, None)

@@ -1,0 +1,181 @@
+"""The rules of stateful reconnect: keep what was sent until it is acknowledged; drop what arrives twice. Room: core, row 2.
+
+Both sides number the messages that they send, from 1 and without gaps. Only the messages of `CountedMessage` have a number; pings,
+Close, Ack and Sequence have none. The numbers are not on the wire: both sides count. A new socket starts with a Sequence message
+from each side, with the number of the counted message that follows it. An Ack says which messages have arrived.
+
+`ReplayBuffer` is the sender's half and `ReceivedCounter` the receiver's half. They know neither bytes on the wire nor the time.
+
+A `ReplayBuffer` ignores an Ack for messages that were sent before the last `resume`. Such an Ack proves that they arrived, but not
+that their replay on the current socket did. The official clients and the official server accept no Sequence number above their
+position in the replay, so a sender that releases messages too early, and is then cut off again in the middle of a replay, cannot
+resume. An Ack for a newer message proves that the whole replay was read, and releases everything up to it.
+Spec: hub protocol specification, "Overview", "Ack Message Encoding" and "Sequence Message Encoding", and MessageBuffer.cs of
+ASP.NET Core where it says more.
+"""
+
+from __future__ import annotations
+
+from collections import deque
+from typing import Final
+
+from signalr_client.errors import ProtocolError
+
+__all__ = ["ACK_BYTES", "ACK_DELAY", "ReceivedCounter", "ReplayBuffer", "take"]
+
+ACK_DELAY: Final = 1.0
+"""Seconds after which a received message is acknowledged, as in the official clients and the official server."""
+
+ACK_BYTES: Final = 25_000
+"""Bytes of received messages that are acknowledged at once: a quarter of the official replay buffer of 100,000 bytes.
+
+A sender stops while its buffer is full. With one Ack each second the official buffer carries no more than 100 kB/s.
+"""
+
+
+class ReplayBuffer:
+    """Messages for one peer, kept from `append` until the peer has acknowledged them. The cost of all operations is linear.
+
+    Attributes:
+        size: bytes of all messages that are kept.
+        queued: bytes of those that have not been taken for the current socket.
+    """
+
+    def __init__(self) -> None:
+        self.size = 0
+        self.queued = 0
+        self._first = 1  # the number of the oldest message that is kept, or of the next one
+        self._sent: deque[bytes] = deque()  # taken for the current socket
+        self._waiting: deque[bytes] = deque()  # not yet taken for the current socket; they follow those in _sent
+        self._replayed = 0  # the highest number that was sent before the last resume
+
+    def append(self, data: bytes) -> None:
+        """Add an encoded message; it gets the next number."""
+        self._waiting.append(data)
+        size = len(data)
+        self.size += size
+        self.queued += size
+
+    def take(self, limit: int | None = None) -> list[bytes]:
+        """Return the next messages for the current socket, in order.
+
+        Args:
+            limit: bytes to return at most, but at least one message. None returns all.
+        """
+        waiting = self._waiting
+        if limit is None or self.queued <= limit:
+            parts = list(waiting)
+            waiting.clear()
+            self.queued = 0
+        else:
+            parts = take(waiting, limit)
+            self.queued -= sum(map(len, parts))
+        self._sent.extend(parts)
+        return parts
+
+    def acknowledge(self, number: int) -> None:
+        """Release the messages up to *number*, as an Ack of the peer says.
+
+        Raises:
+            ProtocolError: no message with this number was sent, so one side has lost count.
+        """
+        highest = max(self._first + len(self._sent) - 1, self._replayed)
+        if number > highest:
+            raise ProtocolError(f"The peer acknowledged message {number}, but only {highest} were sent.")
+        if number <= self._replayed:
+            return  # see the module's docstring
+        sent = self._sent
+        while self._first <= number:
+            self.size -= len(sent.popleft())
+            self._first += 1
+
+    def resume(self) -> int:
+        """Queue all messages that are kept for a new socket; return the number for the Sequence message that goes before them."""
+        self._replayed = max(self._first + len(self._sent) - 1, self._replayed)
+        self._waiting.extendleft(reversed(self._sent))
+        self._sent.clear()
+        self.queued = self.size
+        return self._first
+
+    def is_full(self, limit: int) -> bool:
+        """Return whether senders have to wait because more than *limit* bytes are kept.
+
+        The first new message after `resume` never waits: only an Ack for a new message makes room, and the official server sends no
+        Ack for messages that it has received before.
+        """
+        return self.size > limit and self._first + len(self._sent) + len(self._waiting) - 1 > self._replayed
+
+
+class ReceivedCounter:
+    """Counts the messages of one peer: which are new, which arrive again, and when the next Ack is due.
+
+    Attributes:
+        ack_due: when an Ack has to be sent, or None while there is nothing to acknowledge.
+    """
+
+    def __init__(self) -> None:
+        self.ack_due: float | None = None
+        self._latest = 0  # the highest number received
+        self._next = 1  # the number of the next message; lower than latest + 1 during a replay
+        self._unacknowledged = 0  # bytes since the last Ack
+        self._expects_sequence = False
+
+    def accept(self, size: int, now: float) -> bool:
+        """Count a message of *size* bytes; return whether it is new, and not one that has been received before.
+
+        Duplicates are acknowledged too, because a peer that sends them has not seen the Ack.
+
+        Raises:
+            ProtocolError: it arrived on a new socket before the Sequence message, so its number is unknown. Dropping it could lose
+                a message without an error, and accepting it could deliver one twice. No official client or server sends this.
+        """
+        if self._expects_sequence:
+            raise ProtocolError("A message arrived after a reconnect before the Sequence message, so its number is unknown.")
+        self._unacknowledged += size
+        if self._unacknowledged >= ACK_BYTES:
+            self.ack_due = now
+        elif self.ack_due is None:
+            self.ack_due = now + ACK_DELAY
+        number = self._next
+        self._next = number + 1
+        if number <= self._latest:
+            return False
+        self._latest = number
+        return True
+
+    def sequence(self, number: int) -> None:
+        """Act on a Sequence message: the next message has this *number*.
+
+        Raises:
+            ProtocolError: messages before *number* have never arrived, or *number* is below 1.
+        """
+        # Not compared with `_next`: a peer that saw an Ack may skip the rest of a replay that was cut off, and nothing is lost.
+        if number > self._latest + 1:
+            raise ProtocolError("Sequence ID greater than amount of messages we've received.")
+        if number < 1:
+            raise ProtocolError(f"Sequence ID {number} is not valid: the first message has the ID 1.")
+        self._next = number
+        self._expects_sequence = False
+
+    def acknowledge(self) -> int:
+        """Return the number for an Ack that is sent now."""
+        self.ack_due = None
+        self._unacknowledged = 0
+        return self._latest
+
+    def resume(self) -> None:
+        """Expect a Sequence message, because the socket is a new one. What was not acknowledged will arrive again."""
+        self.ack_due = None
+        self._unacknowledged = 0
+        self._expects_sequence = True
+
+
+def take(queue: deque[bytes], limit: int) -> list[bytes]:
+    """Remove messages from the front of *queue* and return them: at most *limit* bytes, but at least one message."""
+    part = queue.popleft()
+    parts, size = [part], len(part)
+    while queue and size + len(queue[0]) <= limit:
+        part = queue.popleft()
+        parts.append(part)
+        size += len(part)
+    return parts
