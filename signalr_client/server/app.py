@@ -123,10 +123,6 @@ def map_hub(
         raise HubDefinitionError(f"The path of a hub begins with '/'; {path!r} does not.")
     hubs = _hubs_of(app)
     options = options or HubOptions()
-    if options.allow_stateful_reconnects:
-        logger.warning(
-            "! allow_stateful_reconnects=True has no effect yet: clients of %s reconnect with a new id", hub.__name__
-        )
     descriptor = HubDescriptor(
         hub,
         build_container(hubs.services if services is None else services),

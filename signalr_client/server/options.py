@@ -53,12 +53,12 @@ class HubOptions:
         handshake_timeout: how long a client may take for its handshake; None for no limit.
         disable_implicit_from_services_parameters: inject only what is marked with `FromServices` or `FromKeyedServices`.
         supported_protocols: hub protocols, by name ("json", "messagepack") or as objects; None for both.
-        stateful_reconnect_buffer_size: bytes of messages that are kept until the client acknowledges them.
+        stateful_reconnect_buffer_size: bytes of messages that are kept until the client acknowledges them; above that senders wait.
         hub_filters: filters around every call, the outermost first. Those of the server run around those of a hub.
         user_id_provider: returns the identifier that a connection's user is found by; by default `User.identifier`.
         authorization_policies: the policies that `authorize` names.
         transports: the transports that the endpoint offers.
-        allow_stateful_reconnects: let clients that ask for it resume after a lost socket. Not implemented yet: it has no effect.
+        allow_stateful_reconnects: let clients that ask for it resume after a lost WebSocket, within the disconnect timeout.
         application_max_buffer_size: bytes from a client that may wait (calls that have not begun, upload items that have not been
             read); above that the client is not read. 0 for no limit.
         transport_max_buffer_size: bytes for a client that may wait to be sent; above that senders wait. 0 for no limit.
@@ -70,7 +70,8 @@ class HubOptions:
         on_authentication_refresh: decides whether a renewal is accepted; without it, only the same user may renew.
         poll_timeout: how long a poll of Long Polling waits for data.
         close_timeout: how long a WebSocket waits for the client's close frame.
-        disconnect_timeout: how long a connection may be without a request before it is disposed of.
+        disconnect_timeout: how long a connection may be without a request before it is disposed of: between polls, and with stateful
+            reconnect without a WebSocket.
         sub_protocol_selector: chooses one of the WebSocket sub-protocols that the client offers.
         authenticate: returns the user who sent a request; without it every client is anonymous.
         cors_origins: origins of web pages that may use the endpoint, "*" for any; none by default.

@@ -16,7 +16,11 @@ if TYPE_CHECKING:
     from signalr_client.server.security.users import User
     from signalr_client.types import HttpTransportType
 
-__all__ = ["ServerConnection"]
+__all__ = ["ServerConnection", "TransportLostError"]
+
+
+class TransportLostError(Exception):
+    """Raised by `ServerConnection.receive`: the socket is lost, and the client may come back on another one."""
 
 
 class ServerConnection(Protocol):
@@ -32,6 +36,7 @@ class ServerConnection(Protocol):
         features: what the hub sees as `HubCallerContext.features`.
         request: the HTTP request that opened the connection (Long Polling: the first poll); None outside HTTP.
         refreshed: set by the hub side while it serves the connection; called after `user` was renewed.
+        resumable: whether the connection may outlive its socket (stateful reconnect).
     """
 
     connection_id: str
@@ -43,6 +48,7 @@ class ServerConnection(Protocol):
     features: dict[object, Any]
     request: web.Request | None
     refreshed: Callable[[], Awaitable[None]] | None
+    resumable: bool
 
     @property
     def close_error(self) -> BaseException | None:
@@ -56,7 +62,19 @@ class ServerConnection(Protocol):
         """Return the next bytes, in pieces of any size, or None when the client's side has ended.
 
         Cancelling loses nothing, but is only used when nothing more will be read.
+
+        Raises:
+            TransportLostError: the socket is lost; call `wait_resumed`.
         """
+
+    async def wait_resumed(self) -> bool:
+        """Return True when the client has come back: from now on the new socket is used. Return False when it has not in time."""
+
+    def lose(self) -> bool:
+        """Give up the socket of a client that is `gone`; return whether it may come back on another one."""
+
+    def forbid_resume(self) -> None:
+        """Let the connection end with its socket from now on."""
 
     async def send(self, data: bytes) -> None:
         """Send *data*, which is one or more whole hub messages; waits while the transport has no room.

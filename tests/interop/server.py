@@ -62,16 +62,18 @@ def mapped_hubs(probe: Probe) -> dict[str, tuple[type[Hub], HubOptions]]:
         return HubOptions(**(common | given))  # type: ignore[arg-type]  # names and types are those of HubOptions
 
     large_buffers = {"application_max_buffer_size": LARGE, "transport_max_buffer_size": LARGE}
+    stateful = {"allow_stateful_reconnects": True}
+    fast = {"keep_alive_interval": 0.5, "client_timeout_interval": 2.0, "handshake_timeout": 1.0}
     return {
-        "/testhub": (TestHub, options(**large_buffers)),
+        "/testhub": (TestHub, options(**large_buffers, **stateful)),
         "/testhub-ws": (TestHub, options(transports=HttpTransportType.WEB_SOCKETS)),
         "/testhub-sse": (TestHub, options(transports=HttpTransportType.SERVER_SENT_EVENTS)),
         "/testhub-lp": (TestHub, options(transports=HttpTransportType.LONG_POLLING, poll_timeout=3.0)),
         "/stricthub": (StrictHub, options(maximum_receive_message_size=32 * 1024, maximum_parallel_invocations_per_client=1)),
-        "/fasthub": (FastHub, options(keep_alive_interval=0.5, client_timeout_interval=2.0, handshake_timeout=1.0)),
+        "/fasthub": (FastHub, options(**fast, **stateful)),
         "/silenthub": (SilentHub, options(keep_alive_interval=3600.0)),
         "/detailedhub": (DetailedHub, options(enable_detailed_errors=True)),
-        "/orderedhub": (OrderedHub, options(maximum_parallel_invocations_per_client=1)),
+        "/orderedhub": (OrderedHub, options(maximum_parallel_invocations_per_client=1, **stateful)),
         "/typedhub": (TypedHub, options(enable_detailed_errors=True, maximum_parallel_invocations_per_client=10)),
         "/authhub": (AuthHub, options()),
         "/rejectinghub": (RejectingHub, options()),

@@ -1,4 +1,4 @@
-"""`HubConnectionContext`: one client's hub connection: its state, its session, its gates, its writer and its timers.
+"""`HubConnectionContext`: one client's hub connection: its state, its session, its gates and its timers.
 
 Room: server, connections. It knows no hub method: what a message means is the dispatcher's business, and who is connected the
 lifetime manager's. What ends the connection is reported at once (`end`); cleaning up follows (`finish`), within a bounded time.
@@ -7,7 +7,6 @@ lifetime manager's. What ends the connection is reported at once (`end`); cleani
 from __future__ import annotations
 
 import asyncio
-import contextlib
 import time
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -18,6 +17,7 @@ from signalr_client.core.protocols import HubProtocol
 from signalr_client.core.session import HubSession, Phase, SessionOptions
 from signalr_client.errors import BindingError, ConnectionClosedError, HandshakeError
 from signalr_client.gate import Gate
+from signalr_client.server.connections.outgoing import OutgoingMessages
 from signalr_client.server.connections.state import State, Trigger, advance
 from signalr_client.server.errors import ClientTimeoutError, describe
 from signalr_client.server.log import get_logger
@@ -29,12 +29,12 @@ __all__ = ["Ending", "HubConnectionContext"]
 
 logger = get_logger("connections")
 
-FRAME_SIZE: Final = 65_536
-"""Bytes that are sent in one go, unless one message is larger."""
-
 _TICK: Final = 1.0  # seconds between two checks whether a client that is not being read is still there
 _FAREWELL: Final = 1.0  # seconds that a last message gets to leave when the program is about to exit
 _CLOSED: Final = "Connection closed with an error."
+
+
+_WRITABLE: Final = frozenset({State.CONNECTING, State.OPEN, State.DETACHED})
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,7 +52,7 @@ class HubConnectionContext:
         connection_id, user_identifier: what hubs find it by.
         state: see state.py.
         aborted: set when the connection has ended.
-        outgoing: counts the bytes that are queued or being sent; senders wait while it is full.
+        outgoing: sends what is queued; senders wait while it is full.
         incoming: counts the bytes of calls that have not begun and upload items that have not been read; while it is full, the
             client is not read.
     """
@@ -69,13 +69,10 @@ class HubConnectionContext:
         self.user_identifier = user_identifier
         self.state = State.HANDSHAKE
         self.aborted = asyncio.Event()
-        self.outgoing = Gate(options.transport_max_buffer_size or None)
         self.incoming = Gate(options.application_max_buffer_size or None)
         self._options = options
         self._loop = asyncio.get_running_loop()
         self._ending: asyncio.Future[Ending] = self._loop.create_future()
-        self._wake = asyncio.Event()
-        self._sending = 0  # bytes that the transport is sending
         self._writer: asyncio.Task[None] | None = None
         self._timer: asyncio.TimerHandle | None = None
         self._expiry: asyncio.TimerHandle | None = None
@@ -89,8 +86,17 @@ class HubConnectionContext:
             text_only=connection.text_only,
             enable_detailed_errors=options.enable_detailed_errors,
             measure=True,
+            replay_limit=options.stateful_reconnect_buffer_size if connection.resumable else None,
         )
         self._session = HubSession.server(protocols, session_options, self._loop.time())
+        self.outgoing = OutgoingMessages(
+            self._session,
+            connection,
+            options.transport_max_buffer_size or None,
+            ack_timeout=seconds(options.transport_send_timeout),
+            on_broken=self._write_failed,
+            on_ack_timeout=self._ack_missing,
+        )
 
     @property
     def protocol(self) -> HubProtocol:
@@ -105,13 +111,13 @@ class HubConnectionContext:
     @property
     def writable(self) -> bool:
         """Whether messages are still accepted; after the end they are dropped."""
-        return self.state is State.OPEN or self.state is State.CONNECTING
+        return self.state in _WRITABLE
 
     # life
 
     def start(self) -> None:
         """Start the writer and the timers."""
-        self._writer = asyncio.create_task(self._write(), name=f"signalr writer {self.connection_id}")
+        self._writer = asyncio.create_task(self.outgoing.run(), name=f"signalr writer {self.connection_id}")
         self._set_timer()
         self.expect_expiry()
 
@@ -134,10 +140,10 @@ class HubConnectionContext:
         self._advance(Trigger.END)
         logger.debug("= %s ends: %s", self.connection_id, ending.exception or "in good order")
         self._ending.set_result(ending)
+        self.connection.forbid_resume()
         self.aborted.set()
         self.outgoing.close()
         self.incoming.close()
-        self._wake.set()
 
     def fail(self, error: BaseException) -> None:
         """End the connection because of *error*; the client is told what, if it may know, and that it may reconnect."""
@@ -170,9 +176,7 @@ class HubConnectionContext:
         if self._writer is not None and self.state is State.ENDING:
             await asyncio.wait({self._writer}, timeout=patience)
         else:
-            with contextlib.suppress(TimeoutError):
-                async with asyncio.timeout(patience):
-                    await self.outgoing.wait_empty()
+            await self.outgoing.flush(patience)
 
     def expect_expiry(self) -> None:
         """End the connection when its user's authentication expires, if the options say so."""
@@ -194,6 +198,10 @@ class HubConnectionContext:
             self._end_handshake()
         if session.deadline_moved:
             self._set_timer()
+        if session.stateful:
+            self.outgoing.note_acknowledged()
+            if session.queued:  # an Ack
+                self.outgoing.wake()
         return messages
 
     def fail_if_broken(self) -> None:
@@ -210,25 +218,29 @@ class HubConnectionContext:
     async def hold_up_reader(self, gate: Gate) -> None:
         """Wait for room in *gate* instead of reading the client; meanwhile its silence is ours, but it may be gone."""
         self._watch_held_up()
+        self.outgoing.note_reading(reading=False)
         try:
             await gate.wait_room()
         finally:
+            self.outgoing.note_reading(reading=True)
             if self._held_up is not None:
                 self._held_up.cancel()
                 self._held_up = None
 
     def _watch_held_up(self) -> None:
-        if self.connection.gone:
+        if self.connection.gone and not self.connection.lose():
             self.end(Ending(Close(allow_reconnect=True), self.connection.close_error))
         self._held_up = self._loop.call_later(_TICK, self._watch_held_up)
 
     def _end_handshake(self) -> None:
         session = self._session
-        self._wake_writer()  # the response is queued
+        self.outgoing.wake()  # the response is queued
         if isinstance(session.error, HandshakeError):
             self.end(Ending(None, session.error))
             return
         self._advance(Trigger.HANDSHAKE_DONE)
+        if not session.stateful:
+            self.connection.forbid_resume()
         transfer_format = session.protocol.transfer_format
         self.connection.binary = transfer_format is TransferFormat.BINARY
         self.connection.features[TransferFormat] = transfer_format
@@ -255,33 +267,42 @@ class HubConnectionContext:
         """Queue an encoded message; it is sent together with everything else of this turn of the event loop."""
         if self.writable:
             self._session.send_encoded(data)
-            self.outgoing.add(len(data), 0)
-            self._wake.set()
+            self.outgoing.wake()
 
-    def _wake_writer(self) -> None:
-        """Count what the session has queued by itself (a ping, the handshake response), and let the writer send it."""
-        self.outgoing.add(self._session.queued + self._sending - self.outgoing.size, 0)
-        self._wake.set()
+    def _write_failed(self, exc: OSError) -> bool:
+        """Act on a socket that cannot be written to; return whether the client may come back on another one."""
+        if self._session.resumable and self.connection.resumable:
+            return True  # the reader notices the loss too, and detaches
+        # The network's failure, not the hub's: on_disconnected gets None, as in ASP.NET Core.
+        logger.debug("! cannot write to %s: %s", self.connection_id, exc)
+        self.end(Ending(None))
+        return False
 
-    async def _write(self) -> None:
-        """Send what is queued until the connection ends and nothing is left."""
-        session, connection, gate = self._session, self.connection, self.outgoing
-        while True:
-            await self._wake.wait()
-            self._wake.clear()
-            try:
-                while data := session.data_to_send(FRAME_SIZE):
-                    self._sending = size = len(data)
-                    await connection.send(data)
-                    self._sending = 0
-                    gate.remove(size, 0)
-            except OSError as exc:
-                # The network's failure, not the hub's: on_disconnected gets None, as in ASP.NET Core.
-                logger.debug("! cannot write to %s: %s", self.connection_id, exc)
-                self.end(Ending(None))
-                return
-            if self.state is State.ENDING:
-                return
+    def _ack_missing(self) -> None:
+        logger.debug("! %s acknowledges nothing", self.connection_id)
+        self.end(Ending(None))
+
+    # stateful reconnect
+
+    def detach(self) -> bool:
+        """Note that the socket is lost; return whether the connection outlives it."""
+        if self.state is not State.OPEN or not self._session.resumable:
+            return False
+        self._session.detach()
+        self._advance(Trigger.DETACH)
+        self.outgoing.note_detached()
+        self._set_timer()
+        logger.debug("= %s lost its socket", self.connection_id)
+        return True
+
+    def resume(self) -> None:
+        """Go on with a new socket: what the client has not acknowledged is sent again."""
+        self._session.resume(self._loop.time())
+        self._advance(Trigger.RESUME)
+        self.outgoing.note_acknowledged()
+        self.outgoing.wake()
+        self._set_timer()
+        logger.debug("= %s continues on a new socket", self.connection_id)
 
     # time
 
@@ -300,7 +321,7 @@ class HubConnectionContext:
         session.handle_timeout(self._loop.time())
         if session.error is None:
             if session.queued:
-                self._wake_writer()
+                self.outgoing.wake()
             self._set_timer()
         elif self.state is State.HANDSHAKE:
             self._end_handshake()

@@ -26,7 +26,7 @@ from signalr_client.server.hubs.context import HubCallerContext
 from signalr_client.server.hubs.descriptor import HubDescriptor
 from signalr_client.server.log import get_logger
 from signalr_client.server.options import HubOptions
-from signalr_client.server.server_connection import ServerConnection
+from signalr_client.server.server_connection import ServerConnection, TransportLostError
 from signalr_client.types import seconds
 from signalr_client.user_code import call, failure
 
@@ -144,13 +144,26 @@ class _Service:
     async def _read(self) -> None:
         """Receive what the client sends. Never waits for a hub method, except as back-pressure on this client."""
         context = self._context
-        while (data := await context.connection.receive()) is not None:
+        while (data := await self._next_data()) is not None:
             for start in range(0, len(data), _PIECE):
                 if start:
                     await asyncio.sleep(0)
                 if not await self._receive(data[start : start + _PIECE]):
                     return
         context.receive_end()
+
+    async def _next_data(self) -> bytes | None:
+        """Return the client's next bytes, from a new socket if it has lost one, or None when its side has ended."""
+        connection = self._context.connection
+        while True:
+            try:
+                return await connection.receive()
+            except TransportLostError:
+                if self._connecting is not None:
+                    await asyncio.wait({self._connecting})  # until then the connection cannot be detached
+                if not (self._context.detach() and await connection.wait_resumed()):
+                    return None
+                self._context.resume()
 
     async def _receive(self, data: bytes) -> bool:
         """Act on the messages that *data* completes; return whether to read on."""
@@ -167,8 +180,8 @@ class _Service:
                 await context.hold_up_reader(gate)
             # A client that calls without reading the answers is not read either. Only calls have to wait: a stream that fills
             # the buffer must still be cancellable.
-            if context.outgoing.full and isinstance(message, Invocation | StreamInvocation):
-                await context.hold_up_reader(context.outgoing)
+            if context.outgoing.unsent.full and isinstance(message, Invocation | StreamInvocation):
+                await context.hold_up_reader(context.outgoing.unsent)
             if number % _TURN == 0:
                 await asyncio.sleep(0)
             if not context.writable:

@@ -4,11 +4,14 @@
     HANDSHAKE --END--------------> ENDING
     CONNECTING --ACCEPTED--------> OPEN
     CONNECTING --END-------------> ENDING
+    OPEN --DETACH----------------> DETACHED
     OPEN --END-------------------> ENDING
+    DETACHED --RESUME------------> OPEN
+    DETACHED --END---------------> ENDING
     ENDING --ENDED---------------> ENDED
 
-Messages are sent to a client while it is CONNECTING (`Hub.on_connected` runs) or OPEN; its calls begin when it is OPEN. A test makes
-this picture from the table.
+Messages are accepted for a client while it is CONNECTING (`Hub.on_connected` runs), OPEN or DETACHED (stateful reconnect: it has lost
+its socket and may come back); its calls begin when it is OPEN. A test makes this picture from the table.
 """
 
 from __future__ import annotations
@@ -26,6 +29,7 @@ class State(Enum):
     HANDSHAKE = "handshake"
     CONNECTING = "connecting"
     OPEN = "open"
+    DETACHED = "detached"
     ENDING = "ending"
     ENDED = "ended"
 
@@ -35,6 +39,8 @@ class Trigger(Enum):
 
     HANDSHAKE_DONE = "handshake done"  # the client named a hub protocol that we speak
     ACCEPTED = "accepted"  # Hub.on_connected has returned
+    DETACH = "detach"  # stateful reconnect: the socket is lost, and the client may come back
+    RESUME = "resume"  # it has come back on a new socket
     END = "end"  # the first reason to end: a Close, an error, the client is gone, the server stops
     ENDED = "ended"  # Hub.on_disconnected has returned, and the transport is closed
 
@@ -44,7 +50,10 @@ TRANSITIONS: Final[Mapping[tuple[State, Trigger], State]] = {
     (State.HANDSHAKE, Trigger.END): State.ENDING,
     (State.CONNECTING, Trigger.ACCEPTED): State.OPEN,
     (State.CONNECTING, Trigger.END): State.ENDING,
+    (State.OPEN, Trigger.DETACH): State.DETACHED,
     (State.OPEN, Trigger.END): State.ENDING,
+    (State.DETACHED, Trigger.RESUME): State.OPEN,
+    (State.DETACHED, Trigger.END): State.ENDING,
     (State.ENDING, Trigger.ENDED): State.ENDED,
 }
 

@@ -14,7 +14,7 @@ from signalr_client.server.http.transport import HttpTransport
 from signalr_client.server.log import get_logger
 from signalr_client.server.options import HubOptions
 from signalr_client.server.security.users import User
-from signalr_client.server.server_connection import ServerConnection
+from signalr_client.server.server_connection import ServerConnection, TransportLostError
 from signalr_client.types import HttpTransportType, seconds
 
 __all__ = ["HttpConnectionContext"]
@@ -37,6 +37,8 @@ class HttpConnectionContext:
         posting: held by the request whose body is being received.
         carrier: the transport's side of it, once a request has brought one.
         application: the task that serves the connection.
+        resumable: whether it may outlive its socket: stateful reconnect was negotiated, and nothing has ended it.
+        released: done when the request that carries the connection carries it no longer.
     """
 
     def __init__(self, options: HubOptions, version: int, on_disposed: Callable[[HttpConnectionContext], None]) -> None:
@@ -55,6 +57,11 @@ class HttpConnectionContext:
         self.posting = asyncio.Lock()
         self.application: asyncio.Task[None] | None = None
         self.carrier: HttpTransport | None = None
+        self.resumable = False
+        self.released: asyncio.Future[None] = asyncio.get_running_loop().create_future()
+        self._lost = False  # the carrier's socket is lost; the hub side has not gone on to the next one
+        self._next: HttpTransport | None = None  # the carrier that the client came back with
+        self._came_back = asyncio.Event()
         self._on_disposed = on_disposed
         self._timeout = seconds(options.disconnect_timeout)
         self._timer: asyncio.TimerHandle | None = None
@@ -63,12 +70,16 @@ class HttpConnectionContext:
     # life
 
     def attach(self) -> int | None:
-        """Let a request carry the connection; return the status to refuse it with, or None. Nothing is awaited in between."""
-        if self.state is State.ACTIVE:
+        """Let a request carry the connection; return the status to refuse it with, or None. Nothing is awaited in between.
+
+        With stateful reconnect a new request takes the connection over: the client has given up the old socket.
+        """
+        if self.state is State.ACTIVE and not self.lose():
             return 409
         if self.state is State.DISPOSED:
             return 404
         self._advance(Trigger.ATTACH)
+        self.released = asyncio.get_running_loop().create_future()
         return None
 
     def carry(self, carrier: HttpTransport, transport: HttpTransportType, request: HttpRequest, user: User) -> None:
@@ -80,6 +91,17 @@ class HttpConnectionContext:
         self.request = request.native
         self.user = user
         self.features[HttpTransportType] = transport
+        if transport is not HttpTransportType.WEB_SOCKETS:
+            self.resumable = False
+
+    def resume(self, carrier: HttpTransport, request: HttpRequest, released: asyncio.Future[None]) -> bool:
+        """Let the hub side go on with *carrier*; return False if the request that brought it has been replaced meanwhile."""
+        if self.released is not released or released.done() or self.state is not State.ACTIVE:
+            return False
+        self.request = request.native
+        self._next = carrier
+        self._came_back.set()
+        return True
 
     def start(self, serve: Serve) -> asyncio.Task[None]:
         """Serve the connection in a task of its own, and return the task."""
@@ -97,7 +119,9 @@ class HttpConnectionContext:
         """End the connection: the hub is told that its client is gone. Idempotent."""
         if self.state is not State.DISPOSED:
             self._advance(Trigger.DISPOSE)
+            self.resumable = False
             self.inbound.end()
+            self._came_back.set()
             self._on_disposed(self)
 
     def expire(self) -> None:
@@ -118,11 +142,49 @@ class HttpConnectionContext:
         return self.inbound.ended or self.carrier is None or self.carrier.gone
 
     async def receive(self) -> bytes | None:
-        """Return the next bytes, or None when the client's side has ended."""
-        return await self._carried().receive()
+        """Return the next bytes, or None when the client's side has ended.
+
+        Raises:
+            TransportLostError: the socket is lost, and the client may come back.
+        """
+        carrier = self._carried()
+        if not self._lost:
+            data = await carrier.receive()
+            if data is not None:
+                return data
+            if not self._lost and not (carrier.lost and self.lose()):
+                return None
+        raise TransportLostError
+
+    async def wait_resumed(self) -> bool:
+        """Return whether the client has come back in time; then the new socket is used."""
+        while self._next is None:
+            if self.state is State.DISPOSED:
+                return False
+            self._came_back.clear()
+            await self._came_back.wait()
+        self.carrier, self._next, self._lost = self._next, None, False
+        return True
+
+    def lose(self) -> bool:
+        """Give up the socket of a connection that may outlive it; return whether it may."""
+        if not self.resumable or self.application is None:
+            return False
+        if self.state is State.ACTIVE:
+            self._advance(Trigger.RELEASE)
+            self.released.set_result(None)
+            carrier, self._next, self._lost = self._next or self._carried(), None, True
+            carrier.abort()
+        return True
+
+    def forbid_resume(self) -> None:
+        """Let the connection end with its socket from now on."""
+        self.resumable = False
 
     async def send(self, data: bytes) -> None:
         """Send *data*; raises OSError if the connection is gone."""
+        if self._lost:
+            raise ConnectionResetError("The socket is lost.")
         await self._carried().send(data, binary=self.binary)
 
     async def close(self, *, error: bool = False) -> None:
@@ -131,11 +193,14 @@ class HttpConnectionContext:
             await self._carried().close(error=error)
         except OSError as exc:  # already closed; ignore
             logger.debug("! closing %s: %s", self.connection_id, exc)
+        if self._next is not None:  # the client came back too late
+            self._next.abort()
 
     def abort(self) -> None:
         """Drop the connection at once."""
-        if self.carrier is not None:
-            self.carrier.abort()
+        for carrier in (self.carrier, self._next):
+            if carrier is not None:
+                carrier.abort()
 
     # inside
 

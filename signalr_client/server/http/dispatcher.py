@@ -103,9 +103,17 @@ class HttpConnectionDispatcher:
         except NegotiateRefusedError as exc:
             return HttpResponse.json(encode_refusal(str(exc)))
         connection = self.connections.create(version)
+        connection.resumable = self._options.allow_stateful_reconnects and _asks_for_stateful_reconnect(request)
         lifetime = token_lifetime(user) if self._options.enable_authentication_refresh else None
         return HttpResponse.json(
-            encode_response(version, connection.connection_id, connection.token, self._options.transports, lifetime)
+            encode_response(
+                version,
+                connection.connection_id,
+                connection.token,
+                self._options.transports,
+                lifetime,
+                stateful_reconnect=connection.resumable,
+            )
         )
 
     async def _refresh(self, request: HttpRequest, user: User) -> HttpResponse:
@@ -145,6 +153,9 @@ class HttpConnectionDispatcher:
         refusal = connection.attach()  # before anything is awaited: only one request may carry the connection
         if refusal is not None:
             return HttpResponse.plain(refusal)
+        if connection.application is not None:
+            await self._resume(request, user, connection)
+            return None
         try:
             if is_websocket:
                 carrier: WebSocketTransport | ServerSentEventsTransport = await open_websocket(request, self._options)
@@ -159,21 +170,43 @@ class HttpConnectionDispatcher:
         except BaseException:  # the web framework answers it; the connection must not stay negotiated
             connection.dispose()
             raise
-        await self._stay(request, connection)
+        self.connections.watch(connection.start(self._serve))
+        await self._stay(request, connection, connection.released)
         return None
 
-    async def _stay(self, request: HttpRequest, connection: HttpConnectionContext) -> None:
-        """Serve a connection that this request carries, to its end."""
-        application = connection.start(self._serve)
-        self.connections.watch(application)
+    async def _resume(self, request: HttpRequest, user: User, connection: HttpConnectionContext) -> None:
+        """Answer a WebSocket with which a client comes back (stateful reconnect)."""
+        released = connection.released
+        if user.identifier != connection.user.identifier:
+            logger.warning("! the user of %s changed with its socket; the hub keeps the first", connection.connection_id)
+        carrier = await open_websocket(request, self._options)
+        try:
+            await carrier.open(self._cors.headers(request))
+        except BaseException as exc:  # the client may try again within the disconnect timeout
+            if connection.released is released:
+                connection.lose()
+            if isinstance(exc, OSError):
+                return
+            raise
+        if connection.resume(carrier, request, released):
+            await self._stay(request, connection, released)
+        else:
+            carrier.abort()
+
+    async def _stay(self, request: HttpRequest, connection: HttpConnectionContext, released: asyncio.Future[None]) -> None:
+        """Carry a connection to its end, or until its socket is lost and it goes on without this request."""
+        application = connection.application
+        assert application is not None  # the connection is served
         tick = None if connection.transport is HttpTransportType.WEB_SOCKETS else _TICK
         try:
-            while not application.done():
-                await asyncio.wait({application}, timeout=tick)
-                if request.gone:
+            while not (application.done() or released.done()):
+                await asyncio.wait({application, released}, timeout=tick, return_when=asyncio.FIRST_COMPLETED)
+                if request.gone and not released.done():
                     connection.inbound.end()
         finally:
-            if not application.done():  # the request was cancelled: the client is gone, or the web application stops
+            if not (
+                application.done() or released.done()
+            ):  # the request was cancelled: the client is gone, or the application stops
                 connection.abort()
 
     async def _poll(self, request: HttpRequest, user: User) -> HttpResponse:
@@ -254,6 +287,11 @@ def _transport_of(request: HttpRequest) -> HttpTransportType:
 def _token(request: HttpRequest) -> str:
     """Return the connection token that a request names; several make one that does not exist."""
     return ",".join(_query(request, "id"))
+
+
+def _asks_for_stateful_reconnect(request: HttpRequest) -> bool:
+    """Return whether a negotiate request asks for it, in a form that .NET takes for true."""
+    return [value.strip().lower() for value in _query(request, "useStatefulReconnect")] == ["true"]
 
 
 def _query(request: HttpRequest, name: str) -> list[str]:

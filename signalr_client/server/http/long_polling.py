@@ -48,6 +48,7 @@ class LongPollingTransport:
     """
 
     close_error: BaseException | None = None
+    lost = False
 
     def __init__(
         self,

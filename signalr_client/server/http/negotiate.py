@@ -68,10 +68,17 @@ def negotiate_version(values: Sequence[str], minimum: int) -> int:
 
 
 def encode_response(
-    version: int, connection_id: str, token: str, transports: HttpTransportType, token_lifetime: int | None = None
+    version: int,
+    connection_id: str,
+    token: str,
+    transports: HttpTransportType,
+    token_lifetime: int | None = None,
+    *,
+    stateful_reconnect: bool = False,
 ) -> bytes:
     """Return the response, with its members in the order in which ASP.NET Core writes them."""
-    response: dict[str, object] = {"negotiateVersion": version, "connectionId": connection_id}
+    response: dict[str, object] = {"useStatefulReconnect": True} if stateful_reconnect else {}
+    response |= {"negotiateVersion": version, "connectionId": connection_id}
     if version > 0:
         response["connectionToken"] = token
     if token_lifetime is not None:

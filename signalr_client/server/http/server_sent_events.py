@@ -30,6 +30,7 @@ class ServerSentEventsTransport:
     """One event stream; what the client sends arrives through *inbound*."""
 
     close_error: BaseException | None = None
+    lost = False
 
     def __init__(self, request: HttpRequest, options: HubOptions, inbound: BytePipe) -> None:
         self._request = request

@@ -15,6 +15,10 @@ class HttpTransport(Protocol):
         """What broke the connection, once `receive` has returned None."""
 
     @property
+    def lost(self) -> bool:
+        """Whether the socket broke, rather than being closed by the client, once `receive` has returned None."""
+
+    @property
     def gone(self) -> bool:
         """Whether the client is known to be gone."""
 

@@ -34,6 +34,7 @@ class WebSocketTransport:
         )
         self._watch = SendWatch(seconds(options.transport_send_timeout), lambda: self._socket.unsent, self._socket.abort)
         self.close_error: BaseException | None = None
+        self.lost = False
 
     async def open(self, headers: Mapping[str, str]) -> None:
         """Accept the upgrade."""
@@ -50,6 +51,7 @@ class WebSocketTransport:
             return await self._socket.receive()
         except WebSocketClosedError as exc:
             if exc.code is None:
+                self.lost = True
                 text = "The remote party closed the WebSocket connection without completing the close handshake."
                 self.close_error = ConnectionResetError(exc.reason or text)
             elif exc.code not in _NORMAL:

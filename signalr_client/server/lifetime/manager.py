@@ -11,9 +11,19 @@ from typing import Any, Protocol
 
 from signalr_client.core.messages import Completion
 from signalr_client.core.protocols import HubProtocol
-from signalr_client.gate import Gate
 
-__all__ = ["HubLifetimeManager", "LifetimeConnection"]
+__all__ = ["HubLifetimeManager", "LifetimeConnection", "Outgoing"]
+
+
+class Outgoing(Protocol):
+    """What is on its way to one client."""
+
+    @property
+    def full(self) -> bool:
+        """Whether a sender has to wait."""
+
+    async def wait_room(self) -> None:
+        """Return when there is room, or when the connection has ended."""
 
 
 class LifetimeConnection(Protocol):
@@ -22,12 +32,14 @@ class LifetimeConnection(Protocol):
     Attributes:
         connection_id: the public id.
         user_identifier: the user it is found by; only the manager changes it, in `HubLifetimeManager.change_user`.
-        outgoing: counts what is queued for the client; a sender waits while it is full.
     """
 
     connection_id: str
     user_identifier: str | None
-    outgoing: Gate
+
+    @property
+    def outgoing(self) -> Outgoing:
+        """What is queued for the client."""
 
     @property
     def protocol(self) -> HubProtocol:
