@@ -58,8 +58,8 @@ def _hold() -> Iterator[None]:
 @pytest.fixture
 def impatient(monkeypatch: pytest.MonkeyPatch) -> None:
     """A server that waits for next to nothing."""
-    for name in ("SHUTDOWN_TIMEOUT", "_CLEANUP_TIMEOUT"):
-        monkeypatch.setattr(app, name, 0.05)
+    monkeypatch.setattr(app, "SHUTDOWN_TIMEOUT", 0.05)
+    monkeypatch.setattr(app, "_CLEANUP_TIMEOUT", 0.05)
 
 
 @pytest.mark.usefixtures("impatient")
