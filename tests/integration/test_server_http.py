@@ -39,15 +39,16 @@ def is_long_lasting(response: web.StreamResponse) -> bool:
 
 
 async def status_of(hub: Raw, token: str, transport: str) -> int:
-    """Open a WebSocket or an event stream and return the status; one that succeeds stays open until the test ends."""
+    """Ask for a WebSocket or an event stream and return the status."""
+    headers = {"Accept": "text/event-stream"}
     if transport == "sse":
-        response = await hub.session.get(hub.url, params={"id": token}, headers={"Accept": "text/event-stream"})
-        return response.status
+        async with hub.session.get(hub.url, params={"id": token}, headers=headers) as response:
+            return response.status
     try:
-        await hub.session.ws_connect(hub.url, params={"id": token})
+        async with hub.session.ws_connect(hub.url, params={"id": token}):
+            return 101
     except aiohttp.WSServerHandshakeError as exc:
         return exc.status
-    return 101
 
 
 @pytest.mark.parametrize("transport", ["ws", "sse"])
