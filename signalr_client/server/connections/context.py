@@ -50,7 +50,10 @@ class HubConnectionContext:
 
     Attributes:
         connection_id, user_identifier: what hubs find it by.
-        state: see state.py.
+        state: see state.py. Only `_advance` changes it.
+        writable: whether messages are still accepted; after the end they are dropped. It follows from the state, and is kept because
+            it is asked for every message.
+        protocol: the hub protocol that the client named in its handshake.
         aborted: set when the connection has ended.
         outgoing: counts the bytes that are queued or being sent; senders wait while it is full.
         incoming: counts the bytes of calls that have not begun and upload items that have not been read; while it is full, the
@@ -68,6 +71,7 @@ class HubConnectionContext:
         self.connection_id = connection.connection_id
         self.user_identifier = user_identifier
         self.state = State.HANDSHAKE
+        self.writable = False
         self.aborted = asyncio.Event()
         self.outgoing = Gate(options.transport_max_buffer_size or None)
         self.incoming = Gate(options.application_max_buffer_size or None)
@@ -91,21 +95,12 @@ class HubConnectionContext:
             measure=True,
         )
         self._session = HubSession.server(protocols, session_options, self._loop.time())
-
-    @property
-    def protocol(self) -> HubProtocol:
-        """The hub protocol that the client named in its handshake."""
-        return self._session.protocol
+        self.protocol = self._session.protocol
 
     @property
     def sizes(self) -> list[int]:
         """The sizes in bytes of the messages that `receive` returned last."""
         return self._session.sizes
-
-    @property
-    def writable(self) -> bool:
-        """Whether messages are still accepted; after the end they are dropped."""
-        return self.state is State.OPEN or self.state is State.CONNECTING
 
     # life
 
@@ -228,6 +223,7 @@ class HubConnectionContext:
         if isinstance(session.error, HandshakeError):
             self.end(Ending(None, session.error))
             return
+        self.protocol = session.protocol
         self._advance(Trigger.HANDSHAKE_DONE)
         transfer_format = session.protocol.transfer_format
         self.connection.binary = transfer_format is TransferFormat.BINARY
@@ -249,7 +245,9 @@ class HubConnectionContext:
             )  # a value of user code, not a defect: no traceback
             self.fail(exc)
             return
-        self.queue(data)
+        self._session.send_encoded(data)
+        self.outgoing.add(len(data), 0)
+        self._wake.set()
 
     def queue(self, data: bytes) -> None:
         """Queue an encoded message; it is sent together with everything else of this turn of the event loop."""
@@ -311,6 +309,7 @@ class HubConnectionContext:
 
     def _advance(self, trigger: Trigger) -> None:
         self.state = advance(self.state, trigger)
+        self.writable = self.state is State.CONNECTING or self.state is State.OPEN
 
 
 def _optional(value: Seconds | None) -> float | None:
