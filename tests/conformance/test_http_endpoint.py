@@ -1,4 +1,4 @@
-"""The HTTP side of a hub, request by request, on the real server and on ours. Spec: server-behaviour.md, "B", K 19 to 28."""
+"""The HTTP side of a hub, request by request, on the real server and on ours."""
 
 from __future__ import annotations
 
@@ -308,7 +308,7 @@ async def test_a_post_may_come_before_the_stream(server_url: str) -> None:
 
 
 async def test_frames_are_pieces_of_a_stream(server_url: str) -> None:
-    """K row 11: several messages in a frame, one across frames, text or binary as it likes."""
+    """Several messages in a frame, one across frames, text or binary as it likes."""
     async with raw(server_url + "/testhub") as hub, hub.socket() as socket:
         call = '{"type":1,"invocationId":"%s","target":"Echo","arguments":["x"]}\x1e'
         result = '{"type":3,"invocationId":"%s","result":"x"}'
@@ -349,7 +349,6 @@ async def test_an_orderly_end_has_code_1000(server_url: str, farewell: str) -> N
     ids=["negotiate", "poll", "events", "websocket", "post", "delete"],
 )
 async def test_every_request_says_who_it_is_from(server_url: str, method: str, path: str, headers: dict[str, str]) -> None:
-    """K row 27."""
     async with raw(server_url + "/authhub") as hub:
         token = await Raw(hub.session, server_url + "/testhub").negotiate()
         refused = await hub.request(method, path, headers=headers, id=token)

@@ -1,4 +1,4 @@
-"""Renewing the access token of a connection that stands. Spec: client-behaviour.md, "J. New by version" (authentication refresh)."""
+"""Renewing the access token of a connection that stands."""
 
 from __future__ import annotations
 

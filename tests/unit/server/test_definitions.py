@@ -1,4 +1,4 @@
-"""What is refused when a hub is mapped, before any client comes. Spec: server-behaviour.md, "A" rows 2, 3, 33, 36 to 42."""
+"""What is refused when a hub is mapped, before any client comes."""
 
 from __future__ import annotations
 
@@ -139,7 +139,7 @@ class InheritsName(Names):
 )
 @pytest.mark.parametrize("hub", [Names, InheritsName])
 def test_how_a_method_is_found(hub: type[Hub], target: str, found: str | None) -> None:
-    """Row 2: whatever the case; rows 35 and 36: nothing is cut off, and a given name replaces Python's, in subclasses too."""
+    """In any case; no suffix is removed, and a given name replaces Python's, in subclasses too."""
     method = mapped(hub).methods.find(target)
     assert (method.name if method else None) == found
 
@@ -243,7 +243,6 @@ def test_what_cannot_be_called_is_refused_when_the_hub_is_mapped(hub: Any, text:
 
 
 def test_more_than_64_parameters_leave_no_room_for_services() -> None:
-    """Row 38."""
     names = ", ".join(f"p{number}: int" for number in range(64))
     namespace: dict[str, Any] = {"Clock": Clock}
     exec(f"def call(self, clock: Clock, {names}): ...", namespace)
@@ -254,7 +253,6 @@ def test_more_than_64_parameters_leave_no_room_for_services() -> None:
 
 
 def test_a_container_without_keys_cannot_serve_keyed_services() -> None:
-    """Row 42."""
 
     class Plain:
         def create_scope(self) -> Any:
@@ -264,7 +262,7 @@ def test_a_container_without_keys_cannot_serve_keyed_services() -> None:
         HubDescriptor(UnknownKey, Plain(), InMemoryLifetimeManager(), policies={})
 
 
-# typed clients: row 33
+# typed clients
 
 
 class WithProperty(Protocol):
@@ -345,7 +343,7 @@ def test_an_option_that_cannot_work_is_refused_and_named(option: str, value: obj
 
 
 def test_the_defaults_are_those_of_aspnetcore() -> None:
-    """Section E; only the stateful reconnect buffer differs, as the documentation says."""
+    """Only the stateful reconnect buffer differs, as the documentation says."""
     options = HubOptions()
     assert (options.handshake_timeout, options.keep_alive_interval, options.client_timeout_interval) == (15, 15, 30)
     assert (options.maximum_receive_message_size, options.stream_buffer_capacity) == (32_768, 10)

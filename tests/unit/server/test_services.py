@@ -1,4 +1,4 @@
-"""Services: how they are found, made, kept and closed. Spec: server-behaviour.md, "A" rows 37 to 42."""
+"""Services: how they are found, made, kept and closed."""
 
 from __future__ import annotations
 
