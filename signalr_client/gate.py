@@ -8,6 +8,7 @@ at `full` afterwards and waits for room before it produces or reads more, so a g
 from __future__ import annotations
 
 import asyncio
+import math
 
 __all__ = ["Gate"]
 
@@ -32,21 +33,20 @@ class Gate:
         self.full = False
         self.size = 0
         self.items = 0
-        self._limit = limit
-        self._max_items = max_items
+        self._limit = math.inf if limit is None else limit
+        self._max_items = math.inf if max_items is None else max_items
+        self._reopens_at = math.inf if limit is None else limit // 2
+        self._reopens_at_items = math.inf if max_items is None else max_items // 2
         self._closed = False
         self._room = asyncio.Event()
         self._room.set()
-        self._empty = asyncio.Event()
-        self._empty.set()
+        self._emptied: asyncio.Event | None = None  # while somebody waits for it: `add` and `remove` run for every message
 
     def add(self, size: int, items: int = 1) -> None:
         """Count what begins to wait."""
-        if not (self.size or self.items or self._closed) and (size or items):
-            self._empty.clear()
         self.size += size
         self.items += items
-        if not self.full and not self._closed and self._exceeds(1):
+        if (self.size > self._limit or self.items > self._max_items) and not self.full and not self._closed:
             self.full = True
             self._room.clear()
 
@@ -54,11 +54,11 @@ class Gate:
         """Count what waits no longer."""
         self.size -= size
         self.items -= items
-        if self.full and not self._exceeds(2):
+        if self.full and self.size <= self._reopens_at and self.items <= self._reopens_at_items:
             self.full = False
             self._room.set()
-        if not (self.size or self.items):
-            self._empty.set()
+        if self._emptied is not None and not (self.size or self.items):
+            self._wake_for_empty()
 
     async def wait_room(self) -> None:
         """Return when there is room, or when the gate is closed.
@@ -71,16 +71,19 @@ class Gate:
 
     async def wait_empty(self) -> None:
         """Return when nothing waits, or when the gate is closed."""
-        await self._empty.wait()
+        if (self.size or self.items) and not self._closed:
+            if self._emptied is None:
+                self._emptied = asyncio.Event()
+            await self._emptied.wait()
 
     def close(self) -> None:
         """Let everybody pass from now on: the connection has ended, so nothing will make room any more. Idempotent."""
         self._closed = True
         self.full = False
         self._room.set()
-        self._empty.set()
+        self._wake_for_empty()
 
-    def _exceeds(self, divisor: int) -> bool:
-        """Return whether more waits than the limits divided by *divisor* allow."""
-        too_many_bytes = self._limit is not None and self.size > self._limit // divisor
-        return too_many_bytes or (self._max_items is not None and self.items > self._max_items // divisor)
+    def _wake_for_empty(self) -> None:
+        if self._emptied is not None:
+            self._emptied.set()
+            self._emptied = None

@@ -11,12 +11,12 @@ from collections.abc import Iterator
 from datetime import datetime
 from typing import Any, Final
 
-from msgspec.msgpack import Ext
+from msgspec.msgpack import Encoder, Ext
 
 from signalr_client.core.protocols.nesting import MAX_DEPTH
 from signalr_client.core.protocols.timestamps import PreciseDatetime
 
-__all__ = ["PORTABLE_DEPTH", "find_unportable"]
+__all__ = ["PORTABLE_DEPTH", "find_unportable", "find_unportable_from_json"]
 
 PORTABLE_DEPTH: Final = MAX_DEPTH - 2
 """Levels that a value may have as an argument: the message and its list of arguments are two more."""
@@ -26,6 +26,8 @@ _LARGEST: Final = 2**64 - 1
 _PLAIN: Final = frozenset({str, float, bool, type(None), bytes, datetime, PreciseDatetime})
 _KEYS: Final = frozenset({str, int})
 _LONGEST_PATH: Final = 200
+
+_encode_messagepack: Final = Encoder().encode
 
 
 def find_unportable(value: object, depth: int = PORTABLE_DEPTH) -> str | None:
@@ -42,6 +44,19 @@ def find_unportable(value: object, depth: int = PORTABLE_DEPTH) -> str | None:
     if (kind is list or kind is dict) and _is_portable(value, depth):
         return None
     return _find(value, depth)
+
+
+def find_unportable_from_json(arguments: list[Any], depth: int) -> str | None:
+    """Return what `find_unportable` returns, for the arguments of a call that `JsonHubProtocol` has decoded.
+
+    They can only hold integers that are too large: JSON has neither extensions nor other keys, and the protocol has checked the
+    depth. The encoder of MessagePack finds such integers many times faster than walking over the values.
+    """
+    try:
+        _encode_messagepack(arguments)
+    except (OverflowError, TypeError, ValueError, RecursionError):
+        return find_unportable(arguments, depth)
+    return None
 
 
 def _is_portable(value: Any, depth: int) -> bool:

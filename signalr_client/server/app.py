@@ -65,7 +65,7 @@ class _Hubs:
             handler.shut_down()
         if await self._wait(SHUTDOWN_TIMEOUT):
             for handler, _dispatcher in self._mapped:
-                for task in handler.tasks:
+                for task in handler.tasks - {asyncio.current_task()}:
                     task.cancel()
             await self._wait(_CLEANUP_TIMEOUT)
         for _handler, dispatcher in self._mapped:
@@ -88,6 +88,7 @@ class _Hubs:
         tasks: set[asyncio.Task[Any]] = set()
         for handler, dispatcher in self._mapped:
             tasks |= handler.tasks | dispatcher.connections.serving
+        tasks.discard(asyncio.current_task())  # a hub method may stop its own server
         return tasks
 
 
@@ -245,10 +246,18 @@ class HubServer:
         self._runner = runner
 
     async def stop(self) -> None:
-        """Tell every client, end every connection, close the services; idempotent. Takes a few seconds at most."""
+        """Tell every client, end every connection, close the services; idempotent.
+
+        Ending the connections takes a few seconds at most, whatever hub code does. A hub method may await it. After a cancelled
+        call, call it again.
+        """
         runner, self._runner = self._runner, None
         if runner is not None:
-            await runner.cleanup()
+            try:
+                await runner.cleanup()
+            except BaseException:  # cancelled half way
+                self._runner = runner
+                raise
             if isinstance(self._services, ServiceCollection):
                 await call(self._services.aclose)
 

@@ -1,4 +1,4 @@
-"""A hub asks a client for a result. Spec: server-behaviour.md, "A" rows 30 to 32 and 53, "F. Client results"."""
+"""A hub asks a client for a result."""
 
 from __future__ import annotations
 
@@ -220,7 +220,7 @@ class Raw:
 
 
 async def test_questions_have_ids_of_their_own() -> None:
-    """K row 34: s1, s2 ... so that they do not meet the ids that the client gives; members in their order."""
+    """The ids are s1, s2 and so on, which never meet those that the client gives; members in their order."""
     async with serving(Asking) as serve, aiohttp.ClientSession() as session, session.ws_connect(serve.url) as socket:
         raw = Raw(socket)
         await raw.begin()

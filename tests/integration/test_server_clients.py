@@ -1,4 +1,4 @@
-"""Who a message reaches: targets, groups, users, contexts, typed clients. Spec: server-behaviour.md, "A" 18 to 35, 47, 48; "H"."""
+"""Who a message reaches: targets, groups, users, contexts, typed clients."""
 
 from __future__ import annotations
 
@@ -91,7 +91,7 @@ def by_user(request: Any) -> User:
     ],
 )
 async def test_whom_a_target_reaches(target: str, values: list[Any], heard: dict[str, int]) -> None:
-    """Rows 18 to 28: a and b are in red, b and c in blue; a and c are the same user; a is the one that calls."""
+    """Clients a and b are in red, b and c in blue; a and c are the same user; a is the one that calls."""
     async with serving(Room, authenticate=by_user) as serve:
         people = await three(serve)
         for name, group in (("a", "red"), ("b", "red"), ("b", "blue"), ("c", "blue")):
@@ -121,7 +121,7 @@ async def test_targets_that_are_none_or_empty_are_refused(target: str, values: l
 
 
 async def test_groups_add_and_remove() -> None:
-    """Row 48, K rows 29 and 30: idempotent, any connection's id, and unknown ids do no harm."""
+    """Idempotent, any connection's id, and unknown ids do no harm."""
     async with serving(Room) as serve:
         people = await three(serve)
         a, context = people["a"], serve.hub_context
@@ -140,7 +140,7 @@ async def test_groups_add_and_remove() -> None:
 
 
 async def test_a_disconnect_ends_every_membership() -> None:
-    """Row 47; a connection that comes back is a new one."""
+    """A connection that comes back is a new one."""
     async with serving(Room) as serve:
         people = await three(serve)
         await people["a"].invoke("Join", "red")
@@ -161,7 +161,7 @@ class Farewell(Hub):
 
 
 async def test_a_group_can_be_told_in_on_disconnected() -> None:
-    """Section H: membership is removed after it; what is written to the one that left is dropped."""
+    """Membership is removed after it; what is written to the one that left is dropped."""
     async with serving(Farewell) as serve:
         _, heard = await serve.listener()
         leaver, _ = await serve.listener()
@@ -178,7 +178,6 @@ class Ordered(Hub):
 
 
 async def test_what_a_method_sends_comes_in_order_and_before_its_result(hub_protocol: HubProtocol) -> None:
-    """Section H."""
     async with serving(Ordered) as serve:
         client = await serve.connect(hub_protocol)
         order: list[Any] = []
@@ -192,7 +191,6 @@ async def test_what_a_method_sends_comes_in_order_and_before_its_result(hub_prot
 
 
 async def test_zero_and_many_arguments_and_any_value(hub_protocol: HubProtocol) -> None:
-    """Row 29."""
     async with serving(Room) as serve:
         client = await serve.connect(hub_protocol)
         heard: asyncio.Queue[tuple[Any, ...]] = asyncio.Queue()
@@ -215,7 +213,7 @@ class NeedsContext(Hub):
 
 
 async def test_a_hub_context_reaches_its_own_hub_and_no_other() -> None:
-    """Rows 9 and 18: two hubs in one application; contexts are services, too."""
+    """Two hubs in one application; contexts are services, too."""
     async with HubServer({"/rooms": Room, "/hub": NeedsContext}) as server:
         heard: asyncio.Queue[str] = asyncio.Queue()
         rooms = HubConnectionBuilder().with_url(server.url("/rooms")).build()
@@ -260,7 +258,6 @@ class Typed(Hub[ChatClient]):
 
 
 async def test_a_typed_hub_calls_its_clients_by_the_protocols_methods(hub_protocol: HubProtocol) -> None:
-    """Rows 32 to 34."""
     async with serving(Typed, enable_detailed_errors=True) as serve:
         client, heard = await serve.listener("Receive", "renamed")
         client.on("Ask", len)

@@ -1,4 +1,4 @@
-"""A hub's methods, its life and its caller, seen by a client. Spec: server-behaviour.md, "A" rows 2 to 17, 35, 36, 43 to 54."""
+"""A hub's methods, its life and its caller, seen by a client."""
 
 from __future__ import annotations
 
@@ -76,7 +76,6 @@ class Methods(Hub):
 
 
 async def test_results_and_arguments(hub_protocol: HubProtocol) -> None:
-    """Rows 2, 4 and 5."""
     async with serving(Methods) as serve:
         client = await serve.connect(hub_protocol)
         assert await client.invoke("Nothing") is None
@@ -130,7 +129,7 @@ BINDING = (
 async def test_what_a_client_is_told_of_an_error(
     hub_protocol: HubProtocol, target: str, arguments: list[Any], text: str, detail: str, detailed: bool
 ) -> None:
-    """Rows 49 to 52, and the table of section D; the connection goes on."""
+    """The connection goes on."""
     async with serving(Methods, enable_detailed_errors=detailed) as serve:
         client = await serve.connect(hub_protocol)
         wanted = f"{text} {detail}" if detailed and detail else text
@@ -171,7 +170,7 @@ async def test_what_a_client_is_told_of_a_streams_error(
 
 
 async def test_void_is_an_explicit_null_on_the_wire() -> None:
-    """Row 4, K row 5: members in their order, nothing else."""
+    """Members in their order, nothing else."""
     async with serving(Methods) as serve, aiohttp.ClientSession() as session, session.ws_connect(serve.url) as socket:
         await socket.send_str('{"protocol":"json","version":1}\x1e')
         assert await socket.receive_str() == "{}\x1e"
@@ -219,7 +218,6 @@ class Life(Hub):
 
 
 async def test_a_hub_is_made_for_each_call_and_disposed_after_it() -> None:
-    """Rows 7, 8, 13, 15, 43 to 45, K row 10."""
     Life.made, Life.events = 0, []
     async with serving(Life) as serve:
         client, heard = await serve.listener("Late")
@@ -257,7 +255,6 @@ class Caller(Hub):
 
 @pytest.mark.parametrize("transport", TRANSPORTS.values(), ids=TRANSPORTS)
 async def test_what_a_hub_knows_of_its_caller(transport: HttpTransportType) -> None:
-    """Rows 10 to 12, 14 and 16."""
     async with serving(Caller, authenticate=lambda request: User(request.headers.get("X-User"))) as serve:
         serve.url += "?room=blue"
         client = await serve.connect(transports=transport, headers={"X-Tenant": "7", "X-User": "anna"})
@@ -279,7 +276,7 @@ async def test_what_a_hub_knows_of_its_caller(transport: HttpTransportType) -> N
 
 
 async def test_abort_ends_the_connection_without_an_error(hub_protocol: HubProtocol) -> None:
-    """Row 17: no reconnect either, because the Close does not allow it."""
+    """No reconnect either, because the Close does not allow it."""
     async with serving(Caller) as serve:
         ended: asyncio.Future[Exception | None] = asyncio.get_running_loop().create_future()
         client = serve.builder(hub_protocol).with_automatic_reconnect().build()
@@ -291,7 +288,7 @@ async def test_abort_ends_the_connection_without_an_error(hub_protocol: HubProto
 
 
 async def test_a_user_id_provider_decides_by_what_users_are_found() -> None:
-    """Row 11: asked once for each connection."""
+    """Asked once for each connection."""
     asked = []
 
     def provider(connection: Any) -> str | None:
@@ -316,7 +313,7 @@ class Rejecting(Hub):
 
 @pytest.mark.parametrize(("detailed", "detail"), [(False, ""), (True, " PermissionError: not you")])
 async def test_a_hub_may_refuse_a_connection(detailed: bool, detail: str) -> None:
-    """Row 43, K row 32: the client is told, may not come back, and on_disconnected does not run."""
+    """The client is told, may not come back, and on_disconnected does not run."""
     Rejecting.left = False
     async with (
         serving(Rejecting, enable_detailed_errors=detailed) as serve,

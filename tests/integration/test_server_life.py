@@ -1,4 +1,4 @@
-"""One connection from its handshake to its end, as hub methods see it. Spec: server-behaviour.md, "D", "E", K 12, 18, 31, 39, 40."""
+"""One connection from its handshake to its end, as hub methods see it."""
 
 from __future__ import annotations
 
@@ -98,7 +98,7 @@ def gates() -> Gates:
 
 
 async def test_no_message_is_looked_at_before_on_connected_has_returned(gates: Gates) -> None:
-    """K row 12: the handshake is answered first, then what on_connected sends, then what the client asked meanwhile."""
+    """The handshake is answered first, then what on_connected sends, then what the client asked meanwhile."""
     async with serving(Slow) as serve, raw(serve.url) as hub, hub.socket() as socket:
         await socket.write(HANDSHAKE + '{"type":1,"invocationId":"1","target":"Same","arguments":[1]}\x1e')
         assert await socket.read() == "{}"
@@ -117,7 +117,7 @@ async def test_a_broadcast_may_come_before_on_connected_has_returned(gates: Gate
 
 
 async def test_a_method_goes_on_when_its_client_has_left(gates: Gates) -> None:
-    """K row 31: on_disconnected does not wait for it, and nothing cancels it."""
+    """`on_disconnected` does not wait for it, and nothing cancels it."""
     async with serving(Working) as serve, asyncio.timeout(5):
         client = await serve.connect()
         await client.send("Wait")
@@ -143,7 +143,7 @@ async def send_items(socket: Socket, count: int, first: int = 0) -> None:
 
 @pytest.mark.parametrize("capacity", [1, 10])
 async def test_an_upload_that_is_not_read_holds_up_what_comes_behind_it(gates: Gates, capacity: int) -> None:
-    """K row 39: nothing is dropped."""
+    """Nothing is dropped."""
     async with serving(Working, stream_buffer_capacity=capacity) as serve, raw(serve.url) as hub, hub.socket() as socket:
         await socket.shake_hands()
         await socket.call("ReadWhenTold", id="1", streamIds=["u"])
@@ -176,7 +176,7 @@ async def test_below_the_capacity_nothing_is_held_up(gates: Gates) -> None:
 
 
 async def test_an_upload_ends_with_its_method(gates: Gates) -> None:
-    """K row 40: later items are passed over, and whoever kept the stream finds it at its end."""
+    """Later items are passed over, and whoever kept the stream finds it at its end."""
     async with serving(Working) as serve, raw(serve.url) as hub, hub.socket() as socket:
         await socket.shake_hands()
         await socket.call("ReadOne", id="1", streamIds=["u"])
@@ -190,7 +190,7 @@ async def test_an_upload_ends_with_its_method(gates: Gates) -> None:
 
 
 async def test_an_upload_fails_when_its_client_leaves(gates: Gates) -> None:
-    """K row 40: after on_disconnected, with what came before it."""
+    """After on_disconnected, with what came before it."""
     async with serving(Working) as serve, raw(serve.url) as hub, asyncio.timeout(5):
         async with hub.socket() as socket:
             await socket.shake_hands()
@@ -320,7 +320,6 @@ async def test_a_connection_that_nobody_uses_is_forgotten() -> None:
 
 
 async def test_between_polls_a_connection_has_its_time(gates: Gates) -> None:
-    """K row 25."""
     async with serving(Working, disconnect_timeout=30) as serve, raw(serve.url) as hub:
         token = await hub.long_polling()
         await serve.hub_context.clients.all.send("M", "between polls")
@@ -332,7 +331,7 @@ async def test_between_polls_a_connection_has_its_time(gates: Gates) -> None:
 
 
 async def test_a_client_that_vanishes_is_told_to_on_disconnected(gates: Gates) -> None:
-    """Row 46: a WebSocket that ends without a close frame is an error here, as the documentation has it."""
+    """A WebSocket that ends without a close frame is an error here, as the documentation has it."""
     async with serving(Working) as serve, raw(serve.url) as hub, hub.socket() as socket:
         await socket.shake_hands()
         socket.abort()

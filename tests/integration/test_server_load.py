@@ -1,4 +1,4 @@
-"""Many clients, slow clients, and what is sent to them. Spec: server-behaviour.md, "H. Ordering and consistency", K 33 and 38."""
+"""Many clients, slow clients, and what is sent to them."""
 
 from __future__ import annotations
 
@@ -119,7 +119,7 @@ async def test_a_client_that_takes_nothing_is_cut_off_and_holds_up_nobody() -> N
 
 
 async def test_cancelling_a_send_that_waits_leaves_the_connections_alone() -> None:
-    """Section H: what is in the buffers is delivered all the same."""
+    """What is in the buffers is delivered all the same."""
     async with serving(Room, transport_max_buffer_size=1000) as serve:
         client, heard = await serve.listener()
         waiting = asyncio.create_task(serve.hub_context.clients.all.send("M", LARGE))
@@ -149,7 +149,7 @@ async def test_a_value_that_cannot_be_encoded_fails_the_sender_and_no_recipient(
 
 @pytest.mark.parametrize("record", ['{"type":10}', '{"type":99,"invocationId":"1"}', '{"type":-1}'])
 async def test_message_types_that_nobody_knows_are_passed_over(record: str) -> None:
-    """K row 38: as the protocol wants it; the real server gets stuck."""
+    """As the protocol wants it; the real server gets stuck."""
     async with serving(Room) as serve, raw(serve.url) as hub, hub.socket() as socket:
         await socket.shake_hands()
         await socket.write(record + "\x1e")

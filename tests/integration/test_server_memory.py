@@ -152,7 +152,7 @@ async def test_a_frame_of_many_small_calls_leaves_turns_to_the_others(
             answered += 1
         assert json.loads((await last).rstrip(b"\x1e"))["result"] == "last"
         await sending
-    assert answered > 100
+    assert answered > 30
     lines = [record.getMessage() for record in caplog.records if "unknown method" in record.getMessage()]
     if target == "Nothing":
         assert lines == []

@@ -1,4 +1,4 @@
-"""Services, filters and authorization of a running hub. Spec: server-behaviour.md, "A" rows 37 to 42 and 55, "D" (unauthorized)."""
+"""Services, filters and authorization of a running hub."""
 
 from __future__ import annotations
 
@@ -101,7 +101,7 @@ async def numbers(*items: int) -> AsyncIterator[int]:
 
 
 async def test_services_are_injected_beside_what_the_client_sends(hub_protocol: HubProtocol) -> None:
-    """Rows 37, 38, 40 and 42: they do not count as arguments."""
+    """They do not count as arguments."""
     async with serving(Injected, services=services()) as serve:
         client = await serve.connect(hub_protocol)
         assert await client.invoke("OfConstructor") == "clock"
@@ -117,7 +117,7 @@ async def test_services_are_injected_beside_what_the_client_sends(hub_protocol: 
 
 
 async def test_a_scope_lasts_as_long_as_a_call() -> None:
-    """Row 37: constructor and method share it, and what was made in it is closed with it."""
+    """Constructor and method share it, and what was made in it is closed with it."""
     async with serving(Injected, services=services()) as serve:
         client = await serve.connect()
         Counting.closed = 0
@@ -128,7 +128,7 @@ async def test_a_scope_lasts_as_long_as_a_call() -> None:
 
 
 async def test_implicit_injection_can_be_turned_off() -> None:
-    """Row 39: an unmarked service is an argument then, a marked one still a service."""
+    """An unmarked service is an argument then, a marked one still a service."""
 
     class Marked(Hub):
         def marked(self, clock: Annotated[Clock, FromServices()]) -> str:
@@ -149,7 +149,6 @@ class NeedsMissing(Hub):
 
 
 async def test_a_hub_that_cannot_be_made_ends_the_connection() -> None:
-    """Row 37."""
     async with serving(NeedsMissing, enable_detailed_errors=True) as serve:
         client = serve.builder().build()
         ended: asyncio.Future[Exception | None] = asyncio.get_running_loop().create_future()
@@ -167,7 +166,7 @@ async def test_a_hub_that_cannot_be_made_ends_the_connection() -> None:
 
 
 async def test_a_hub_may_be_a_service_itself() -> None:
-    """Row 7: then it is not made and not disposed for each call."""
+    """Then it is not made and not disposed for each call."""
 
     class Service(Hub):
         disposed = False
@@ -189,7 +188,7 @@ async def test_a_hub_may_be_a_service_itself() -> None:
 
 
 async def test_a_container_of_somebody_elses_serves_hubs() -> None:
-    """Row 41: without is_service nothing is injected unmarked, and marks still work."""
+    """Without is_service nothing is injected unmarked, and marks still work."""
 
     class Scope:
         def get(self, service: Any) -> Any:
@@ -261,7 +260,6 @@ class Adding(Hub):
 
 
 async def test_filters_run_around_everything_the_first_outermost() -> None:
-    """Row 55."""
     log: list[str] = []
     Adding.log = log
     async with serving(Adding, hub_filters=[Noting("outer", log), Doubling, Noting("inner", log)]) as serve:
@@ -354,7 +352,7 @@ async def short_name(user: User) -> bool:
 )
 @pytest.mark.parametrize("hub", [Guarded, Child])
 async def test_what_a_user_may_call(hub: type[Hub], name: str | None, roles: list[str], allowed: set[str]) -> None:
-    """Section D: the text has no full stop; an override asks for what its original asked for."""
+    """The text has no full stop; an override asks for what its original asked for."""
     options: dict[str, Any] = {
         "authenticate": lambda _request: User(name, roles=roles) if name else None,
         "authorization_policies": {"short": short_name},

@@ -1,4 +1,4 @@
-"""Servers that begin and end, and hubs inside other applications. Spec: server-behaviour.md, "A" row 1, "B" (app shutdown, CORS)."""
+"""Servers that begin and end, and hubs inside other applications."""
 
 from __future__ import annotations
 
@@ -171,7 +171,6 @@ ORIGIN = "https://app.example"
 
 @pytest.mark.parametrize("path", ["", "/negotiate"])
 async def test_a_preflight_is_answered_without_authentication(path: str) -> None:
-    """K row 28."""
     async with serving(Room, cors_origins=[ORIGIN], authenticate=lambda _request: 1 / 0) as serve, raw(serve.url) as hub:
         headers = {
             "Origin": ORIGIN,

@@ -191,3 +191,41 @@ async def test_a_server_that_was_stopped_can_be_started_again() -> None:
             Stuck.released.set()
             assert await socket.read() == '{"type":3,"invocationId":"1","result":null}'
             Stuck.released.clear()
+
+
+class Closing(Stuck):
+    """A hub that can stop its server."""
+
+    server: HubServer
+
+    async def stop_the_server(self) -> None:
+        await Closing.server.stop()
+        Stuck.log.put_nowait("stopped")
+
+
+async def test_a_hub_method_may_stop_its_own_server() -> None:
+    """Without waiting for itself, and without being cancelled by itself."""
+    server = Closing.server = HubServer({"/hub": Closing})
+    async with server, raw(server.url("/hub")) as hub, hub.socket() as socket, asyncio.timeout(4):
+        await socket.shake_hands()
+        await socket.call("StopTheServer")
+        assert await socket.read_all() == ['{"type":7,"allowReconnect":true}']
+        assert await Stuck.log.get() == "stopped"
+        with pytest.raises(RuntimeError, match="The server is not running"):
+            server.url()
+
+
+async def test_a_stop_that_was_cancelled_can_be_repeated() -> None:
+    async with serving(Stuck) as serve, raw(serve.url) as hub, hub.socket() as socket, asyncio.timeout(4):
+        await socket.shake_hands()
+        await socket.call("Obey")
+        assert await Stuck.log.get() == "begun"
+        stopping = asyncio.create_task(serve.server.stop())
+        assert await socket.read_all() == ['{"type":7,"allowReconnect":true}']
+        stopping.cancel()
+        await asyncio.wait({stopping})
+        assert stopping.cancelled()
+        Stuck.released.set()
+        await serve.server.stop()
+        with pytest.raises(RuntimeError, match="The server is not running"):
+            serve.server.url()

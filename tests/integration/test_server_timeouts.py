@@ -179,6 +179,40 @@ async def test_the_end_of_the_connection_does_not_interrupt_the_cleanup_either()
         assert await Room.log.get() == "cleaned up"
 
 
+@pytest.mark.parametrize("end", ["a cancellation", "the end of the connection"])
+async def test_what_comes_after_the_result_does_not_interrupt_the_cleanup_of_the_hub(end: str) -> None:
+    class Disposing(Hub):
+        @hub_method(cancellable=True)
+        async def work(self) -> str:
+            self.worked = True
+            return "done"
+
+        async def dispose(self) -> None:  # type: ignore[override]  # may be either
+            if hasattr(self, "worked"):
+                Room.log.put_nowait("disposing")
+                await Room.cleaned_up.wait()
+                Room.log.put_nowait("disposed")
+
+        def same(self, value: object) -> object:
+            return value
+
+    options: dict[str, Any] = {"maximum_parallel_invocations_per_client": 2}
+    async with serving(Disposing, **options) as serve, raw(serve.url) as hub, asyncio.timeout(10):
+        async with hub.socket() as socket:
+            await socket.shake_hands()
+            await socket.call("Work", id="1")
+            assert await socket.read() == '{"type":3,"invocationId":"1","result":"done"}'
+            assert await Room.log.get() == "disposing"
+            if end == "a cancellation":
+                await socket.send({"type": 5, "invocationId": "1"})
+                await check_usable(socket)
+                Room.cleaned_up.set()
+                assert await Room.log.get() == "disposed"
+        Room.cleaned_up.set()
+        if end == "the end of the connection":
+            assert await Room.log.get() == "disposed"
+
+
 async def test_a_stream_that_is_cancelled_in_the_frame_of_its_call_begins_and_sees_it() -> None:
     """As in ASP.NET Core, and as the functional tests of the TypeScript client expect."""
     async with serving(Room) as serve, raw(serve.url) as hub, hub.socket() as socket, asyncio.timeout(10):

@@ -57,7 +57,6 @@ def test_no_test_mocks() -> None:
     assert not found
 
 
-@pytest.mark.xfail(reason="docstrings still refer to unpublished documents", strict=False)
 def test_only_published_documents_are_referenced() -> None:
     """Readers can open all sources that the code, the tests and the documents refer to."""
     unpublished = re.compile(r"(client|server)-behaviour\.md|hubs-api-documentation\.md|\bshared/(?!aspnetcore/bin\b)")

@@ -78,10 +78,10 @@ class Call:
             asyncio.get_running_loop().call_soon(self._task.cancel)
 
     def cancel(self) -> None:
-        """Cancel the call for its client; idempotent, so that a second request does not interrupt the method's cleanup."""
+        """Cancel the call for its client. Neither a second request nor one that comes after the result interrupts the cleanup."""
         if self.token is not None:
             self.token.set()
-        if (self.streaming or self.method.cancellable) and not self.cancelled:
+        if (self.streaming or self.method.cancellable) and not (self.cancelled or self.answered):
             self.cancelled = True
             if self._task is not None:
                 self._task.cancel()

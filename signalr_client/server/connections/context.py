@@ -50,7 +50,10 @@ class HubConnectionContext:
 
     Attributes:
         connection_id, user_identifier: what hubs find it by.
-        state: see state.py.
+        state: see state.py. Only `_advance` changes it.
+        writable: whether messages are still accepted; after the end they are dropped. It follows from the state, and is kept because
+            it is asked for every message.
+        protocol: the hub protocol that the client named in its handshake.
         aborted: set when the connection has ended.
         outgoing: sends what is queued; senders wait while it is full.
         incoming: counts the bytes of calls that have not begun and upload items that have not been read; while it is full, the
@@ -68,6 +71,7 @@ class HubConnectionContext:
         self.connection_id = connection.connection_id
         self.user_identifier = user_identifier
         self.state = State.HANDSHAKE
+        self.writable = False
         self.aborted = asyncio.Event()
         self.incoming = Gate(options.application_max_buffer_size or None)
         self._options = options
@@ -97,21 +101,12 @@ class HubConnectionContext:
             on_broken=self._write_failed,
             on_ack_timeout=self._ack_missing,
         )
-
-    @property
-    def protocol(self) -> HubProtocol:
-        """The hub protocol that the client named in its handshake."""
-        return self._session.protocol
+        self.protocol = self._session.protocol
 
     @property
     def sizes(self) -> list[int]:
         """The sizes in bytes of the messages that `receive` returned last."""
         return self._session.sizes
-
-    @property
-    def writable(self) -> bool:
-        """Whether messages are still accepted; after the end they are dropped."""
-        return self.state in _WRITABLE
 
     # life
 
@@ -238,6 +233,7 @@ class HubConnectionContext:
         if isinstance(session.error, HandshakeError):
             self.end(Ending(None, session.error))
             return
+        self.protocol = session.protocol
         self._advance(Trigger.HANDSHAKE_DONE)
         if not session.stateful:
             self.connection.forbid_resume()
@@ -261,7 +257,8 @@ class HubConnectionContext:
             )  # a value of user code, not a defect: no traceback
             self.fail(exc)
             return
-        self.queue(data)
+        self._session.send_encoded(data)
+        self.outgoing.wake()
 
     def queue(self, data: bytes) -> None:
         """Queue an encoded message; it is sent together with everything else of this turn of the event loop."""
@@ -332,6 +329,7 @@ class HubConnectionContext:
 
     def _advance(self, trigger: Trigger) -> None:
         self.state = advance(self.state, trigger)
+        self.writable = self.state in _WRITABLE
 
 
 def _optional(value: Seconds | None) -> float | None:

@@ -20,6 +20,7 @@ from signalr_client.core.messages import (
     StreamInvocation,
     StreamItem,
 )
+from signalr_client.core.protocols import JsonHubProtocol
 from signalr_client.errors import BindingError, ConnectionClosedError, HubException
 from signalr_client.gate import Gate
 from signalr_client.server.connections.calls import Call, CallQueue
@@ -69,6 +70,7 @@ class HubDispatcher:
         self._invoker = invoker
         self._options = options
         self._connection = connection
+        self._incoming = connection.incoming
         self._spawn = spawn
         self._detailed = options.enable_detailed_errors
         self._queue = CallQueue(options.maximum_parallel_invocations_per_client, connection.incoming, self._start)
@@ -102,8 +104,6 @@ class HubDispatcher:
     def receive(self, message: HubMessage, size: int) -> Gate | None:
         """Act on a message of *size* bytes; return a full gate that the reader has to wait for before the next one, if any."""
         match message:
-            case Invocation() | StreamInvocation():
-                self._receive_call(message, size)
             case StreamItem():
                 upload = self._uploads.get(message.invocation_id)
                 if upload is None:
@@ -112,6 +112,8 @@ class HubDispatcher:
                 upload.feed(message.item, size)
                 if upload.gate.full:
                     return upload.gate
+            case Invocation() | StreamInvocation():
+                self._receive_call(message, size)
             case Completion():
                 self._receive_completion(message)
             case CancelInvocation():
@@ -120,7 +122,7 @@ class HubDispatcher:
                     call.cancel()
             case _:  # Close is the handler's; Ping, Ack and Sequence never leave the session
                 logger.debug("! ignored a %s", type(message).__name__)
-        return self._connection.incoming if self._connection.incoming.full else None
+        return self._incoming if self._incoming.full else None
 
     def _receive_completion(self, completion: Completion) -> None:
         if self._hub.manager.set_connection_result(self._connection, completion):
@@ -139,8 +141,12 @@ class HubDispatcher:
             self._answer(message, f"Failed to invoke '{message.target}' due to an error on the server. {_NO_METHOD}")
             return
         try:
-            count_first = self._connection.protocol.name == "messagepack"
-            arguments = method.bind(message.arguments, count_first=count_first)
+            protocol = self._connection.protocol
+            arguments = method.bind(
+                message.arguments,
+                count_first=protocol.name == "messagepack",
+                from_json=type(protocol) is JsonHubProtocol,
+            )
         except BindingError as exc:
             reason = exc if exc.__cause__ is None else exc.__cause__
             self._mistakes.warning(
@@ -156,7 +162,7 @@ class HubDispatcher:
                 return
             self._by_id.setdefault(call.invocation_id, call)
         # Registered now, not when the call begins: the first items may be in the same frame.
-        capacity, waiting = self._options.stream_buffer_capacity, self._connection.incoming
+        capacity, waiting = self._options.stream_buffer_capacity, self._incoming
         for stream_id, item_type in zip(call.stream_ids, method.stream_types, strict=False):
             upload = UploadStream(item_type, capacity, waiting, detailed_errors=self._detailed)
             replaced, self._uploads[stream_id] = self._uploads.get(stream_id), upload
@@ -210,7 +216,7 @@ class HubDispatcher:
 
     async def _send_stream(self, call: Call, items: AsyncIterable[object]) -> None:
         """Send the items of a stream, then its end."""
-        connection, invocation_id = self._connection, call.invocation_id or ""
+        connection, outgoing, invocation_id = self._connection, self._connection.outgoing, call.invocation_id or ""
         error: str | None = None
         sent = 0
         try:
@@ -219,8 +225,8 @@ class HubDispatcher:
                     break
                 connection.send(StreamItem(invocation_id=invocation_id, item=item))
                 sent += 1
-                if connection.outgoing.full:
-                    await connection.outgoing.wait_room()
+                if outgoing.full:
+                    await outgoing.wait_room()
                 elif sent % _TURN == 0:
                     await asyncio.sleep(0)
         except BaseException as exc:  # code of the hub

@@ -167,7 +167,7 @@ class _Service:
 
     async def _receive(self, data: bytes) -> bool:
         """Act on the messages that *data* completes; return whether to read on."""
-        context, dispatcher = self._context, self._dispatcher
+        context, dispatcher, unsent = self._context, self._dispatcher, self._context.outgoing.unsent
         messages = context.receive(data)
         if self._connecting is None and context.state is State.CONNECTING:
             self._connecting = self._handler.spawn(self._connect())
@@ -180,8 +180,8 @@ class _Service:
                 await context.hold_up_reader(gate)
             # A client that calls without reading the answers is not read either. Only calls have to wait: a stream that fills
             # the buffer must still be cancellable.
-            if context.outgoing.unsent.full and isinstance(message, Invocation | StreamInvocation):
-                await context.hold_up_reader(context.outgoing.unsent)
+            if unsent.full and isinstance(message, Invocation | StreamInvocation):
+                await context.hold_up_reader(unsent)
             if number % _TURN == 0:
                 await asyncio.sleep(0)
             if not context.writable:

@@ -59,10 +59,11 @@ class UploadStream(AsyncIterator[Any]):
         except BindingError as exc:
             self.end(HubException(describe(_UNBOUND, exc, detailed=self._detailed)))
             return
+        if not self._items:
+            self._changed.set()
         self._items.append((item, size))
         self._waiting.add(size)
         self.gate.add(size)
-        self._changed.set()
 
     def end(self, error: BaseException | None = None) -> None:
         """End the stream; only the first end counts. Items that came before it are still read."""

@@ -17,7 +17,7 @@ from typing import Any, Generic, Protocol
 
 from signalr_client.core.binding import bind
 from signalr_client.core.hub_method import is_cancellable, wire_name
-from signalr_client.core.portable import PORTABLE_DEPTH, find_unportable
+from signalr_client.core.portable import PORTABLE_DEPTH, find_unportable, find_unportable_from_json
 from signalr_client.errors import BindingError
 from signalr_client.server.errors import HubDefinitionError
 from signalr_client.server.hubs.cancellation import CancellationToken
@@ -68,12 +68,13 @@ class HubMethodDescriptor:
         plain = all(p.source is Source.ARGUMENT and not p.keyword for p in self.parameters)
         object.__setattr__(self, "_plain", plain)
 
-    def bind(self, arguments: Sequence[object], *, count_first: bool) -> list[object]:
+    def bind(self, arguments: list[Any], *, count_first: bool, from_json: bool = False) -> list[object]:
         """Return the arguments of a client, converted to the parameter types.
 
         Args:
             arguments: as they were decoded.
             count_first: check their number before their types, as .NET's MessagePack protocol does.
+            from_json: whether `JsonHubProtocol` has decoded them.
 
         Raises:
             BindingError: their number or a type does not fit; the text is the official one, its cause says what does not fit.
@@ -81,7 +82,8 @@ class HubMethodDescriptor:
         if count_first:
             self._check_count(arguments)
         try:
-            if (reason := find_unportable(arguments, PORTABLE_DEPTH + 1)) is not None:
+            find = find_unportable_from_json if from_json else find_unportable
+            if (reason := find(arguments, PORTABLE_DEPTH + 1)) is not None:
                 raise BindingError(reason)
             pairs = zip(arguments, self.argument_types, strict=False)
             bound = [value if kind is object else bind(value, kind) for value, kind in pairs]

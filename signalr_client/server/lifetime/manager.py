@@ -32,22 +32,19 @@ class LifetimeConnection(Protocol):
     Attributes:
         connection_id: the public id.
         user_identifier: the user it is found by; only the manager changes it, in `HubLifetimeManager.change_user`.
+        outgoing: counts what is queued for the client; a sender waits while it is full.
+        protocol: the hub protocol of the connection.
+        writable: whether messages are still accepted; after the end they are dropped.
     """
 
     connection_id: str
     user_identifier: str | None
+    protocol: HubProtocol
+    writable: bool
 
     @property
     def outgoing(self) -> Outgoing:
         """What is queued for the client."""
-
-    @property
-    def protocol(self) -> HubProtocol:
-        """The hub protocol of the connection."""
-
-    @property
-    def writable(self) -> bool:
-        """Whether messages are still accepted; after the end they are dropped."""
 
     def queue(self, data: bytes) -> None:
         """Queue an encoded message."""

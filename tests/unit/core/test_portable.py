@@ -10,7 +10,7 @@ import msgspec
 import pytest
 
 from signalr_client.core.messages import StreamItem
-from signalr_client.core.portable import PORTABLE_DEPTH, find_unportable
+from signalr_client.core.portable import PORTABLE_DEPTH, find_unportable, find_unportable_from_json
 from signalr_client.core.protocols import JsonHubProtocol, MessagePackHubProtocol
 from signalr_client.core.protocols.timestamps import PreciseDatetime
 
@@ -91,3 +91,26 @@ def test_long_paths_are_shortened_and_control_characters_are_escaped() -> None:
 def test_values_of_other_types_are_not_checked(value: object) -> None:
     assert find_unportable(value) is None
     assert find_unportable([value]) is None
+
+
+@pytest.mark.parametrize(
+    ("arguments", "refused"),
+    [
+        ([1, "a", 1.5, None, True, [{"a": [2**64 - 1, -(2**63)]}]], None),
+        ([2**64], "an integer of more than 64 bits"),
+        ([{"a": [1, {"b": -(2**63) - 1}]}], "an integer of more than 64 bits"),
+    ],
+)
+def test_arguments_from_json_are_judged_like_others(arguments: list[object], refused: str | None) -> None:
+    reason = find_unportable_from_json(arguments, PORTABLE_DEPTH + 1)
+    assert reason == find_unportable(arguments, PORTABLE_DEPTH + 1)
+    assert (reason is None) == (refused is None)
+    assert (refused or "") in (reason or "")
+
+
+def test_the_depth_is_the_callers_choice() -> None:
+    value: object = 1
+    for _ in range(5):
+        value = [value]
+    assert find_unportable(value, 5) is None
+    assert find_unportable(value, 4) == "a value nested more than 4 levels deep"

@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from signalr_client.server import Hub, HubDefinitionError, HubOptions, HubServer, authorize
+from signalr_client.server import Hub, HubDefinitionError, HubServer, authorize
 from tests.support.hub_server import serving
 from tests.unit.server.test_definitions import mapped
 
@@ -139,9 +139,3 @@ class Neighbours(Hub):
 def test_names_that_only_meet_in_their_pascal_case_forms_stay_apart(target: str, found: str | None) -> None:
     method = mapped(Neighbours).methods.find(target)
     assert (method.name if method else None) == found
-
-
-def test_stateful_reconnects_say_that_they_have_no_effect_yet(caplog: pytest.LogCaptureFixture) -> None:
-    HubServer({"/hub": Neighbours}, options=HubOptions(allow_stateful_reconnects=True))
-    (line,) = [record.getMessage() for record in caplog.records if record.levelname == "WARNING"]
-    assert line == "! allow_stateful_reconnects=True has no effect yet: clients of Neighbours reconnect with a new id"
