@@ -1,8 +1,8 @@
 """The server's loggers, and what the marks in their lines mean. Room: server.
 
 Each line begins with a mark: ``>`` sent, ``<`` received, ``=`` a change of state, ``%`` a timer, ``!`` something went wrong. Lines name
-connections and methods, never the contents of messages, and never a token. Names that a client chose are written with ``%r``, so that
-they cannot forge a line.
+connections and methods, never the contents of messages, and never a token. Names that a client chose are written with ``%.100r``, so
+that they can neither forge a line nor fill a log.
 """
 
 from __future__ import annotations

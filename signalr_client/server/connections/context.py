@@ -80,7 +80,8 @@ class HubConnectionContext:
         self._writer: asyncio.Task[None] | None = None
         self._timer: asyncio.TimerHandle | None = None
         self._expiry: asyncio.TimerHandle | None = None
-        self._held_up: asyncio.TimerHandle | None = None  # set while the reader waits for a gate instead of the client
+        self._held_up = False  # while the reader waits for a gate instead of the client
+        self._watch: asyncio.TimerHandle | None = None  # looks whether a client that is not read is still there
         session_options = SessionOptions(
             peer_timeout=_optional(options.client_timeout_interval),
             keep_alive_interval=_optional(options.keep_alive_interval),
@@ -153,7 +154,7 @@ class HubConnectionContext:
     async def finish(self, *, error: bool) -> None:
         """Let everything queued leave, close the transport, and release what the connection holds."""
         self.end(Ending(None))
-        for timer in (self._timer, self._expiry):
+        for timer in (self._timer, self._expiry, self._watch):
             if timer is not None:
                 timer.cancel()
         try:
@@ -212,20 +213,22 @@ class HubConnectionContext:
 
     async def hold_up_reader(self, gate: Gate) -> None:
         """Wait for room in *gate* instead of reading the client; meanwhile its silence is ours, but it may be gone."""
-        self._watch_held_up()
+        self._held_up = True
+        if self._watch is None:  # not anew for each time: a full upload holds the reader up every few items
+            self._look_after_client()
         self.outgoing.note_reading(reading=False)
         try:
             await gate.wait_room()
         finally:
             self.outgoing.note_reading(reading=True)
-            if self._held_up is not None:
-                self._held_up.cancel()
-                self._held_up = None
+            self._held_up = False
 
-    def _watch_held_up(self) -> None:
-        if self.connection.gone and not self.connection.lose():
-            self.end(Ending(Close(allow_reconnect=True), self.connection.close_error))
-        self._held_up = self._loop.call_later(_TICK, self._watch_held_up)
+    def _look_after_client(self) -> None:
+        self._watch = None
+        if self._held_up and self.state is not State.ENDED:
+            if self.connection.gone and not self.connection.lose():
+                self.end(Ending(Close(allow_reconnect=True), self.connection.close_error))
+            self._watch = self._loop.call_later(_TICK, self._look_after_client)
 
     def _end_handshake(self) -> None:
         session = self._session
@@ -313,7 +316,7 @@ class HubConnectionContext:
         if self.state in (State.ENDING, State.ENDED):
             return
         session = self._session
-        if self._held_up is not None:
+        if self._held_up:
             session.excuse_silence(self._loop.time())
         session.handle_timeout(self._loop.time())
         if session.error is None:

@@ -107,7 +107,7 @@ class HubDispatcher:
             case StreamItem():
                 upload = self._uploads.get(message.invocation_id)
                 if upload is None:
-                    logger.debug("! dropped StreamItem id=%r: no such stream", message.invocation_id)
+                    logger.debug("! dropped StreamItem id=%.100r: no such stream", message.invocation_id)
                     return None
                 upload.feed(message.item, size)
                 if upload.gate.full:
@@ -129,7 +129,7 @@ class HubDispatcher:
             return
         upload = self._uploads.pop(completion.invocation_id, None)
         if upload is None:
-            logger.debug("! dropped Completion id=%r: nothing waits for it", completion.invocation_id)
+            logger.debug("! dropped Completion id=%.100r: nothing waits for it", completion.invocation_id)
         else:
             upload.end(HubException(completion.error) if completion.error else None)
 
