@@ -16,7 +16,7 @@ from signalr_client.client.handlers import Subscription
 from signalr_client.client.streams import HubStream
 from signalr_client.core.hub_method import hub_method
 from signalr_client.core.protocols import HubProtocol, JsonHubProtocol, MessagePackHubProtocol
-from signalr_client.core.retry import RetryContext, RetryPolicy
+from signalr_client.core.retry import ExponentialBackoff, RetryContext, RetryPolicy
 from signalr_client.errors import (
     AggregateTransportError,
     BindingError,
@@ -36,6 +36,7 @@ __all__ = [
     "AggregateTransportError",
     "BindingError",
     "ConnectionClosedError",
+    "ExponentialBackoff",
     "HandshakeError",
     "HttpTransportType",
     "HubConnection",
