@@ -38,6 +38,7 @@ class ConnectionOptions:
     receive_limit: ReceiveLimit
     retry_policy: RetryPolicy | None
     retry_start: bool
+    calls_wait: bool
     refresh: RefreshOptions
 
     def session(self, now: float, *, inherent_keep_alive: bool) -> HubSession:
