@@ -198,11 +198,15 @@ class Life:
 
     async def _connect(self) -> HubLink:
         """Return a new link whose handshake is over; cancelling leaves nothing open."""
-        self._connected = connected = await self._connector.connect()
+        return await self._connector.connect(self._open, self._options.handshake_timeout)
+
+    async def _open(self, connected: Connected, handshake_timeout: float) -> HubLink:
+        """Perform the handshake on a connected transport, for the connector."""
+        self._connected = connected
         keeps_alive = connected.transport.inherent_keep_alive
         self._newest = link = HubLink(
             connected.transport,
-            self._options.session(self.loop.time(), inherent_keep_alive=keeps_alive),
+            self._options.session(self.loop.time(), handshake_timeout=handshake_timeout, inherent_keep_alive=keeps_alive),
             connected.connection_id,
             owner=self,
             dispatcher=self._dispatcher,

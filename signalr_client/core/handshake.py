@@ -11,7 +11,7 @@ from typing import Final
 import msgspec
 
 from signalr_client.core.framing import RECORD_SEPARATOR
-from signalr_client.errors import HandshakeError
+from signalr_client.errors import HandshakeError, HandshakeTimeoutError
 
 __all__ = [
     "HandshakeBuffer",
@@ -21,6 +21,7 @@ __all__ = [
     "decode_response",
     "encode_request",
     "encode_response",
+    "timeout_error",
 ]
 
 
@@ -101,6 +102,11 @@ def decode_response(text: bytes) -> HandshakeResponse:
     if response.type is not None:
         raise HandshakeError("Expected a handshake response from the server.")
     return response
+
+
+def timeout_error(waited: float) -> HandshakeTimeoutError:
+    """Return the error for a server that did not respond within *waited* seconds."""
+    return HandshakeTimeoutError(f"The handshake timed out after {round(waited, 2):g} seconds.")
 
 
 def _request_error(text: bytes, exc: Exception) -> str:

@@ -259,8 +259,7 @@ class HubSession:
             return
         options = self.options
         if self.phase is Phase.HANDSHAKE:
-            waited = options.handshake_timeout or 0.0
-            self._abandon_handshake(f"The handshake timed out after {waited:g} seconds.", now)
+            self._abandon_handshake(handshake.timeout_error(options.handshake_timeout or 0.0), now)
             return
         if self._watches and options.peer_timeout is not None:
             if self._second_look is None:
@@ -297,7 +296,8 @@ class HubSession:
         if parts is None:
             if buffer.too_large:
                 option = "" if limit is None else "max_message_size, "
-                self._abandon_handshake(f"The server's handshake response is longer than {option}{buffer.limit} bytes.", now)
+                reason = f"The server's handshake response is longer than {option}{buffer.limit} bytes."
+                self._abandon_handshake(HandshakeError(reason), now)
             return None
         text, rest = parts
         if not (self._check_response(text) if self._is_client else self._check_request(text, now)):
@@ -354,12 +354,12 @@ class HubSession:
             return True
         return False
 
-    def _abandon_handshake(self, reason: str, now: float) -> None:
+    def _abandon_handshake(self, error: HandshakeError, now: float) -> None:
         """End a handshake that takes too long or is too large; ASP.NET Core has one text for both."""
         if self.role is Role.SERVER:
             self._refuse_handshake("Handshake was canceled.", now)
         else:
-            self._fail(HandshakeError(reason))
+            self._fail(error)
 
     def _refuse_handshake(self, reason: str, now: float) -> None:
         """End a handshake and tell the client why."""
