@@ -16,12 +16,13 @@ from signalr_client.client.handlers import Subscription
 from signalr_client.client.streams import HubStream
 from signalr_client.core.hub_method import hub_method
 from signalr_client.core.protocols import HubProtocol, JsonHubProtocol, MessagePackHubProtocol
-from signalr_client.core.retry import RetryContext, RetryPolicy
+from signalr_client.core.retry import ExponentialBackoff, RetryContext, RetryPolicy
 from signalr_client.errors import (
     AggregateTransportError,
     BindingError,
     ConnectionClosedError,
     HandshakeError,
+    HandshakeTimeoutError,
     HubException,
     InvalidStateError,
     NegotiationError,
@@ -36,7 +37,9 @@ __all__ = [
     "AggregateTransportError",
     "BindingError",
     "ConnectionClosedError",
+    "ExponentialBackoff",
     "HandshakeError",
+    "HandshakeTimeoutError",
     "HttpTransportType",
     "HubConnection",
     "HubConnectionBuilder",

@@ -1,7 +1,8 @@
 """Every exception of the package, in one tree. The branches differ in what a caller can do.
 
     SignalRError
-     +- NegotiationError, HandshakeError, TransportError, AggregateTransportError    could not connect
+     +- NegotiationError, TransportError, AggregateTransportError                    could not connect
+     +- HandshakeError  +- HandshakeTimeoutError                                     could not connect
      +- ConnectionClosedError  +- ServerTimeoutError                                 was connected; every pending call gets it
      +- HubException                                                                 the hub method failed; the connection is fine
      +- BindingError                                                                 a value did not fit its type, or cannot be sent
@@ -21,6 +22,7 @@ __all__ = [
     "BindingError",
     "ConnectionClosedError",
     "HandshakeError",
+    "HandshakeTimeoutError",
     "HubException",
     "InvalidStateError",
     "NegotiationError",
@@ -53,6 +55,10 @@ class NegotiationError(SignalRError):
 
 class HandshakeError(SignalRError):
     """The server refused the handshake, sent an invalid response, or did not respond in time."""
+
+
+class HandshakeTimeoutError(HandshakeError):
+    """The server did not respond to the handshake in time."""
 
 
 class TransportError(SignalRError):

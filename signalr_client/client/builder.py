@@ -43,6 +43,7 @@ class HubConnectionBuilder:
         self._protocol: HubProtocol = JsonHubProtocol()
         self._retry_policy: RetryPolicy | None = None
         self._retry_start = False
+        self._calls_wait = False
         self._server_timeout = 30.0
         self._keep_alive_interval = 15.0
         self._handshake_timeout = 15.0
@@ -142,6 +143,22 @@ class HubConnectionBuilder:
         self._retry_start = retry_start
         return self
 
+    def with_calls_while_reconnecting(self, *, wait: bool = True) -> Self:
+        """Let `invoke`, `send` and `stream` wait while the connection is connecting or reconnecting, instead of raising an error.
+
+        They are sent in the order in which they were made, after the callbacks of `HubConnection.on_connected` have run. If the
+        connection ends for good, they raise InvalidStateError, which names the reason; nothing was sent then. Cancelling a call
+        that waits sends nothing. The number of waiting calls is not limited here: each one belongs to a task or stream of yours.
+
+        Calls that were in flight when the connection was lost do fail, because the server may have executed them. See
+        docs/reconnecting.md.
+
+        Args:
+            wait: False restores the default: calls made at such a time raise InvalidStateError.
+        """
+        self._calls_wait = wait
+        return self
+
     def with_server_timeout(self, timeout: Seconds) -> Self:
         """End the connection when the server sends nothing for *timeout* (30 s); at least twice its keep-alive interval."""
         self._server_timeout = _duration("server timeout", timeout)
@@ -224,6 +241,7 @@ class HubConnectionBuilder:
             receive_limit=self._receive_limit,
             retry_policy=self._retry_policy,
             retry_start=self._retry_start,
+            calls_wait=self._calls_wait,
             refresh=self._refresh,
         )
         return HubConnection(self._http, options, self._logger)

@@ -13,15 +13,16 @@ from typing import Any, Self, TypeVar, cast, overload
 
 from typing_extensions import TypeForm
 
+from signalr_client.client.access import active_link, check_loop, link_or_wait
 from signalr_client.client.calls import OutgoingCall
 from signalr_client.client.ends import fresh_error
 from signalr_client.client.events import EventCallback, Events
 from signalr_client.client.handlers import Handler, Handlers, Subscription, UnhandledHandler, handler_methods
 from signalr_client.client.invocations import StreamSink
 from signalr_client.client.life import Life
-from signalr_client.client.link import HubLink
 from signalr_client.client.options import ConnectionOptions
 from signalr_client.client.streams import HubStream
+from signalr_client.client.waiting import QueuedCall, WaitingCalls
 from signalr_client.core.binding import bind
 from signalr_client.core.state import Trigger, advance
 from signalr_client.errors import InvalidStateError
@@ -79,18 +80,19 @@ class HubConnection:
         return self._http_options.url
 
     async def start(self) -> None:
-        """Connect: negotiate, choose a transport, perform the handshake. After a failure or `stop` it can be called again.
+        """Connect: negotiate, choose a transport, perform the handshake, run the callbacks of `on_connected`.
 
-        Cancelling closes whatever was opened and leaves the connection disconnected.
+        After a failure or `stop` it can be called again. Cancelling closes whatever was opened and leaves the connection
+        disconnected.
 
         Raises:
             InvalidStateError: the connection is not disconnected, or is still in use by another event loop.
             NegotiationError, AggregateTransportError, TransportError, HandshakeError: it could not connect. There is no second
                 attempt, unless the retry policy covers the start.
-            ConnectionClosedError: `stop` was called meanwhile.
+            ConnectionClosedError: `stop` was called meanwhile, or the connection was lost for good before the callbacks had run.
         """
         if self._life is not None and not self._life.task.done():
-            self._check_loop("start", self._life)
+            check_loop(self._life, "start")
         advance(self.state, Trigger.START)  # raises unless disconnected
         connector = Connector(self._http_options, self._options.protocol.transfer_format, self._logger)
         life = self._life = Life(connector, self._options, self._handlers, self._events, self._logger)
@@ -116,13 +118,28 @@ class HubConnection:
         life = self._life
         if life is None or life.task.done():
             return
-        self._check_loop("stop", life)
+        check_loop(life, "stop")
         if life.runs_caller and life.ended.done():
             return
         life.request_stop()
         await asyncio.shield(life.ended)
         if not life.runs_caller:
             await asyncio.wait({life.task})
+
+    async def wait_connected(self) -> None:
+        """Return when the connection can be used: once `start`, in whichever task, or a reconnect has succeeded, or at once.
+
+        Like `start`, it waits for the callbacks of `on_connected`; in one of them it returns at once. Cancelling only ends the wait.
+
+        Raises:
+            SignalRError: the start failed or the connection has ended, with the reason; a new exception for each caller.
+            InvalidStateError: the connection has never been started, or belongs to another event loop.
+        """
+        if self._life is None:
+            text = "The connection has not been started: call start() first, for instance in another task."
+            raise InvalidStateError("wait_connected", self.state.value, text)
+        check_loop(self._life, "wait_connected")
+        await self._life.wait_connected()
 
     async def wait_closed(self) -> None:
         """Return when the connection has ended for good; at once if it has never been started. Cancelling only ends the wait.
@@ -135,7 +152,7 @@ class HubConnection:
         if life is None:
             return
         if not life.ended.done():
-            self._check_loop("wait_closed", life)
+            check_loop(life, "wait_closed")
             await asyncio.wait({life.ended})
         error = life.ended.result()
         if error is not None:
@@ -173,11 +190,15 @@ class HubConnection:
             InvalidStateError: the connection is not active, or belongs to another event loop; nothing was sent.
         """
         loop = asyncio.get_running_loop()
-        link = self._active("invoke", loop)
+        link = link_or_wait(self._life, "invoke", loop)
         response: asyncio.Future[object] = loop.create_future()
-        call = OutgoingCall.begin(link, target, args, response)
+        call: OutgoingCall | QueuedCall
+        if link is None:
+            call = self._waiting.add("invoke", target, args, response)
+        else:
+            call = OutgoingCall.begin(link, target, args, response)
         try:
-            if link.full:
+            if link is not None and link.full:
                 await link.drain()
             result = await response
         except asyncio.CancelledError:
@@ -198,10 +219,20 @@ class HubConnection:
             BindingError: an argument cannot be encoded; nothing was sent.
             InvalidStateError: the connection is not active, or belongs to another event loop; nothing was sent.
         """
-        link = self._active("send", asyncio.get_running_loop())
-        OutgoingCall.begin(link, target, args, None)
-        if link.full:
-            await link.drain()
+        loop = asyncio.get_running_loop()
+        link = link_or_wait(self._life, "send", loop)
+        if link is not None:
+            OutgoingCall.begin(link, target, args, None)
+            if link.full:
+                await link.drain()
+            return
+        sent: asyncio.Future[object] = loop.create_future()
+        call = self._waiting.add("send", target, args, sent)
+        try:
+            await sent
+        except asyncio.CancelledError:
+            call.cancel()
+            raise
 
     @overload
     def stream(self, target: str, *args: object, item_type: None = None) -> HubStream[Any]: ...
@@ -216,8 +247,10 @@ class HubConnection:
             item_type: type to convert each item to; without it items are plain decoded values.
         """
 
-        def begin(sink: StreamSink) -> OutgoingCall:
-            link = self._active("stream", asyncio.get_running_loop())
+        def begin(sink: StreamSink) -> OutgoingCall | QueuedCall:
+            link = link_or_wait(self._life, "stream", asyncio.get_running_loop())
+            if link is None:
+                return self._waiting.add("stream", target, args, sink)
             return OutgoingCall.begin(link, target, args, sink, streaming=True)
 
         return HubStream(begin, None if item_type is None else lambda item: bind(item, item_type), lambda: self.state.value)
@@ -235,7 +268,7 @@ class HubConnection:
             InvalidStateError: the connection is not active, belongs to another event loop, or negotiation was skipped.
         """
         text = "Cannot refresh authentication when the connection is not active."
-        self._active("refresh_authentication", asyncio.get_running_loop(), text)
+        active_link(self._life, "refresh_authentication", asyncio.get_running_loop(), text)
         assert self._life is not None  # it is active
         if not self._life.refresh.possible:
             text = "Authentication refresh needs a negotiated connection: do not set skip_negotiation."
@@ -292,6 +325,18 @@ class HubConnection:
 
     # events
 
+    def on_connected(self, callback: IdCallbackT) -> IdCallbackT:
+        """Call ``callback(connection_id)`` on the first connect and after each reconnect: the place to join groups.
+
+        The id is that of the new connection (None if negotiation was skipped). Calls made in the callback are sent at once. `start`,
+        `wait_connected`, the callbacks of `on_reconnected`, and calls that wait (`with_calls_while_reconnecting`) follow when all
+        callbacks have run, one after another. So a callback must not wait for any of them; it starts a task for what takes long.
+
+        An error is logged and does not end the connection. If the connection is lost, the callback that is running is cancelled,
+        and all of them run after the reconnect. In a callback, `stop` makes `start` raise ConnectionClosedError. Also a decorator.
+        """
+        return self._add(self._events.connected, callback)
+
     def on_reconnecting(self, callback: ErrorCallbackT) -> ErrorCallbackT:
         """Call ``callback(error)`` when the connection was lost and a reconnect begins; *error* may be None. Also a decorator."""
         return self._add(self._events.reconnecting, callback)
@@ -299,7 +344,8 @@ class HubConnection:
     def on_reconnected(self, callback: IdCallbackT) -> IdCallbackT:
         """Call ``callback(connection_id)`` after a reconnect; the id is new (None if negotiation was skipped).
 
-        The server has forgotten the groups and other state of the old connection: join groups again here. Also a decorator.
+        The server has forgotten the groups and other state of the old connection; `on_connected` is the place to join groups again.
+        Its callbacks have run when this one is called. Also a decorator.
         """
         return self._add(self._events.reconnected, callback)
 
@@ -320,40 +366,15 @@ class HubConnection:
 
     # inside
 
+    @property
+    def _waiting(self) -> WaitingCalls:
+        """The calls that wait for the connection."""
+        assert self._life is not None  # calls wait only in a life
+        return self._life.readiness.waiting
+
     @staticmethod
     def _add(callbacks: list[EventCallback], callback: CallbackT) -> CallbackT:
         if not callable(callback):
             raise TypeError(f"A callback must be callable, not {callback!r}.")
         callbacks.append(cast("EventCallback", callback))
         return callback
-
-    def _active(self, action: str, loop: asyncio.AbstractEventLoop, text: str = "") -> HubLink:
-        """Return the link that calls are sent on.
-
-        Raises:
-            InvalidStateError: there is none, or it belongs to another event loop than *loop*, the running one.
-        """
-        life = self._life
-        if life is not None and life.state is HubConnectionState.CONNECTED:
-            link = life.link
-            if link is not None and not link.over:
-                if life.loop is not loop:
-                    self._check_loop(action, life)
-                return link
-        if life is None and not text:
-            text = f"The '{action}' method cannot be called if the connection is not active. Did you forget to await start()?"
-        raise InvalidStateError(action, self.state.value, text)
-
-    def _check_loop(self, action: str, life: Life) -> None:
-        """Check that the caller runs in the event loop of *life*.
-
-        Raises:
-            InvalidStateError: it runs in another one.
-        """
-        if asyncio.get_running_loop() is not life.loop:
-            raise InvalidStateError(
-                action,
-                self.state.value,
-                f"The '{action}' method was called from another event loop or thread than the one that started the connection."
-                " Use asyncio.run_coroutine_threadsafe() to call it from there.",
-            )

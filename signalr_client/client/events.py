@@ -10,7 +10,7 @@ from collections.abc import Awaitable, Callable, Sequence
 from signalr_client.client.tasks import TaskSet, counted
 from signalr_client.user_code import call
 
-__all__ = ["EventCallback", "EventRunner", "Events"]
+__all__ = ["EventCallback", "EventRunner", "Events", "run_callback"]
 
 EventCallback = Callable[..., object] | Callable[..., Awaitable[object]]
 """A callback of an event; sync or async."""
@@ -20,6 +20,7 @@ class Events:
     """The callbacks of each event, in the order of registration. They survive restarts."""
 
     def __init__(self) -> None:
+        self.connected: list[EventCallback] = []
         self.reconnecting: list[EventCallback] = []
         self.reconnected: list[EventCallback] = []
         self.close: list[EventCallback] = []
@@ -65,10 +66,15 @@ class EventRunner:
         try:
             while self._waiting:
                 callback, argument = self._waiting.popleft()
-                try:
-                    await call(callback, argument)
-                except Exception:  # the other callbacks and the connection go on
-                    self._log.exception("! a callback of the connection raised an error")
+                await run_callback(callback, argument, self._log)
         finally:
             self._running = False
             self._start()  # a callback that cancelled its own task must not take the later ones with it
+
+
+async def run_callback(callback: EventCallback, argument: object, logger: logging.Logger) -> None:
+    """Run one callback; what it raises is logged."""
+    try:
+        await call(callback, argument)
+    except Exception:  # the other callbacks and the connection go on
+        logger.exception("! a callback of the connection raised an error")

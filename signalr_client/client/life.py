@@ -17,12 +17,13 @@ from collections.abc import Coroutine, Sequence
 from typing import Any, Final, TypeVar
 
 from signalr_client.client.dispatch import Dispatcher
-from signalr_client.client.ends import End
+from signalr_client.client.ends import End, fresh_error
 from signalr_client.client.events import EventCallback, EventRunner, Events
 from signalr_client.client.handlers import Handlers
 from signalr_client.client.intake import Intake
 from signalr_client.client.link import HubLink
 from signalr_client.client.options import ConnectionOptions
+from signalr_client.client.readiness import Readiness
 from signalr_client.client.reconnect import retry
 from signalr_client.client.refresh import AuthenticationRefresh
 from signalr_client.client.tasks import CANCEL_GRACE, TaskSet
@@ -51,8 +52,9 @@ class Life:
         state: its state; assigned in `_advance` only.
         loop: the event loop that it belongs to.
         link: the current physical connection, once it is open.
+        readiness: tells when calls can be sent on it.
         refresh: renews the authentication of that connection.
-        started: done when the first connection is open; has the error if it could not be opened.
+        started: done when the first connection is ready; has the error if there was none.
         ended: done when the connection has ended for good, with the error that ended it or None.
         task: the main task; done when the cleanup is finished too.
     """
@@ -73,12 +75,22 @@ class Life:
         self._log = logger.getChild("connection")
         self._connected: Connected | None = None  # what the connector returned last
         self._newest: HubLink | None = None  # the last link, open or not
+        self._was_open = False  # whether a handshake has succeeded
+        self._end_error: Exception | None = None  # what ended the connection, or made the start fail
         self._context = contextvars.copy_context()
         self._context.run(self._enter_context)
         self._network = TaskSet("network task", self._log)
         self._handler_tasks = TaskSet("handler", self._log)
         self._callback_tasks = TaskSet("callback", self._log)
         self._callbacks = EventRunner(self._callback_tasks, self._context, self._log)
+        self.readiness = Readiness(
+            events.connected,
+            calls_wait=options.calls_wait,
+            tasks=self._callback_tasks,
+            network=self._network,
+            context=self._context,
+            logger=self._log,
+        )
         gate = options.receive_limit.gate()
         self._dispatcher = Dispatcher(handlers, gate, self._handler_tasks, self._context, logger)
         self._intake = Intake(gate, self._dispatcher, logger)
@@ -106,6 +118,17 @@ class Life:
         self._stopped.set_result(self.loop.time())
         if self.state is not HubConnectionState.DISCONNECTED:
             self._advance(Trigger.STOP)
+            self._fail_waiting_calls(None)
+
+    async def wait_connected(self) -> None:
+        """Return when the connection is ready for calls.
+
+        Raises:
+            SignalRError: it has ended; a new exception for each caller.
+        """
+        await self.readiness.wait(self.ended)
+        if self.ended.done():
+            raise fresh_error(self._end_error or ConnectionClosedError(f"{self._clean_end}."))
 
     # the main task
 
@@ -175,11 +198,15 @@ class Life:
 
     async def _connect(self) -> HubLink:
         """Return a new link whose handshake is over; cancelling leaves nothing open."""
-        self._connected = connected = await self._connector.connect()
+        return await self._connector.connect(self._open, self._options.handshake_timeout)
+
+    async def _open(self, connected: Connected, handshake_timeout: float) -> HubLink:
+        """Perform the handshake on a connected transport, for the connector."""
+        self._connected = connected
         keeps_alive = connected.transport.inherent_keep_alive
         self._newest = link = HubLink(
             connected.transport,
-            self._options.session(self.loop.time(), inherent_keep_alive=keeps_alive),
+            self._options.session(self.loop.time(), handshake_timeout=handshake_timeout, inherent_keep_alive=keeps_alive),
             connected.connection_id,
             owner=self,
             dispatcher=self._dispatcher,
@@ -225,8 +252,10 @@ class Life:
             self._newest.abort(deadline)
         self.link = None
         self.refresh.end()
+        self._end_error = end.error
         if self.state is not HubConnectionState.DISCONNECTED:
             self._advance(Trigger.CLOSED)
+        self._fail_waiting_calls(end.error)
         was_open = self.started.done() and not self.started.cancelled()
         self.ended.set_result(end.error if was_open else None)
         if was_open:
@@ -236,12 +265,11 @@ class Life:
             await asyncio.gather(
                 self._handler_tasks.finish(deadline, drop=self._dispatcher.drop),
                 self._finish_network(deadline),
-                self._finish_callbacks(),
+                self._finish_callbacks(patient=was_open),
             )
         finally:
             if not self.started.done():
-                stopped = ConnectionClosedError("The connection was stopped before the hub handshake could complete.")
-                self.started.set_exception(end.error or stopped)
+                self.started.set_exception(end.error or ConnectionClosedError(self._unfinished_start))
 
     async def _finish_network(self, deadline: float) -> None:
         """Wait for the transports and the HTTP client to close; links have the same deadline and are given a moment more."""
@@ -252,14 +280,32 @@ class Life:
         except TimeoutError:
             self._log.warning("! the HTTP client was not closed in time")
 
-    async def _finish_callbacks(self) -> None:
-        """Wait for the callbacks: as long as they take, unless somebody calls `stop()`, which is bounded."""
-        waiting: asyncio.Future[Any] = asyncio.create_task(self._callback_tasks.wait(), name="signalr callbacks end")
-        try:
-            await asyncio.wait([waiting, self._stopped], return_when=asyncio.FIRST_COMPLETED)
-        finally:
-            waiting.cancel()
+    async def _finish_callbacks(self, *, patient: bool) -> None:
+        """Wait for the callbacks, within bounds; if *patient*, as long as they take, until somebody calls `stop()`."""
+        if patient:
+            waiting: asyncio.Future[Any] = asyncio.create_task(self._callback_tasks.wait(), name="signalr callbacks end")
+            try:
+                await asyncio.wait([waiting, self._stopped], return_when=asyncio.FIRST_COMPLETED)
+            finally:
+                waiting.cancel()
         await self._callback_tasks.finish(self._deadline(), drop=self._callbacks.drop)
+
+    def _fail_waiting_calls(self, error: Exception | None) -> None:
+        """Fail the calls that wait for the connection, which will not come back because of *error*, or was closed without one."""
+        if self.readiness.waiting:
+            reason = f"{self._clean_end}." if error is None else str(fresh_error(error))
+            self.readiness.waiting.fail(self.state.value, reason, error)
+
+    @property
+    def _clean_end(self) -> str:
+        """How the connection ended without an error."""
+        return "The connection was stopped" if self._stopped.done() else "The server closed the connection"
+
+    @property
+    def _unfinished_start(self) -> str:
+        """How the connection ended without an error before `start()` had returned."""
+        begun = "the callbacks of on_connected had finished" if self._was_open else "the hub handshake could complete"
+        return f"{self._clean_end} before {begun}."
 
     def _deadline(self) -> float:
         """Return the time until which this life may wait for others, once it ends."""
@@ -276,11 +322,16 @@ class Life:
         self.link = link
         if self._connected is not None:
             self.refresh.begin(self._connected)
+        self._was_open = True
         self._advance(Trigger.OPENED)
-        if before is HubConnectionState.RECONNECTING:
-            self._callbacks.fire(self._events.reconnected, link.connection_id)
-        elif not self.started.done():
+        self.readiness.begin(link, lambda: self._ready(link, reconnected=before is HubConnectionState.RECONNECTING))
+
+    def _ready(self, link: HubLink, *, reconnected: bool) -> None:
+        """Report that *link* is ready for calls."""
+        if not self.started.done():
             self.started.set_result(None)
+        if reconnected:
+            self._callbacks.fire(self._events.reconnected, link.connection_id)
 
     def link_ended(self, link: HubLink, end: End) -> None:
         """Leave the connected state before the link's calls fail: a caller that sees one fail may look at the state."""
@@ -298,6 +349,8 @@ class Life:
     def _advance(self, trigger: Trigger) -> None:
         self.state = advance(self.state, trigger)
         self._log.debug("= %s", self.state.value.lower())
+        if self.state is not HubConnectionState.CONNECTED:
+            self.readiness.end()
 
     def _enter_context(self) -> None:
         """Note in the current context that code in it runs in this life; lives that are over are forgotten."""

@@ -38,14 +38,15 @@ class ConnectionOptions:
     receive_limit: ReceiveLimit
     retry_policy: RetryPolicy | None
     retry_start: bool
+    calls_wait: bool
     refresh: RefreshOptions
 
-    def session(self, now: float, *, inherent_keep_alive: bool) -> HubSession:
-        """Return the session of a new physical connection."""
+    def session(self, now: float, *, handshake_timeout: float, inherent_keep_alive: bool) -> HubSession:
+        """Return the session of a new physical connection; *handshake_timeout* is shorter while there are other transports to try."""
         options = SessionOptions(
             peer_timeout=self.server_timeout,
             keep_alive_interval=self.keep_alive_interval,
-            handshake_timeout=self.handshake_timeout,
+            handshake_timeout=handshake_timeout,
             max_message_size=self.max_message_size,
             inherent_keep_alive=inherent_keep_alive,
         )

@@ -13,7 +13,7 @@ import msgspec
 
 from signalr_client.core.framing import RECORD_SEPARATOR
 from signalr_client.core.protocols import HubProtocol
-from signalr_client.errors import HandshakeError
+from signalr_client.errors import HandshakeError, HandshakeTimeoutError
 from signalr_client.types import TransferFormat
 
 __all__ = [
@@ -27,6 +27,7 @@ __all__ = [
     "decode_response",
     "encode_request",
     "encode_response",
+    "timeout_error",
 ]
 
 STATEFUL_VERSION: Final = 2
@@ -153,6 +154,11 @@ def check_response(text: bytes) -> None:
     response = decode_response(text)
     if response.error is not None:
         raise HandshakeError(f"Unable to complete handshake with the server due to an error: {response.error}")
+
+
+def timeout_error(waited: float) -> HandshakeTimeoutError:
+    """Return the error for a server that did not respond within *waited* seconds."""
+    return HandshakeTimeoutError(f"The handshake timed out after {round(waited, 2):g} seconds.")
 
 
 def _request_error(text: bytes, exc: Exception) -> str:

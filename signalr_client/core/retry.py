@@ -13,12 +13,12 @@ from datetime import timedelta
 from typing import Final, Protocol, runtime_checkable
 
 from tenacity import RetryCallState, Retrying
-from tenacity.wait import wait_base
+from tenacity.wait import wait_base, wait_chain, wait_exponential, wait_fixed, wait_random_exponential
 
 from signalr_client.errors import ConnectionClosedError
 from signalr_client.types import Seconds, seconds
 
-__all__ = ["DEFAULT_DELAYS", "RetryContext", "RetryPolicy", "as_retry_policy", "retry_delay"]
+__all__ = ["DEFAULT_DELAYS", "ExponentialBackoff", "RetryContext", "RetryPolicy", "as_retry_policy", "retry_delay"]
 
 DEFAULT_DELAYS: Final = (0.0, 2.0, 10.0, 30.0)
 
@@ -50,10 +50,7 @@ class DelaySequence:
     """A delay for each attempt; it gives up after the last one."""
 
     def __init__(self, delays: Iterable[Seconds]) -> None:
-        self.delays = tuple(retry_delay(delay) for delay in delays)
-        for delay in self.delays:
-            if delay < 0:
-                raise ValueError(f"A reconnect delay must not be negative: {delay:g} s.")
+        self.delays = tuple(_checked_delay(delay) for delay in delays)
 
     def next_retry_delay(self, retry_context: RetryContext, /) -> float | None:
         """Return the delay of this attempt."""
@@ -82,6 +79,39 @@ class TenacityPolicy:
         state.set_exception((type(reason), reason, reason.__traceback__))
         state.start_time, state.outcome_timestamp = 0.0, retry_context.elapsed_time
         return self._wait(state)
+
+
+class ExponentialBackoff:
+    """A retry policy that never gives up: *first*, then 1, 2, 4 ... seconds, up to *max_delay*.
+
+    With *jitter*, each delay after the first is chosen at random between 0 and that number ("full jitter"), so that the clients of
+    a server that was restarted do not all come back at the same moment.
+
+    Args:
+        first: seconds before the first attempt; it has no jitter.
+        max_delay: the longest delay in seconds.
+        jitter: whether to choose the delays at random.
+
+    Raises:
+        ValueError: a delay is negative, infinite or not a number, or *max_delay* is 0 or less than *first*.
+    """
+
+    def __init__(self, *, first: Seconds = 0.0, max_delay: Seconds = 60.0, jitter: bool = True) -> None:
+        self.first, self.max_delay, self.jitter = _checked_delay(first), _checked_delay(max_delay), jitter
+        if not self.max_delay > 0:
+            raise ValueError("max_delay= must be more than 0 seconds: without a delay, a server that is down would be flooded.")
+        if self.first > self.max_delay:
+            raise ValueError(f"first= must not be more than max_delay=: {self.first:g} s is more than {self.max_delay:g} s.")
+        later = (wait_random_exponential if jitter else wait_exponential)(multiplier=0.5, max=self.max_delay)
+        self._policy = TenacityPolicy(wait_chain(wait_fixed(self.first), later))  # the exponential wait begins with attempt 2
+
+    def next_retry_delay(self, retry_context: RetryContext, /) -> float:
+        """Return the delay before the next attempt."""
+        return self._policy.next_retry_delay(retry_context)
+
+    def __repr__(self) -> str:
+        """Return the arguments."""
+        return f"ExponentialBackoff(first={self.first:g}, max_delay={self.max_delay:g}, jitter={self.jitter})"
 
 
 def as_retry_policy(policy: object) -> RetryPolicy:
@@ -123,4 +153,16 @@ def retry_delay(delay: Seconds) -> float:
     number = seconds(delay)
     if not math.isfinite(number):
         raise ValueError(f"A reconnect delay must be a finite number of seconds, not {number:g}.")
+    return number
+
+
+def _checked_delay(delay: Seconds) -> float:
+    """Return *delay*, an argument of a policy, in seconds.
+
+    Raises:
+        ValueError: it is negative, infinite or not a number.
+    """
+    number = retry_delay(delay)
+    if number < 0:
+        raise ValueError(f"A reconnect delay must not be negative: {number:g} s.")
     return number

@@ -298,8 +298,7 @@ class HubSession:
             return
         options = self.options
         if self.phase is Phase.HANDSHAKE:
-            waited = options.handshake_timeout or 0.0
-            self._abandon_handshake(f"The handshake timed out after {waited:g} seconds.", now)
+            self._abandon_handshake(handshake.timeout_error(options.handshake_timeout or 0.0), now)
             return
         if self._watches and options.peer_timeout is not None:
             if self._second_look is None:
@@ -340,7 +339,8 @@ class HubSession:
         if parts is None:
             if buffer.too_large:
                 option = "" if limit is None else "max_message_size, "
-                self._abandon_handshake(f"The server's handshake response is longer than {option}{buffer.limit} bytes.", now)
+                reason = f"The server's handshake response is longer than {option}{buffer.limit} bytes."
+                self._abandon_handshake(HandshakeError(reason), now)
             return None
         (text, rest), options = parts, self.options
         try:
@@ -365,9 +365,9 @@ class HubSession:
             self._queue(Control.PING, self.protocol.encode(_PING), now)  # tells the server that this client pings
         return rest
 
-    def _abandon_handshake(self, reason: str, now: float) -> None:
+    def _abandon_handshake(self, error: HandshakeError, now: float) -> None:
         """End a handshake that takes too long or is too large; ASP.NET Core has one text for both."""
-        self._refuse_handshake(HandshakeError(reason if self._is_client else "Handshake was canceled."), now)
+        self._refuse_handshake(error if self._is_client else HandshakeError("Handshake was canceled."), now)
 
     def _refuse_handshake(self, error: HandshakeError, now: float) -> None:
         """End a handshake; a server tells the client why."""

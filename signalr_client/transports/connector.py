@@ -1,4 +1,7 @@
-"""From a URL to a connected transport: negotiate, follow redirects, choose, fall back. Room: transports.
+"""From a URL to an open connection: negotiate, follow redirects, choose a transport, fall back to the next. Room: transports.
+
+A transport has been chosen when the handshake over it was answered: behind a proxy that buffers, transports connect and then stay
+silent. The handshake is not this room's, so `Connector.connect` is given a function that performs it.
 
 Spec: transport protocols specification, "`POST [endpoint-base]/negotiate` request"; docs/transports.md, "Which transport".
 """
@@ -8,7 +11,7 @@ from __future__ import annotations
 import logging
 from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass, field
-from typing import Final
+from typing import Final, TypeVar
 
 from signalr_client.core.negotiation import (
     MAX_REDIRECTS,
@@ -23,6 +26,7 @@ from signalr_client.core.negotiation import (
 )
 from signalr_client.errors import (
     AggregateTransportError,
+    HandshakeTimeoutError,
     InvalidStateError,
     NegotiationError,
     ProtocolError,
@@ -30,7 +34,7 @@ from signalr_client.errors import (
     TransportError,
 )
 from signalr_client.transports.base import HttpOptions, Transport
-from signalr_client.transports.failures import RequestError
+from signalr_client.transports.failures import REQUEST_TIMEOUT, NoResponseError, RequestError
 from signalr_client.transports.http import HttpClient
 from signalr_client.transports.long_polling import LongPollingTransport
 from signalr_client.transports.server_sent_events import ServerSentEventsTransport
@@ -39,7 +43,9 @@ from signalr_client.types import HttpTransportType, TransferFormat
 
 __all__ = ["Connected", "Connector"]
 
-_CONNECT: Final[Mapping[HttpTransportType, Callable[[HttpClient, str, TransferFormat], Awaitable[Transport]]]] = {
+T = TypeVar("T")
+
+_CONNECT: Final[Mapping[HttpTransportType, Callable[[HttpClient, str, TransferFormat, float], Awaitable[Transport]]]] = {
     HttpTransportType.WEB_SOCKETS: WebSocketTransport.connect,
     HttpTransportType.SERVER_SENT_EVENTS: ServerSentEventsTransport.connect,
     HttpTransportType.LONG_POLLING: LongPollingTransport.connect,
@@ -49,6 +55,19 @@ _ADVICE: Final = {
     404: " Either this is not a SignalR endpoint or there is a proxy blocking the connection.",
     407: " The proxy requires a name and a password: pass proxy_auth=.",
 }
+_SILENCE: Final = {
+    HttpTransportType.WEB_SOCKETS: (
+        "It seems that a proxy does not forward WebSockets. Change that (nginx: proxy_http_version 1.1, and the headers Upgrade and"
+        " Connection), or exclude WebSockets with transports="
+    ),
+    HttpTransportType.SERVER_SENT_EVENTS: (
+        "It seems that a proxy buffers responses. Change that for the URL of the hub (nginx: proxy_buffering off), or exclude"
+        " Server-Sent Events with transports="
+    ),
+    HttpTransportType.LONG_POLLING: "It seems that a proxy holds back requests or responses, or that the server is overloaded",
+}
+"""The usual reason for a transport that stays silent although the server answers negotiate requests, and what to do."""
+
 _DISCONNECTED: Final = " without an answer: it may speak only https://, or ask for a client certificate (ssl=)"
 
 
@@ -78,14 +97,22 @@ class Connector:
         self._log = logger.getChild("transports")
         self._http = HttpClient(options, self._log)
 
-    async def connect(self) -> Connected:
-        """Return a new connection to the hub; cancelling leaves nothing open.
+    async def connect(self, open_link: Callable[[Connected, float], Awaitable[T]], handshake_timeout: float) -> T:
+        """Connect to the hub, and return what *open_link* has made of the connection; cancelling leaves nothing open.
+
+        Args:
+            open_link: is given a connected transport and the seconds that the handshake may take. It raises HandshakeTimeoutError
+                if the handshake is not answered, and closes the transport if it fails.
+            handshake_timeout: seconds that the handshake may take. A transport that is not the last one has a third of it to
+                connect, and a third for the handshake. The last one has all of it for the handshake.
 
         Raises:
             NegotiationError: the server refused, or is no SignalR server.
             AggregateTransportError: no transport could be used.
+            HandshakeTimeoutError: the handshake over the only transport was not answered.
             TransportError: negotiation was skipped and the WebSocket could not be opened.
             InvalidStateError: negotiation is to be skipped, and other transports than WebSockets are allowed.
+            Exception: what else *open_link* raised.
         """
         options = self._options
         self._http.tokens.begin()
@@ -94,8 +121,9 @@ class Connector:
                 text = "Negotiation can only be skipped when using the WebSocket transport directly."
                 raise InvalidStateError("start", "disconnected", text)
             self._log.debug("= connecting to %s without negotiation", redact_url(options.url))
-            return Connected(await WebSocketTransport.connect(self._http, options.url, self._format))
-        return await self._choose(*await self._negotiate(options.url))
+            transport = await WebSocketTransport.connect(self._http, options.url, self._format)
+            return await open_link(Connected(transport), handshake_timeout)
+        return await self._choose(*await self._negotiate(options.url), open_link, handshake_timeout)
 
     async def refresh(self, connection_token: str) -> float | None:
         """Send a new access token for a connection; return for how many seconds it is accepted, if the server says so.
@@ -145,29 +173,62 @@ class Connector:
             raise NegotiationError(text, shown, answer.status)
         return parse_negotiate_response(answer.body, target)
 
-    async def _choose(self, response: NegotiateResponse, url: str) -> Connected:
+    async def _choose(
+        self,
+        response: NegotiateResponse,
+        url: str,
+        open_link: Callable[[Connected, float], Awaitable[T]],
+        handshake_timeout: float,
+    ) -> T:
         """Try the transports of the server's offer that may be used, in its order; after a failure, negotiate again."""
+        offers = list(candidates(response, self._options.transports, self._format))
+        usable = [offer for offer in offers if isinstance(offer, HttpTransportType)]
         errors: list[Exception] = []
-        used = False
-        for candidate in candidates(response, self._options.transports, self._format):
+        tried = 0
+        for candidate in offers:
             if isinstance(candidate, TransportError):
                 self._log.debug("= %s", candidate)
                 errors.append(candidate)
                 continue
-            connect = _CONNECT[candidate]
+            tried += 1
+            last = tried == len(usable)
+            limit = handshake_timeout if last else handshake_timeout / 3
             try:
-                if used:
+                if tried > 1:
                     response = await self._ask(url)
-                used = True
-                transport = await connect(self._http, connect_url(url, response.token), self._format)
+                connected = await self._connect(candidate, response, url, limit, last=last)
             except SignalRError as exc:
-                self._log.debug("! %s", exc)
+                self._report(candidate, exc)
                 errors.append(exc)
                 continue
-            self._log.debug("= connected over %s", transport.name)
-            return Connected(transport, response.connection_id, response.token, response.token_lifetime_seconds)
+            try:
+                return await open_link(connected, limit)
+            except HandshakeTimeoutError as exc:
+                name = candidate.wire_name
+                error = NoResponseError(f"{name} failed: {exc}", name)
+                self._report(candidate, error)
+                errors.append(error)
+                if len(usable) == 1:
+                    raise
         if not errors:
             raise NegotiationError(
                 "None of the transports supported by the client are supported by the server.", redact_url(url), 200
             )
         raise AggregateTransportError(errors)
+
+    async def _connect(
+        self, candidate: HttpTransportType, response: NegotiateResponse, url: str, limit: float, *, last: bool
+    ) -> Connected:
+        """Connect one transport."""
+        if last and candidate is not HttpTransportType.SERVER_SENT_EVENTS:  # a proxy may hold back the beginning of a stream
+            limit = REQUEST_TIMEOUT
+        transport = await _CONNECT[candidate](self._http, connect_url(url, response.token), self._format, limit)
+        self._log.debug("= connected over %s", transport.name)
+        return Connected(transport, response.connection_id, response.token, response.token_lifetime_seconds)
+
+    def _report(self, candidate: HttpTransportType, exc: SignalRError) -> None:
+        """Log why a transport could not be used."""
+        if isinstance(exc, NoResponseError):
+            self._log.warning("! %s. %s", str(exc).rstrip("."), _SILENCE[candidate])
+        else:
+            self._log.debug("! %s", exc)

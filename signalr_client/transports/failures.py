@@ -21,9 +21,11 @@ from signalr_client.errors import ProtocolError, TransportError
 __all__ = [
     "FAILURES",
     "REQUEST_TIMEOUT",
+    "NoResponseError",
     "RequestError",
     "RequestLostError",
     "cause",
+    "connect_error",
     "explain",
     "frame_limit",
     "request_error",
@@ -64,6 +66,10 @@ class RequestError(TransportError):
     disconnected = False
 
 
+class NoResponseError(TransportError):
+    """A transport could not be used, because a response did not arrive in time: to its first request, or to the handshake."""
+
+
 def frame_limit(max_message_size: int) -> int:
     """Return the largest frame to accept, in bytes: a WebSocket message, an event, or the response to a poll."""
     return max_message_size + FRAME_SLACK
@@ -86,6 +92,16 @@ def request_error(exc: BaseException, *, begun: bool) -> RequestError:
     error.unanswered = timed_out and not begun
     error.disconnected = isinstance(original, aiohttp.ServerDisconnectedError)
     error.__cause__ = cause(original)
+    return error
+
+
+def connect_error(transport: str, exc: BaseException, limit: float) -> TransportError:
+    """Return the error for a transport that could not connect within *limit* seconds, or failed with *exc* before."""
+    if isinstance(exc, TimeoutError) and not isinstance(exc, aiohttp.ConnectionTimeoutError):
+        error: TransportError = NoResponseError(f"{transport} failed: no answer within {round(limit, 2):g} s", transport)
+    else:
+        error = TransportError(f"{transport} failed: {explain(exc)}", transport)
+    error.__cause__ = cause(exc)
     return error
 
 

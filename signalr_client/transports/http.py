@@ -22,8 +22,7 @@ from signalr_client.transports.failures import (
     FAILURES,
     REQUEST_TIMEOUT,
     RequestError,
-    cause,
-    explain,
+    connect_error,
     frame_limit,
     request_error,
     too_large,
@@ -161,17 +160,18 @@ class HttpClient:
         finally:
             del error  # see `failures`
 
-    async def event_stream(self, url: str) -> aiohttp.ClientResponse:
+    async def event_stream(self, url: str, limit: float) -> aiohttp.ClientResponse:
         """Return the response to a GET of *url* that has begun and does not end, for the caller to read and to close.
 
         Raises:
+            NoResponseError: the response did not begin within *limit* seconds.
             TransportError: the server could not be reached, refused, or responded with something else.
         """
         token, just_asked = await self.tokens.current()
-        response = await self._open_event_stream(url, token)
+        response = await self._open_event_stream(url, token, limit)
         if response.status == 401 and not just_asked and self.tokens.renewable:
             response.close()
-            response = await self._open_event_stream(url, await self.tokens.fresh())
+            response = await self._open_event_stream(url, await self.tokens.fresh(), limit)
         if response.status == 200 and response.content_type == _EVENT_STREAM:
             return response
         response.close()
@@ -181,17 +181,18 @@ class HttpClient:
             text = str(HttpResponse(response.status, response.reason or "", b""))
         raise TransportError(f"ServerSentEvents failed: {text}", "ServerSentEvents", response.status)
 
-    async def websocket(self, url: str) -> aiohttp.ClientWebSocketResponse[bool]:
+    async def websocket(self, url: str, limit: float) -> aiohttp.ClientWebSocketResponse[bool]:
         """Return a WebSocket to *url*, with a token asked for now.
 
         Raises:
+            NoResponseError: the server did not respond within *limit* seconds.
             TransportError: it could not be opened.
         """
         token = await self.tokens.fresh()
         largest = self.options.max_message_size
         try:
             session, way = self._sessions.way(url, upgrade=True)
-            async with asyncio.timeout(REQUEST_TIMEOUT):
+            async with asyncio.timeout(limit):
                 socket: aiohttp.ClientWebSocketResponse[bool] = await session.ws_connect(
                     self._stream_address(url, token),
                     timeout=aiohttp.ClientWSTimeout(ws_close=self.options.close_timeout),
@@ -205,8 +206,7 @@ class HttpClient:
         except aiohttp.WSServerHandshakeError as exc:
             error = TransportError(_refused_upgrade(exc.status), "WebSockets", exc.status)
         except FAILURES as exc:
-            error = TransportError(f"WebSockets failed: {explain(exc)}", "WebSockets")
-            error.__cause__ = cause(exc)
+            error = connect_error("WebSockets", exc, limit)
         try:
             raise error
         finally:
@@ -216,11 +216,11 @@ class HttpClient:
         """Close our own sessions; the caller's is left as it is."""
         await self._sessions.aclose()
 
-    async def _open_event_stream(self, url: str, token: str | None) -> aiohttp.ClientResponse:
+    async def _open_event_stream(self, url: str, token: str | None, limit: float) -> aiohttp.ClientResponse:
         headers = _merged(self._stream_headers(token), {"Accept": _EVENT_STREAM, "Cache-Control": "no-cache"})
         try:
             session, way = self._sessions.way(url)
-            async with asyncio.timeout(REQUEST_TIMEOUT):
+            async with asyncio.timeout(limit):
                 return await session.get(
                     self._stream_address(url, token),
                     headers=headers,
@@ -229,8 +229,7 @@ class HttpClient:
                     **way,
                 )
         except FAILURES as exc:
-            error = TransportError(f"ServerSentEvents failed: {explain(exc)}", "ServerSentEvents")
-            error.__cause__ = cause(exc)
+            error = connect_error("ServerSentEvents", exc, limit)
         try:
             raise error
         finally:

@@ -9,7 +9,7 @@ import asyncio
 from typing import Final
 
 from signalr_client.errors import TransportError
-from signalr_client.transports.failures import RequestError
+from signalr_client.transports.failures import REQUEST_TIMEOUT, NoResponseError, RequestError
 from signalr_client.transports.http import HttpClient
 from signalr_client.transports.in_flight import InFlight
 from signalr_client.types import TransferFormat
@@ -37,22 +37,30 @@ class LongPollingTransport:
         self._closing = False
 
     @classmethod
-    async def connect(cls, http: HttpClient, url: str, transfer_format: TransferFormat) -> LongPollingTransport:
+    async def connect(
+        cls, http: HttpClient, url: str, transfer_format: TransferFormat, limit: float = REQUEST_TIMEOUT
+    ) -> LongPollingTransport:
         """Return a transport to the hub at *url*, connected: the first poll, which servers answer at once, was answered.
 
         Raises:
+            NoResponseError: the first poll was not answered within *limit* seconds.
             TransportError: the server could not be reached or refused.
             ProtocolError: the response is larger than `max_message_size` allows.
         """
         try:
-            answer = await http.poll(url)
+            async with asyncio.timeout(limit) as scope:
+                answer = await http.poll(url)
         except RequestError as exc:
             raise TransportError(f"LongPolling failed: {exc}", cls.name) from exc.__cause__
-        if answer is None or answer.status != _OK:
-            status = None if answer is None else answer.status
-            raise TransportError(
-                f"LongPolling failed: The first poll was answered with {status or 'nothing'}.", cls.name, status
-            )
+        except TimeoutError:
+            if not scope.expired():  # the access token factory raised it
+                raise
+            answer = None
+        if answer is None:
+            raise NoResponseError("LongPolling failed: The first poll was answered with nothing.", cls.name)
+        if answer.status != _OK:
+            text = f"LongPolling failed: The first poll was answered with {answer.status}."
+            raise TransportError(text, cls.name, answer.status)
         return cls(http, url, transfer_format, answer.body)
 
     async def receive(self) -> bytes | None:

@@ -13,7 +13,7 @@ import aiohttp
 
 from signalr_client.errors import TransportError
 from signalr_client.transports.event_stream import EventStreamParser
-from signalr_client.transports.failures import cause, explain
+from signalr_client.transports.failures import REQUEST_TIMEOUT, cause, explain
 from signalr_client.transports.http import HttpClient
 from signalr_client.transports.in_flight import InFlight
 from signalr_client.types import TransferFormat
@@ -37,16 +37,19 @@ class ServerSentEventsTransport:
         self._closing = False
 
     @classmethod
-    async def connect(cls, http: HttpClient, url: str, transfer_format: TransferFormat) -> ServerSentEventsTransport:
+    async def connect(
+        cls, http: HttpClient, url: str, transfer_format: TransferFormat, limit: float = REQUEST_TIMEOUT
+    ) -> ServerSentEventsTransport:
         """Return a transport to the hub at *url*, connected: the server has begun its response.
 
         Raises:
+            NoResponseError: the response did not begin within *limit* seconds.
             TransportError: the server could not be reached or refused, or the hub protocol is binary.
         """
         if transfer_format is not TransferFormat.TEXT:
             text = f"The '{transfer_format.value}' transfer format is not supported by this transport."
             raise TransportError(f"{cls.name} failed: {text}", cls.name)
-        return cls(http, url, await http.event_stream(url))
+        return cls(http, url, await http.event_stream(url, limit))
 
     async def receive(self) -> bytes | None:
         """Return the data of the next event, or None when the server has ended the stream, or `close` was called.

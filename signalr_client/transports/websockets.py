@@ -12,7 +12,7 @@ import aiohttp
 
 from signalr_client.core.negotiation import websocket_url
 from signalr_client.errors import TransportError
-from signalr_client.transports.failures import cause, explain, too_large
+from signalr_client.transports.failures import REQUEST_TIMEOUT, cause, explain, too_large
 from signalr_client.transports.http import HttpClient
 from signalr_client.types import TransferFormat
 
@@ -39,13 +39,16 @@ class WebSocketTransport:
         self._closing = False
 
     @classmethod
-    async def connect(cls, http: HttpClient, url: str, transfer_format: TransferFormat) -> WebSocketTransport:
+    async def connect(
+        cls, http: HttpClient, url: str, transfer_format: TransferFormat, limit: float = REQUEST_TIMEOUT
+    ) -> WebSocketTransport:
         """Return a transport to the hub at *url* (http or https), connected.
 
         Raises:
+            NoResponseError: the server did not respond within *limit* seconds.
             TransportError: the server could not be reached or refused.
         """
-        return cls(http, await http.websocket(websocket_url(url)), transfer_format)
+        return cls(http, await http.websocket(websocket_url(url), limit), transfer_format)
 
     async def receive(self) -> bytes | None:
         """Return the next frame, or None when the server closed with code 1000, or `close` was called.

@@ -32,6 +32,7 @@ def thread() -> Iterator[ThreadPoolExecutor]:
 USES: dict[str, Callable[[HubConnection], Awaitable[object]]] = {
     "start": lambda connection: connection.start(),
     "stop": lambda connection: connection.stop(),
+    "wait_connected": lambda connection: connection.wait_connected(),
     "wait_closed": lambda connection: connection.wait_closed(),
     "invoke": lambda connection: connection.invoke("Echo", 1),
     "send": lambda connection: connection.send("Echo", 1),

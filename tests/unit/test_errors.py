@@ -14,6 +14,7 @@ from signalr_client.errors import (
     BindingError,
     ConnectionClosedError,
     HandshakeError,
+    HandshakeTimeoutError,
     HubException,
     InvalidStateError,
     NegotiationError,
@@ -32,6 +33,7 @@ SAMPLES: Final[list[tuple[SignalRError, str]]] = [
     (NegotiationError("it broke", status=404), "it broke (status 404)"),
     (NegotiationError("it broke", "http://host/hub", 401), "it broke (http://host/hub, status 401)"),
     (HandshakeError("it broke"), "it broke"),
+    (HandshakeTimeoutError("it broke"), "it broke"),
     (TransportError("WebSockets failed: it broke", "WebSockets", 404), "WebSockets failed: it broke"),
     (TransportError("it broke"), "it broke"),
     (

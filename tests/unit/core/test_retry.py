@@ -4,13 +4,22 @@ from __future__ import annotations
 
 import math
 from datetime import timedelta
-from typing import Final
+from typing import Any, Final
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 from tenacity import RetryCallState, wait_exponential, wait_fixed
 from tenacity.wait import wait_base
 
-from signalr_client.core.retry import DEFAULT_DELAYS, RetryContext, RetryPolicy, as_retry_policy, retry_delay
+from signalr_client.core.retry import (
+    DEFAULT_DELAYS,
+    ExponentialBackoff,
+    RetryContext,
+    RetryPolicy,
+    as_retry_policy,
+    retry_delay,
+)
 from signalr_client.errors import ConnectionClosedError
 from signalr_client.types import Seconds
 
@@ -150,3 +159,58 @@ def test_a_tenacity_wait_gets_an_error_after_a_close_without_error() -> None:
     wait = Watching()
     as_retry_policy(wait).next_retry_delay(context(0))
     assert isinstance(wait.seen[0][1], ConnectionClosedError)
+
+
+# exponential back-off
+
+
+def delays(policy: RetryPolicy, count: int) -> list[object]:
+    return [policy.next_retry_delay(context(number, float(number), LOST)) for number in range(count)]
+
+
+def test_exponential_backoff_doubles_the_delay_up_to_the_maximum() -> None:
+    assert delays(ExponentialBackoff(jitter=False), 9) == [0, 1, 2, 4, 8, 16, 32, 60, 60]
+    assert delays(ExponentialBackoff(first=0.5, max_delay=3, jitter=False), 5) == [0.5, 1, 2, 3, 3]
+    assert delays(ExponentialBackoff(first=timedelta(), max_delay=timedelta(milliseconds=500), jitter=False), 3) == [
+        0,
+        0.5,
+        0.5,
+    ]
+
+
+@given(count=st.integers(0, 1_000_000), max_delay=st.floats(0.001, 1e9))
+def test_exponential_backoff_never_gives_up_and_never_exceeds_the_maximum(count: int, max_delay: float) -> None:
+    """For instance a server that is down for a year."""
+    limit = 0 if count == 0 else min(2 ** min(count - 1, 60), max_delay)
+    assert ExponentialBackoff(max_delay=max_delay, jitter=False).next_retry_delay(context(count)) == pytest.approx(limit)
+    assert 0 <= ExponentialBackoff(max_delay=max_delay).next_retry_delay(context(count)) <= limit
+
+
+def test_jitter_spreads_the_delays_over_the_whole_interval() -> None:
+    """Two hundred clients; the chance that half of the interval stays empty is below 1e-60."""
+    policy = ExponentialBackoff(max_delay=60)
+    chosen = [policy.next_retry_delay(context(5)) for _ in range(200)]
+    assert min(chosen) < 8 < max(chosen) <= 16
+    assert {policy.next_retry_delay(context(0)) for _ in range(10)} == {0.0}
+
+
+def test_exponential_backoff_is_a_policy_and_shows_its_arguments() -> None:
+    policy = ExponentialBackoff(max_delay=timedelta(minutes=2))
+    assert as_retry_policy(policy) is policy
+    assert repr(policy) == "ExponentialBackoff(first=0, max_delay=120, jitter=True)"
+
+
+@pytest.mark.parametrize(
+    ("options", "text"),
+    [
+        ({"first": -1}, "must not be negative: -1 s"),
+        ({"max_delay": timedelta(seconds=-1)}, "must not be negative: -1 s"),
+        ({"max_delay": math.inf}, "must be a finite number of seconds, not inf"),
+        ({"first": math.nan}, "must be a finite number of seconds, not nan"),
+        ({"max_delay": 0}, "must be more than 0 seconds"),
+        ({"first": 61}, r"first= must not be more than max_delay=: 61 s is more than 60 s\."),
+    ],
+)
+def test_exponential_backoff_checks_its_arguments(options: dict[str, Any], text: str) -> None:
+    with pytest.raises(ValueError, match=text):
+        ExponentialBackoff(**options)
