@@ -6,10 +6,14 @@ from each side, with the number of the counted message that follows it. An Ack s
 
 `ReplayBuffer` is the sender's half and `ReceivedCounter` the receiver's half. They know neither bytes on the wire nor the time.
 
-A `ReplayBuffer` ignores an Ack for messages that were sent before the last `resume`. Such an Ack proves that they arrived, but not
-that their replay on the current socket did. The official clients and the official server accept no Sequence number above their
-position in the replay, so a sender that releases messages too early, and is then cut off again in the middle of a replay, cannot
-resume. An Ack for a newer message proves that the whole replay was read, and releases everything up to it.
+A `ReplayBuffer` keeps messages in spite of an Ack if they were sent before the last `resume`. Such an Ack proves that they arrived,
+but not that their replay on the current socket did. The official clients and the official server accept no Sequence number above
+their position in the replay, so a sender that releases messages too early, and is then cut off again in the middle of a replay,
+cannot resume. An Ack for a newer message proves that the whole replay was read, and releases everything up to it.
+
+The .NET client and the real server do not count a StreamItem whose stream they do not know. They lose count, and drop new messages as
+duplicates, when items are replayed after the end of their stream has arrived. A sender prevents that by not ending a stream before
+its items are acknowledged (`ReplayBuffer.last` and `ReplayBuffer.acknowledged`).
 Spec: hub protocol specification, "Overview", "Ack Message Encoding" and "Sequence Message Encoding", and MessageBuffer.cs of
 ASP.NET Core where it says more.
 """
@@ -39,15 +43,22 @@ class ReplayBuffer:
     Attributes:
         size: bytes of all messages that are kept.
         queued: bytes of those that have not been taken for the current socket.
+        acknowledged: the highest number that the peer has acknowledged: it has received all messages up to this one.
     """
 
     def __init__(self) -> None:
         self.size = 0
         self.queued = 0
+        self.acknowledged = 0
         self._first = 1  # the number of the oldest message that is kept, or of the next one
         self._sent: deque[bytes] = deque()  # taken for the current socket
         self._waiting: deque[bytes] = deque()  # not yet taken for the current socket; they follow those in _sent
         self._replayed = 0  # the highest number that was sent before the last resume
+
+    @property
+    def last(self) -> int:
+        """The number of the newest message, sent or not; 0 if there was none."""
+        return self._first + len(self._sent) + len(self._waiting) - 1
 
     def append(self, data: bytes) -> None:
         """Add an encoded message; it gets the next number."""
@@ -82,6 +93,7 @@ class ReplayBuffer:
         highest = max(self._first + len(self._sent) - 1, self._replayed)
         if number > highest:
             raise ProtocolError(f"The peer acknowledged message {number}, but only {highest} were sent.")
+        self.acknowledged = max(number, self.acknowledged)
         if number <= self._replayed:
             return  # see the module's docstring
         sent = self._sent
@@ -103,7 +115,7 @@ class ReplayBuffer:
         The first new message after `resume` never waits: only an Ack for a new message makes room, and the official server sends no
         Ack for messages that it has received before.
         """
-        return self.size > limit and self._first + len(self._sent) + len(self._waiting) - 1 > self._replayed
+        return self.size > limit and self.last > self._replayed
 
 
 class ReceivedCounter:

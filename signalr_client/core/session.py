@@ -76,6 +76,7 @@ class HubSession:
         skipped: received messages of an unknown type.
         deadline_moved: `next_deadline` may be earlier than when it was last asked.
         stateful: both sides agreed on stateful reconnect in the handshake.
+        replay: what is kept for the peer, with stateful reconnect.
     """
 
     def __init__(self, role: Role, protocols: Collection[HubProtocol], options: SessionOptions, now: float) -> None:
@@ -90,6 +91,7 @@ class HubSession:
         self.skipped = 0
         self.deadline_moved = False
         self.stateful = False
+        self.replay: ReplayBuffer | None = None
         self._is_client = role is Role.CLIENT
         self._protocols = {protocol.name.lower(): protocol for protocol in protocols}
         self._framer: Framer | None = None
@@ -98,7 +100,6 @@ class HubSession:
         self._outbox = Outbox()
         self._output = self._outbox.messages
         self._closing = False  # a Close is queued, or has left
-        self._replay: ReplayBuffer | None = None
         self._counter: ReceivedCounter | None = None
         self._reported: float | None = None  # the deadline that the caller knows
         self._started = self._received = self._sent = now
@@ -229,13 +230,13 @@ class HubSession:
     @property
     def unacknowledged(self) -> int:
         """Bytes kept until the peer has acknowledged them, those that are still queued included; 0 if not stateful."""
-        return 0 if self._replay is None else self._replay.size
+        return 0 if self.replay is None else self.replay.size
 
     @property
     def replay_full(self) -> bool:
         """Whether senders have to wait for an Ack, because more than `SessionOptions.replay_limit` bytes are kept."""
         limit = self.options.replay_limit
-        return self._replay is not None and limit is not None and self._replay.is_full(limit)
+        return self.replay is not None and limit is not None and self.replay.is_full(limit)
 
     def detach(self) -> None:
         """Note that the socket was lost. Until `resume`, nothing is read or written, and no time runs out.
@@ -255,7 +256,7 @@ class HubSession:
         Raises:
             InvalidStateError: the session is not detached.
         """
-        replay, counter = self._replay, self._counter
+        replay, counter = self.replay, self._counter
         if self.phase is not Phase.DETACHED or replay is None or counter is None:
             raise InvalidStateError("resume", self.phase.value, "Only a session that has lost its socket can be resumed.")
         self.phase = Phase.OPEN
@@ -270,7 +271,7 @@ class HubSession:
 
     def _count_messages(self) -> None:
         """Number the messages from now on. Nothing that is counted has been queued yet."""
-        self._replay = self._output = self._outbox.messages = ReplayBuffer()
+        self.replay = self._output = self._outbox.messages = ReplayBuffer()
         self._counter = ReceivedCounter()
 
     def _plan_ack(self, counter: ReceivedCounter, now: float) -> None:
@@ -383,8 +384,8 @@ class HubSession:
             case Ping() if not self._watches and not self.options.inherent_keep_alive:
                 self._watches = True  # a client that never pings is never timed out
                 self.deadline_moved = True
-            case Ack() if self._replay is not None:
-                self._replay.acknowledge(message.sequence_id)
+            case Ack() if self.replay is not None:
+                self.replay.acknowledge(message.sequence_id)
             case Sequence() if self._counter is not None:
                 self._counter.sequence(message.sequence_id)
 

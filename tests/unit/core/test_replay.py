@@ -52,6 +52,26 @@ def test_an_ack_releases_the_messages_up_to_its_number() -> None:
     assert buffer.size == 0
 
 
+def test_a_buffer_tells_which_message_is_the_newest_and_which_have_arrived() -> None:
+    buffer = ReplayBuffer()
+    assert (buffer.last, buffer.acknowledged) == (0, 0)
+    for number in (1, 2, 3):
+        buffer.append(b"a")
+        assert buffer.last == number
+    buffer.take()
+    buffer.acknowledge(1)
+    assert (buffer.last, buffer.acknowledged) == (3, 1)
+    buffer.resume()
+    buffer.acknowledge(2)  # releases nothing, but is known
+    buffer.acknowledge(1)
+    assert (buffer.last, buffer.acknowledged, buffer.size) == (3, 2, 2)
+    buffer.take()
+    buffer.append(b"b")
+    buffer.take()
+    buffer.acknowledge(4)
+    assert (buffer.last, buffer.acknowledged, buffer.size) == (4, 4, 0)
+
+
 @pytest.mark.parametrize("taken", [0, 1, 2])
 def test_an_ack_for_a_message_that_was_not_sent_is_an_error(taken: int) -> None:
     buffer = filled(b"a", b"b", b"c")

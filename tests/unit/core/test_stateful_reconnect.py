@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections import deque
 from collections.abc import Callable
+from random import Random
 from typing import Final, Protocol
 
 import pytest
@@ -25,8 +26,9 @@ from signalr_client.core.protocols import HubProtocol, JsonHubProtocol, MessageP
 from signalr_client.core.session import HubSession, Role, SessionOptions
 from tests.support.official_peer import OfficialPeer
 
-LIMIT: Final = 400
-OPTIONS: Final = SessionOptions(peer_timeout=None, keep_alive_interval=0.7, replay_limit=LIMIT)
+LIMIT: Final = 1_500
+WRITES: Final = [0, 60, 300, 5_000]  # bytes of a frame
+OPTIONS: Final = SessionOptions(peer_timeout=None, keep_alive_interval=5.0, replay_limit=LIMIT)
 MAKERS: Final[list[Callable[[str, int], CountedMessage]]] = [
     lambda text, size: Invocation(target=text, arguments=["x" * size]),
     lambda text, size: StreamInvocation(invocation_id=text, target="T", arguments=["\x1e" * size]),
@@ -202,6 +204,12 @@ class Connection(RuleBasedStateMachine):
             for message in self.sides[side].receive(data, self.now):
                 assert message == self.sent[1 - side].popleft()
 
+    @rule(side=st.integers(0, 1), limit=st.integers(0, 200))
+    def transfer(self, side: int, limit: int) -> None:
+        """Write and deliver in one step, so that short sequences of steps get far."""
+        self.write(side, limit)
+        self.deliver(1 - side, 8)
+
     @precondition(lambda self: any(side.attached for side in self.sides))
     @rule(written=st.booleans())
     def cut(self, written: bool) -> None:
@@ -219,6 +227,13 @@ class Connection(RuleBasedStateMachine):
     def resume(self, side: int) -> None:
         if not self.sides[side].attached:
             self.sides[side].resume(self.now)
+
+    @rule(written=st.booleans())
+    def reconnect(self, written: bool) -> None:
+        if any(side.attached for side in self.sides):
+            self.cut(written)
+        for side in (0, 1):
+            self.resume(side)
 
     @rule(seconds=st.sampled_from([0.1, 0.5, 1.0, 3.0]))
     def pass_time(self, seconds: float) -> None:
@@ -265,8 +280,41 @@ PAIRS: Final = {
 }
 
 
+def machine_for(pair: str) -> type[Connection]:
+    """Return the machine for a pair of sides."""
+    protocol, official = PAIRS[pair]
+    return type("Machine", (Connection,), {"protocol": protocol, "official": official})
+
+
 @pytest.mark.parametrize("pair", PAIRS)
 def test_every_message_arrives_once_and_in_order_whatever_happens(pair: str) -> None:
-    protocol, official = PAIRS[pair]
-    machine = type("Machine", (Connection,), {"protocol": protocol, "official": official})
-    run_state_machine_as_test(machine, settings=settings(max_examples=60, stateful_step_count=60, deadline=None))
+    run_state_machine_as_test(machine_for(pair), settings=settings(max_examples=100, stateful_step_count=50, deadline=None))
+
+
+@pytest.mark.parametrize("pair", PAIRS)
+@pytest.mark.parametrize("seed", range(4))
+def test_every_message_arrives_once_and_in_order_in_a_long_life(pair: str, seed: int) -> None:
+    """Hypothesis finds short failures; a long random walk reaches what takes many steps, as a replay that is cut off twice."""
+    random = Random(seed)
+    machine = machine_for(pair)()
+    machine.connect()
+    for _ in range(20_000):
+        side = random.randrange(2)
+        match random.choice("sssssssswwwwwddddddddttttttttpppppcr"):
+            case "s":
+                machine.send(side, random.randrange(5), random.randrange(60))
+            case "w":
+                machine.write(side, random.choice(WRITES))
+            case "d":
+                machine.deliver(side, random.randrange(9))
+            case "t":
+                machine.transfer(side, random.choice(WRITES))
+            case "p":
+                machine.pass_time(random.choice([0.1, 0.5, 1.0]))
+            case "c" if any(each.attached for each in machine.sides):
+                machine.cut(written=random.random() < 0.5)
+            case _:
+                machine.reconnect(written=random.random() < 0.5)
+        machine.everything_in_memory_is_needed()
+    machine.teardown()
+    assert machine.count > 2_000
