@@ -100,9 +100,8 @@ class MessageScanner:
         """Walk over responses, or over frames after one that switched to them."""
         while True:
             start, headers = yield from self._head()
-            version, _, rest = start.partition(" ")
-            status = rest[:3]
-            if not (version.startswith("HTTP/1.") and status.isdecimal() and len(status) == 3):
+            status = start.partition(" ")[2].partition(" ")[0]
+            if not (start.startswith("HTTP/1.") and re.fullmatch("[1-5][0-9][0-9]", status)):
                 raise _NotHttp
             if status == "101":
                 if headers.get("upgrade", "").lower() != "websocket":

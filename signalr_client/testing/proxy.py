@@ -13,6 +13,7 @@ from signalr_client.testing.connection import ProxyConnection
 from signalr_client.testing.cuts import CutPoint, CutPoints
 from signalr_client.testing.events import EventKind, EventLog, ProxyEvent
 from signalr_client.testing.faults import Cut, Direction, Faults
+from signalr_client.testing.listener import close, listen
 from signalr_client.testing.peer import Ending
 from signalr_client.testing.relay import Relay
 from signalr_client.testing.state import State
@@ -65,14 +66,8 @@ class FaultProxy:
         """
         if self._server is not None:
             raise RuntimeError("The proxy is running already.")
-        server = await asyncio.get_running_loop().create_server(self._accept, self._host, self._port, start_serving=False)
-        try:
-            await server.start_serving()
-        except BaseException:  # cancelling too must close what was opened
-            server.close()
-            raise
-        self._server = server
-        self._port = server.sockets[0].getsockname()[1]
+        self._server = await listen(self._accept, self._host, self._port)
+        self._port = self._server.sockets[0].getsockname()[1]
         self._log.open()
 
     async def stop(self) -> None:
@@ -83,11 +78,11 @@ class FaultProxy:
         server, self._server = self._server, None
         if server is None:
             return
-        server.close()
         self._cuts.drop_all("The proxy was stopped before enough bytes had passed.")
         for relay in list(self._relays.values()):
             relay.end("closed", Ending.ABORT, "the proxy was stopped")
         try:
+            await close(server)
             await self._log.wait_until(lambda: not self._relays)
             await server.wait_closed()
         finally:
