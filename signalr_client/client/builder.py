@@ -44,6 +44,7 @@ class HubConnectionBuilder:
         self._retry_policy: RetryPolicy | None = None
         self._retry_start = False
         self._calls_wait = False
+        self._stateful_buffer_size: int | None = None
         self._server_timeout = 30.0
         self._keep_alive_interval = 15.0
         self._handshake_timeout = 15.0
@@ -159,6 +160,25 @@ class HubConnectionBuilder:
         self._calls_wait = wait
         return self
 
+    def with_stateful_reconnect(self, buffer_size: int = 1_048_576) -> Self:
+        """Keep the connection when its WebSocket is lost, if the server allows it: open another one, and lose no message.
+
+        Calls, streams and uploads go on, the connection id stays, and the state stays connected; `HubConnection.on_detached` and
+        `HubConnection.on_resumed` tell of it. Attempts are made for 15 seconds. After that, after a server timeout, and on servers or
+        transports without stateful reconnect, the connection is lost as usual, and `with_automatic_reconnect` has its turn. See
+        docs/reconnecting.md.
+
+        Args:
+            buffer_size: bytes of sent messages that are kept until the server has acknowledged them; above that, senders wait.
+
+        Raises:
+            ValueError: *buffer_size* is not positive.
+        """
+        if not buffer_size > 0:
+            raise ValueError(f"The buffer_size of stateful reconnect is a number of bytes above 0; {buffer_size} is not.")
+        self._stateful_buffer_size = buffer_size
+        return self
+
     def with_server_timeout(self, timeout: Seconds) -> Self:
         """End the connection when the server sends nothing for *timeout* (30 s); at least twice its keep-alive interval."""
         self._server_timeout = _duration("server timeout", timeout)
@@ -224,12 +244,19 @@ class HubConnectionBuilder:
         """Return the connection. It does no I/O and needs no running event loop.
 
         Raises:
-            ValueError: no URL was given, or the builder has built a connection already.
+            ValueError: no URL was given, options contradict each other, or the builder has built a connection already.
         """
         if self._built:
             raise ValueError("HubConnectionBuilder allows creation only of a single instance of HubConnection.")
         if self._http is None:
             raise ValueError("The 'HubConnectionBuilder.with_url' method must be called before building the connection.")
+        if self._stateful_buffer_size is not None:
+            if self._http.skip_negotiation:
+                raise ValueError(
+                    "Stateful reconnect has to be negotiated: leave out skip_negotiation=True or with_stateful_reconnect()."
+                )
+            if HttpTransportType.WEB_SOCKETS not in self._http.transports:
+                raise ValueError("Stateful reconnect works over WebSockets only: allow them with transports=.")
         self._built = True
         options = ConnectionOptions(
             protocol=self._protocol,
@@ -242,6 +269,7 @@ class HubConnectionBuilder:
             retry_policy=self._retry_policy,
             retry_start=self._retry_start,
             calls_wait=self._calls_wait,
+            stateful_buffer_size=self._stateful_buffer_size,
             refresh=self._refresh,
         )
         return HubConnection(self._http, options, self._logger)

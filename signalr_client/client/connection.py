@@ -94,7 +94,9 @@ class HubConnection:
         if self._life is not None and not self._life.task.done():
             check_loop(self._life, "start")
         advance(self.state, Trigger.START)  # raises unless disconnected
-        connector = Connector(self._http_options, self._options.protocol.transfer_format, self._logger)
+        options = self._options
+        stateful = options.stateful_buffer_size is not None
+        connector = Connector(self._http_options, options.protocol.transfer_format, self._logger, stateful_reconnect=stateful)
         life = self._life = Life(connector, self._options, self._handlers, self._events, self._logger)
         try:
             await life.started
@@ -348,6 +350,17 @@ class HubConnection:
         Its callbacks have run when this one is called. Also a decorator.
         """
         return self._add(self._events.reconnected, callback)
+
+    def on_detached(self, callback: ErrorCallbackT) -> ErrorCallbackT:
+        """Call ``callback(error)`` when the WebSocket was lost and stateful reconnect opens a new one. Also a decorator.
+
+        The connection stays connected, and calls go on. If no new WebSocket can be opened in time, the connection is lost.
+        """
+        return self._add(self._events.detached, callback)
+
+    def on_resumed(self, callback: IdCallbackT) -> IdCallbackT:
+        """Call ``callback(connection_id)`` when stateful reconnect has succeeded; the id is the same as before. Also a decorator."""
+        return self._add(self._events.resumed, callback)
 
     def on_close(self, callback: ErrorCallbackT) -> ErrorCallbackT:
         """Call ``callback(error)`` when the connection has ended for good; *error* is None after `stop`. Also a decorator.

@@ -8,13 +8,16 @@ from __future__ import annotations
 
 import copy
 from dataclasses import dataclass
-from typing import TypeVar
+from typing import Final, TypeVar
 
-from signalr_client.errors import ConnectionClosedError, SignalRError
+from signalr_client.core.messages import Close
+from signalr_client.errors import ConnectionClosedError, SignalRError, TransportError
 
-__all__ = ["End", "closed_error", "fresh_error"]
+__all__ = ["End", "broken", "closed", "closed_error", "fresh_error"]
 
 ErrorT = TypeVar("ErrorT", bound=SignalRError)
+
+_SERVER_LIMIT: Final = 32_768  # ASP.NET Core's default MaximumReceiveMessageSize
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,6 +31,31 @@ class End:
 
     error: Exception | None = None
     may_reconnect: bool = False
+
+
+def closed(close: Close | None, largest_sent: int) -> End:
+    """Return how a link ends that the server has closed, with a Close message or without.
+
+    Args:
+        close: the message.
+        largest_sent: bytes of the largest message sent, often the reason.
+    """
+    if close is None:
+        return End(None, may_reconnect=True)
+    if not close.error:
+        return End(None, close.allow_reconnect)
+    text = f"The server closed the connection with the following error: {close.error}{_size_hint(largest_sent)}"
+    return End(ConnectionClosedError(text), close.allow_reconnect)
+
+
+def broken(error: Exception, *, was_open: bool, largest_sent: int) -> End:
+    """Return how a link ends after *error*, which came from its transport, its session or user code."""
+    if not was_open or (isinstance(error, SignalRError) and not isinstance(error, TransportError)):
+        return End(error, may_reconnect=True)
+    text = f"{error}{_size_hint(largest_sent)}" if isinstance(error, TransportError) else f"{type(error).__name__}: {error}"
+    reported = ConnectionClosedError(text)
+    reported.__cause__ = error
+    return End(reported, may_reconnect=True)
 
 
 def closed_error(error: Exception | None) -> ConnectionClosedError:
@@ -53,6 +81,16 @@ def fresh_error(error: Exception) -> SignalRError:
     closed = ConnectionClosedError(f"{type(error).__name__}: {error}")
     closed.__cause__ = error
     return closed
+
+
+def _size_hint(largest_sent: int) -> str:
+    """Explain the usual reason why a server ends a connection that sent something large."""
+    if largest_sent <= _SERVER_LIMIT:
+        return ""
+    return (
+        f" (The largest message sent had {largest_sent:,} bytes; a server accepts 32,768 unless its MaximumReceiveMessageSize says"
+        " otherwise.)"
+    )
 
 
 def _copy(error: ErrorT) -> ErrorT:

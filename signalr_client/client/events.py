@@ -23,6 +23,8 @@ class Events:
         self.connected: list[EventCallback] = []
         self.reconnecting: list[EventCallback] = []
         self.reconnected: list[EventCallback] = []
+        self.detached: list[EventCallback] = []
+        self.resumed: list[EventCallback] = []
         self.close: list[EventCallback] = []
         self.authentication_refreshed: list[EventCallback] = []
         self.authentication_refresh_failed: list[EventCallback] = []

@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import asyncio
 import contextvars
+import functools
 import logging
 import weakref
 from collections.abc import Coroutine, Sequence
@@ -203,11 +204,17 @@ class Life:
     async def _open(self, connected: Connected, handshake_timeout: float) -> HubLink:
         """Perform the handshake on a connected transport, for the connector."""
         self._connected = connected
-        keeps_alive = connected.transport.inherent_keep_alive
+        session = self._options.session(
+            self.loop.time(),
+            handshake_timeout=handshake_timeout,
+            inherent_keep_alive=connected.transport.inherent_keep_alive,
+            stateful=connected.stateful,
+        )
         self._newest = link = HubLink(
             connected.transport,
-            self._options.session(self.loop.time(), handshake_timeout=handshake_timeout, inherent_keep_alive=keeps_alive),
+            session,
             connected.connection_id,
+            functools.partial(self._connector.resume, connected),
             owner=self,
             dispatcher=self._dispatcher,
             intake=self._intake,
@@ -216,6 +223,9 @@ class Life:
             logger=self._logger,
         )
         await link.open()
+        if self._options.stateful_buffer_size is not None and not session.stateful:
+            reason = "the hub protocol has version 1" if connected.stateful else "the server does not offer it"
+            self._log.info("= stateful reconnect is not used, because %s over %s", reason, connected.transport.name)
         return link
 
     async def _work_unless_stopped(self, work: Coroutine[Any, Any, T]) -> T:
@@ -332,6 +342,16 @@ class Life:
             self.started.set_result(None)
         if reconnected:
             self._callbacks.fire(self._events.reconnected, link.connection_id)
+
+    def link_detached(self, error: Exception) -> None:
+        """Report that the link has lost its transport and is opening another one."""
+        self._log.info("! the WebSocket was lost, opening another one: %s", error)
+        self._callbacks.fire(self._events.detached, error)
+
+    def link_resumed(self, link: HubLink) -> None:
+        """Report that a link goes on."""
+        self._log.info("= resumed on a new WebSocket")
+        self._callbacks.fire(self._events.resumed, link.connection_id)
 
     def link_ended(self, link: HubLink, end: End) -> None:
         """Leave the connected state before the link's calls fail: a caller that sees one fail may look at the state."""

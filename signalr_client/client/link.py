@@ -4,6 +4,9 @@ A link is opened once and discarded when it ends. Everything that belongs to one
 starts with nothing left over. The read loop never awaits user code. The writer joins what was queued in one iteration of the event
 loop into one frame.
 
+With stateful reconnect a link outlives its transport: the reader notices the loss and opens another one, and the writer starts again
+on it. Nothing else notices, except that senders wait if more than the buffer takes is not acknowledged.
+
 A link ends in one place, `_finish`, whatever the reason. It first reports the end: the state changes, calls fail, senders that wait
 return. Then it closes the transport and the sources of uploads, in a task of its own and within the close timeout.
 """
@@ -14,34 +17,29 @@ import asyncio
 import contextlib
 import logging
 import math
+from collections.abc import Callable, Coroutine
 from typing import Final, Protocol
 
 from signalr_client.client.describe import describe
 from signalr_client.client.dispatch import Dispatcher
-from signalr_client.client.ends import End
+from signalr_client.client.ends import End, broken, closed
 from signalr_client.client.intake import Intake
 from signalr_client.client.invocations import PendingCalls
+from signalr_client.client.outgoing import Outgoing
+from signalr_client.client.resume import Resumption
 from signalr_client.client.tasks import TaskSet
 from signalr_client.core.messages import Close, Completion, CountedMessage, HubMessage, Invocation, StreamItem
 from signalr_client.core.session import HubSession, Phase
-from signalr_client.errors import ConnectionClosedError, HandshakeError, SignalRError, TransportError
-from signalr_client.gate import Gate
-from signalr_client.transports.base import Transport
+from signalr_client.errors import HandshakeError, SignalRError
+from signalr_client.transports.base import SocketLostError, Transport
 from signalr_client.user_code import call, failure
 
-__all__ = ["FRAME_LIMIT", "WRITE_LIMIT", "HubLink", "LinkOwner"]
-
-FRAME_LIMIT: Final = 65_536
-"""Bytes of one frame, unless a single message has more."""
-
-WRITE_LIMIT: Final = 49_152
-"""Bytes that may be queued or in flight before senders have to wait; below the frame limit, so that what is queued fits a frame."""
+__all__ = ["HubLink", "LinkOwner"]
 
 _LAST_WORDS: Final = 1.0  # seconds for reading why the server closed the connection, after a write has failed
 _BURST: Final = (
     64  # messages after which handlers get a turn: handling them before a garbage-collection pass costs a third less
 )
-_SERVER_LIMIT: Final = 32_768  # ASP.NET Core's default MaximumReceiveMessageSize
 
 
 class LinkOwner(Protocol):
@@ -49,6 +47,12 @@ class LinkOwner(Protocol):
 
     def link_opened(self, link: HubLink) -> None:
         """The handshake is over; called before the first message is handed out."""
+
+    def link_detached(self, error: Exception) -> None:
+        """The transport of the open link was lost with *error*, and another one is being opened."""
+
+    def link_resumed(self, link: HubLink) -> None:
+        """A link has its new transport."""
 
     def link_ended(self, link: HubLink, end: End) -> None:
         """An open link has ended; called before its calls fail."""
@@ -67,6 +71,7 @@ class HubLink:
         transport: a connected transport; the link closes it.
         session: a new session in the client role.
         connection_id: as negotiated, or None.
+        reopen: opens a new transport for a stateful session; it is given the seconds that this may take.
         owner: is told of the beginning and the end.
         dispatcher: takes the calls of the server.
         intake: says when to read.
@@ -79,6 +84,7 @@ class HubLink:
         transport: Transport,
         session: HubSession,
         connection_id: str | None,
+        reopen: Callable[[float], Coroutine[object, object, Transport]],
         *,
         owner: LinkOwner,
         dispatcher: Dispatcher,
@@ -105,14 +111,15 @@ class HubLink:
         self.ended: asyncio.Future[End] = self._loop.create_future()
         self._opened: asyncio.Future[None] = self._loop.create_future()
         self._now = self._loop.time()
-        self._wake = asyncio.Event()  # something is queued for the writer
-        self._outgoing = Gate(WRITE_LIMIT)  # counts what is queued or in flight, for those who wait
-        self._room = WRITE_LIMIT  # bytes that may be queued before senders have to wait: less while something is in flight
+        self._outgoing = Outgoing(session)
+        self._wake = self._outgoing.wake
+        self._resumption = Resumption(reopen, tasks=tasks, now=self._loop.time, logger=self._log)
         self._close: Close | None = None  # as received
         self._reading = True  # False while the receive limit holds the reader up
         self._timer: asyncio.TimerHandle | None = None
         self._last_words: asyncio.TimerHandle | None = None
-        self._io: list[asyncio.Task[None]] = []
+        self._reader: asyncio.Task[None] | None = None
+        self._writer: asyncio.Task[None] | None = None
 
     # life
 
@@ -123,8 +130,8 @@ class HubLink:
             HandshakeError: the server refused, or did not respond in time.
             TransportError, ProtocolError: the connection broke first.
         """
-        self._io.append(self._tasks.spawn(self._write(), name="signalr writer"))
-        self._io.append(self._tasks.spawn(self._read(), name="signalr reader"))
+        self._start_writer()
+        self._reader = self._tasks.spawn(self._read(), name="signalr reader")
         self._set_timer()
         try:
             await self._opened
@@ -134,13 +141,12 @@ class HubLink:
 
     async def close(self, deadline: float) -> None:
         """End the link in good order: what is queued is sent first, until *deadline* at most, then a Close message."""
-        if not self.over:
+        if not self.over and self._session.phase is not Phase.DETACHED:  # or nothing could be sent in the near future
             close = Close()
             self._session.send_close(close)
             self._wake.set()
             if self._debug:
                 self._log.debug("> %s", describe(close))
-            self._count_outgoing()
             with contextlib.suppress(TimeoutError):  # the peer may have stopped reading
                 async with asyncio.timeout_at(deadline):
                     await self._outgoing.wait_empty()
@@ -170,21 +176,11 @@ class HubLink:
     @property
     def full(self) -> bool:
         """Whether senders have to wait, with `drain`."""
-        return self._session.queued > self._room
+        return self._outgoing.full
 
     async def drain(self) -> None:
-        """Return when there is room below the write limit, or the link has ended."""
-        self._count_outgoing()
-        await self._outgoing.wait_room()
-
-    def _count_outgoing(self) -> None:
-        """Bring the gate up to date. That is done only while somebody waits at it: for each message it would be felt."""
-        gate = self._outgoing
-        change = self._session.queued + WRITE_LIMIT - self._room - gate.size
-        if change > 0:
-            gate.add(change, 0)
-        else:
-            gate.remove(-change, 0)
+        """Return when senders may go on, or the link has ended."""
+        await self._outgoing.drain()
 
     # in
 
@@ -195,22 +191,32 @@ class HubLink:
         except BaseException as exc:  # user code may have raised it: polls call the access token factory
             self._finish(self._broken(failure(exc)))
         else:
-            self._finish(self._closed())
+            self._finish(closed(self._close, self._session.largest_sent))
 
     async def _receive_messages(self) -> None:
         """Read and hand out messages until the server ends the connection. Hop 2 of 4."""
-        session, transport, intake, time = self._session, self._transport, self._intake, self._loop.time
+        session, intake, time = self._session, self._intake, self._loop.time
         while True:
             if intake.limited:
                 await self._wait_for_handlers()
-            data = await transport.receive()
+            try:
+                data = await self._transport.receive()
+            except SocketLostError as exc:
+                if not session.resumable:
+                    raise
+                await self._resume(exc)
+                continue
             if data is None:
                 session.receive_end()
                 messages = []
             else:
                 messages = session.receive(data, time())
+                if not self._opened.done():
+                    self._note_handshake()
+                elif session.stateful:
+                    self._outgoing.note_received()
                 if session.deadline_moved:
-                    self._handshake_over()
+                    self._set_timer()
                 if messages:
                     self._hand_out(messages, len(data))
             if session.error is not None:
@@ -249,39 +255,64 @@ class HubLink:
     async def _wait_for_handlers(self) -> None:
         """Let the receive limit hold up the reader. The server is not silent in the meantime: nobody listens."""
         self._reading = False
+        self._outgoing.note_reading(reading=False)
         try:
             await self._intake.wait(self.calls)
         finally:
             self._reading = True
+            self._outgoing.note_reading(reading=True)
             self._session.excuse_silence(self._loop.time())
 
-    def _handshake_over(self) -> None:
-        """Act on the end of the handshake: the session has queued a first ping, and its keep-alive may be due soon."""
-        if self._session.error is not None:
+    def _note_handshake(self) -> None:
+        """Act on the end of the handshake, if it is over: the session has queued a first ping."""
+        if self._session.phase is Phase.HANDSHAKE or self._session.error is not None:
             return
         self._wake.set()
-        self._set_timer()
         self._opened.set_result(None)
         self._owner.link_opened(self)
 
+    async def _resume(self, error: SocketLostError) -> None:
+        """Continue on a new transport, after the old one was lost with *error*.
+
+        Raises:
+            TransportError: no new one could be opened in time.
+        """
+        session = self._session
+        session.detach()
+        if self._writer is not None:
+            self._writer.cancel()
+        self._set_timer()
+        self._tasks.start(self._close_lost(self._transport), name="signalr close")
+        self._owner.link_detached(error)
+        transport = await self._resumption.open(session.last_received)
+        if self.over:
+            self._tasks.start(self._close_lost(transport), name="signalr close")
+            raise error
+        self._transport = transport
+        session.resume(self._loop.time())
+        self._start_writer()
+        self._set_timer()
+        self._owner.link_resumed(self)
+
+    async def _close_lost(self, transport: Transport) -> None:
+        """Close a transport that is broken already."""
+        with contextlib.suppress(Exception):
+            await transport.close()
+
     # out, the other half
 
-    async def _write(self) -> None:
-        """Send what is queued, one frame for each iteration of the event loop; a message is never split."""
-        session, transport, gate = self._session, self._transport, self._outgoing
-        self._wake.set()  # the handshake request is queued already
+    def _start_writer(self) -> None:
+        self._writer = self._tasks.spawn(self._write(self._transport), name="signalr writer")
+
+    async def _write(self, transport: Transport) -> None:
+        """Send what is queued until *transport* breaks."""
         try:
-            while True:
-                await self._wake.wait()
-                self._wake.clear()
-                while data := session.data_to_send(FRAME_LIMIT):
-                    self._room = WRITE_LIMIT - len(data)
-                    await transport.send(data)
-                    self._room = WRITE_LIMIT
-                    if gate.size:
-                        self._count_outgoing()
+            await self._outgoing.run(transport)
         except BaseException as exc:  # user code, as in `_read`
-            end = self._broken(failure(exc))
+            error = failure(exc)
+            if isinstance(error, SocketLostError) and self._session.resumable:
+                return  # the reader notices the loss too, and resumes
+            end = self._broken(error)
             # A write fails first when the server has just closed the connection; only the reader can tell why it did.
             self._last_words = self._loop.call_later(_LAST_WORDS, self._finish, end)
 
@@ -303,7 +334,7 @@ class HubLink:
             self._finish(self._broken(self._session.error))
             return
         if self._session.queued:
-            self._log.debug("%% ping")
+            self._log.debug("%% ping or ack")
             self._wake.set()
         self._set_timer()
 
@@ -340,8 +371,9 @@ class HubLink:
         except Exception as exc:  # the connection is over anyway
             self._log.debug("! closing the transport failed: %s", exc)
         finally:
-            for task in self._io:
-                task.cancel()
+            for task in (self._reader, self._writer):
+                if task is not None:
+                    task.cancel()
         await self.uploads.finish(deadline)
 
     @property
@@ -349,38 +381,9 @@ class HubLink:
         """Whether the handshake succeeded."""
         return self._opened.done() and not self._opened.cancelled() and self._opened.exception() is None
 
-    def _closed(self) -> End:
-        """Return how the link ends that the server has closed, with a Close message or without."""
-        close = self._close
-        if close is None:
-            return End(None, may_reconnect=True)
-        if not close.error:
-            return End(None, close.allow_reconnect)
-        text = f"The server closed the connection with the following error: {close.error}{self._size_hint()}"
-        return End(ConnectionClosedError(text), close.allow_reconnect)
-
     def _broken(self, error: Exception) -> End:
         """Return how the link ends after *error*."""
-        match error:
-            case TransportError() if self._is_open:
-                closed = ConnectionClosedError(f"{error}{self._size_hint()}")
-            case SignalRError():
-                return End(error, may_reconnect=True)
-            case _ if not self._is_open:
-                return End(error, may_reconnect=True)
-            case _:
-                # User code: polls and POSTs call the access token factory after a 401. A defect of ours would end here too.
-                self._log.error("! the connection ends because of an unexpected error", exc_info=error)
-                closed = ConnectionClosedError(f"{type(error).__name__}: {error}")
-        closed.__cause__ = error
-        return End(closed, may_reconnect=True)
-
-    def _size_hint(self) -> str:
-        """Explain the usual reason why a server ends a connection that sent something large."""
-        size = self._session.largest_sent
-        if size <= _SERVER_LIMIT:
-            return ""
-        return (
-            f" (The largest message sent had {size:,} bytes; a server accepts 32,768 unless its MaximumReceiveMessageSize says"
-            " otherwise.)"
-        )
+        if self._is_open and not isinstance(error, SignalRError):
+            # User code: polls and POSTs call the access token factory after a 401. A defect of ours would end here too.
+            self._log.error("! the connection ends because of an unexpected error", exc_info=error)
+        return broken(error, was_open=self._is_open, largest_sent=self._session.largest_sent)

@@ -39,15 +39,24 @@ class ConnectionOptions:
     retry_policy: RetryPolicy | None
     retry_start: bool
     calls_wait: bool
+    stateful_buffer_size: int | None
     refresh: RefreshOptions
 
-    def session(self, now: float, *, handshake_timeout: float, inherent_keep_alive: bool) -> HubSession:
-        """Return the session of a new physical connection; *handshake_timeout* is shorter while there are other transports to try."""
+    def session(self, now: float, *, handshake_timeout: float, inherent_keep_alive: bool, stateful: bool) -> HubSession:
+        """Return the session of a new physical connection.
+
+        Args:
+            now: the time.
+            handshake_timeout: shorter than the option while there are other transports to try.
+            inherent_keep_alive: see `Transport`.
+            stateful: the server lets the connection be resumed on another WebSocket.
+        """
         options = SessionOptions(
             peer_timeout=self.server_timeout,
             keep_alive_interval=self.keep_alive_interval,
             handshake_timeout=handshake_timeout,
             max_message_size=self.max_message_size,
             inherent_keep_alive=inherent_keep_alive,
+            replay_limit=self.stateful_buffer_size if stateful else None,
         )
         return HubSession.client(self.protocol, options, now)

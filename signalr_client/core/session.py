@@ -228,6 +228,11 @@ class HubSession:
         return self.stateful and not self._closing and self.phase in (Phase.OPEN, Phase.DETACHED)
 
     @property
+    def last_received(self) -> float:
+        """When something was received last; a resumed session starts anew."""
+        return self._received
+
+    @property
     def unacknowledged(self) -> int:
         """Bytes kept until the peer has acknowledged them, those that are still queued included; 0 if not stateful."""
         return 0 if self.replay is None else self.replay.size

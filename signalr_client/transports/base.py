@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Protocol
 from urllib.parse import urlsplit
 
 from signalr_client.core.negotiation import redact_url
+from signalr_client.errors import TransportError
 from signalr_client.types import AccessTokenFactory, HttpTransportType
 
 if TYPE_CHECKING:
@@ -16,7 +17,11 @@ if TYPE_CHECKING:
 
     import aiohttp
 
-__all__ = ["HttpOptions", "Transport"]
+__all__ = ["HttpOptions", "SocketLostError", "Transport"]
+
+
+class SocketLostError(TransportError):
+    """A WebSocket broke without a close frame. With stateful reconnect the connection goes on, on another one."""
 
 
 class Transport(Protocol):
@@ -40,7 +45,7 @@ class Transport(Protocol):
         Cancelling may lose what was just coming in, so after it only `close` makes sense.
 
         Raises:
-            TransportError: the connection broke.
+            TransportError: the connection broke; a SocketLostError if it might be resumed.
             ProtocolError: the server sent more at once than `max_message_size` allows.
         """
 

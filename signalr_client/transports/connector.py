@@ -80,20 +80,27 @@ class Connected:
         connection_id: the public id; None where negotiation was skipped.
         connection_token: the secret one, or empty.
         token_lifetime: seconds for which the server accepts the access token, if it says so.
+        url: the URL of the hub, after redirects.
+        stateful: the server lets the connection be resumed on another WebSocket.
     """
 
     transport: Transport
     connection_id: str | None = None
     connection_token: str = field(default="", repr=False)
     token_lifetime: float | None = None
+    url: str = ""
+    stateful: bool = False
 
 
 class Connector:
     """Connects again and again to one hub, with one HTTP client, so that cookies last from one connection to the next."""
 
-    def __init__(self, options: HttpOptions, transfer_format: TransferFormat, logger: logging.Logger) -> None:
+    def __init__(
+        self, options: HttpOptions, transfer_format: TransferFormat, logger: logging.Logger, *, stateful_reconnect: bool = False
+    ) -> None:
         self._options = options
         self._format = transfer_format
+        self._stateful = stateful_reconnect  # whether to ask the server for it
         self._log = logger.getChild("transports")
         self._http = HttpClient(options, self._log)
 
@@ -124,6 +131,15 @@ class Connector:
             transport = await WebSocketTransport.connect(self._http, options.url, self._format)
             return await open_link(Connected(transport), handshake_timeout)
         return await self._choose(*await self._negotiate(options.url), open_link, handshake_timeout)
+
+    async def resume(self, connected: Connected, limit: float) -> Transport:
+        """Return a new WebSocket for a stateful connection that has lost its own, within *limit* seconds.
+
+        Raises:
+            TransportError: the server refused (status 404: it has forgotten the connection), or was not reached.
+        """
+        url = connect_url(connected.url, connected.connection_token)
+        return await WebSocketTransport.connect(self._http, url, self._format, limit)
 
     async def refresh(self, connection_token: str) -> float | None:
         """Send a new access token for a connection; return for how many seconds it is accepted, if the server says so.
@@ -159,7 +175,7 @@ class Connector:
 
     async def _ask(self, url: str) -> NegotiateResponse:
         """Negotiate once."""
-        target = negotiate_url(url)
+        target = negotiate_url(url, stateful_reconnect=self._stateful)
         shown = redact_url(target)
         self._log.debug("> negotiate %s", shown)
         try:
@@ -224,7 +240,14 @@ class Connector:
             limit = REQUEST_TIMEOUT
         transport = await _CONNECT[candidate](self._http, connect_url(url, response.token), self._format, limit)
         self._log.debug("= connected over %s", transport.name)
-        return Connected(transport, response.connection_id, response.token, response.token_lifetime_seconds)
+        return Connected(
+            transport,
+            response.connection_id,
+            response.token,
+            response.token_lifetime_seconds,
+            url,
+            stateful=self._stateful and response.use_stateful_reconnect and candidate is HttpTransportType.WEB_SOCKETS,
+        )
 
     def _report(self, candidate: HttpTransportType, exc: SignalRError) -> None:
         """Log why a transport could not be used."""

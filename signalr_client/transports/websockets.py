@@ -12,6 +12,7 @@ import aiohttp
 
 from signalr_client.core.negotiation import websocket_url
 from signalr_client.errors import TransportError
+from signalr_client.transports.base import SocketLostError
 from signalr_client.transports.failures import REQUEST_TIMEOUT, cause, explain, too_large
 from signalr_client.transports.http import HttpClient
 from signalr_client.types import TransferFormat
@@ -73,7 +74,7 @@ class WebSocketTransport:
             case _:
                 if self._socket.close_code == _OK:
                     return None
-                raise TransportError(
+                raise SocketLostError(
                     "The remote party closed the WebSocket connection without completing the close handshake.", self.name
                 )
 
@@ -130,7 +131,8 @@ class WebSocketTransport:
         too_big = isinstance(exc, aiohttp.WebSocketError) and exc.code == aiohttp.WSCloseCode.MESSAGE_TOO_BIG
         if too_big and largest is not None:
             return too_large("a WebSocket message", largest)
-        error = TransportError(f"The WebSocket connection broke: {explain(exc)}", self.name)
+        kind = TransportError if isinstance(exc, aiohttp.WebSocketError) else SocketLostError
+        error = kind(f"The WebSocket connection broke: {explain(exc)}", self.name)
         error.__cause__ = cause(exc)
         return error
 

@@ -23,7 +23,7 @@ from signalr_client import (
     JsonHubProtocol,
     NegotiationError,
 )
-from signalr_client.client.link import WRITE_LIMIT
+from signalr_client.client.outgoing import WRITE_LIMIT
 from signalr_client.core.messages import CancelInvocation, Close, Completion, Invocation, Ping, StreamInvocation, StreamItem
 from tests.support.events import EventRecorder
 from tests.support.scripted_server import OFFER, ScriptedServer

@@ -21,7 +21,7 @@ from signalr_client import (
     ServerTimeoutError,
     SignalRError,
 )
-from signalr_client.client.link import WRITE_LIMIT
+from signalr_client.client.outgoing import WRITE_LIMIT
 from tests.support.scripted_server import SEPARATOR, Peer, ScriptedServer, scripted_server
 
 

@@ -17,7 +17,7 @@ from signalr_client import (
     InvalidStateError,
     JsonHubProtocol,
 )
-from signalr_client.client.link import WRITE_LIMIT
+from signalr_client.client.outgoing import WRITE_LIMIT
 from signalr_client.core.messages import (
     CancelInvocation,
     Close,

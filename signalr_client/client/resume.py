@@ -1,0 +1,113 @@
+"""Stateful reconnect: a new WebSocket for a link that has lost its own. Room: client. See docs/reconnecting.md."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from collections.abc import Callable, Coroutine
+from typing import Final
+
+from signalr_client.client.tasks import TaskSet
+from signalr_client.errors import TransportError
+from signalr_client.transports.base import Transport
+from signalr_client.user_code import call
+
+__all__ = ["WINDOW", "Resumption"]
+
+WINDOW: Final = 15.0
+"""Seconds in which attempts are made: ASP.NET Core's default DisconnectTimeout, for which a server keeps the connection."""
+
+_DELAYS: Final = (0.0, 0.1, 0.2, 0.5, 1.0, 2.0)  # seconds before each attempt; the last one is repeated
+_TEMPORARY: Final = (408, 429)  # statuses below 500 after which another attempt makes sense
+
+
+class Resumption:
+    """Opens new WebSockets to the server's end of a connection.
+
+    The attempts of one loss have a time limit. A WebSocket that breaks before anything was received on it continues the same series,
+    so that a server or proxy that accepts and drops every WebSocket is not flooded.
+
+    Args:
+        connect: opens one; it is given the seconds that this may take.
+        tasks: owns the attempts: they call the access token factory, which may not return.
+        now: the clock of the event loop.
+    """
+
+    def __init__(
+        self,
+        connect: Callable[[float], Coroutine[object, object, Transport]],
+        *,
+        tasks: TaskSet,
+        now: Callable[[], float],
+        logger: logging.Logger,
+    ) -> None:
+        self._connect = connect
+        self._tasks = tasks
+        self._now = now
+        self._log = logger
+        self._attempts = 0
+        self._deadline = 0.0
+        self._opened: float | None = None  # when the last WebSocket was opened
+
+    async def open(self, last_received: float) -> Transport:
+        """Return a new transport.
+
+        Args:
+            last_received: when the link last received something, by the clock of the event loop.
+
+        Raises:
+            TransportError: the server has forgotten the connection or refuses, or could not be reached in time.
+        """
+        if self._opened is None or last_received > self._opened:
+            self._attempts, self._deadline = 0, self._now() + WINDOW
+        while True:
+            delay = _DELAYS[min(self._attempts, len(_DELAYS) - 1)]
+            self._attempts += 1
+            await asyncio.sleep(delay)
+            remaining = self._deadline - self._now()
+            error: Exception
+            if remaining <= 0:
+                error = TransportError(f"The server was not reached within {WINDOW:g} seconds.")
+                raise _failed(error) from error
+            try:
+                transport = await self._attempt(remaining)
+            except Exception as exc:  # the access token factory may have raised it
+                error = exc
+            else:
+                self._opened = self._now()
+                return transport
+            self._log.debug("! attempt %d to resume failed: %s", self._attempts, error)
+            if _is_final(error) or self._now() >= self._deadline:
+                raise _failed(error) from error
+
+    async def _attempt(self, limit: float) -> Transport:
+        """Open one WebSocket within *limit* seconds; an attempt that ignores its cancellation is not waited for."""
+        task = self._tasks.spawn(self._connect(limit), name="signalr resuming")
+        try:
+            done, _ = await asyncio.wait({task}, timeout=limit)
+        except asyncio.CancelledError:
+            self._give_up(task)
+            raise
+        if done:
+            return task.result()
+        self._give_up(task)
+        raise TransportError(f"The attempt took longer than the {limit:.1f} seconds that were left.")
+
+    def _give_up(self, task: asyncio.Task[Transport]) -> None:
+        task.cancel()
+        task.add_done_callback(self._discard)
+
+    def _discard(self, task: asyncio.Task[Transport]) -> None:
+        """Close what an attempt has opened although nobody waits for it any more."""
+        if not task.cancelled() and task.exception() is None:
+            self._tasks.start(call(task.result().close), name="signalr close")
+
+
+def _is_final(error: Exception) -> bool:
+    """Whether the server has refused for good: above all 404, for a connection that it does not know any more."""
+    status = error.status if isinstance(error, TransportError) else None
+    return status is not None and 400 <= status < 500 and status not in _TEMPORARY
+
+
+def _failed(error: Exception) -> TransportError:
+    return TransportError(f"Reconnect attempt failed. {error}", "WebSockets")
