@@ -25,10 +25,16 @@ from typing import Final
 
 from signalr_client.errors import ProtocolError
 
-__all__ = ["ACK_BYTES", "ACK_DELAY", "ReceivedCounter", "ReplayBuffer", "take"]
+__all__ = ["ACK_BYTES", "ACK_DELAY", "FIRST_ACK_DELAY", "ReceivedCounter", "ReplayBuffer", "take"]
 
 ACK_DELAY: Final = 1.0
 """Seconds after which a received message is acknowledged, as in the official clients and the official server."""
+
+FIRST_ACK_DELAY: Final = 0.1
+"""The same for the first Ack on a resumed connection. It doubles with each Ack until it is `ACK_DELAY` again.
+
+The buffer of the peer may be full, the next cut may be near, and the real server ends a connection whose buffer stays full for 5 s.
+"""
 
 ACK_BYTES: Final = 25_000
 """Bytes of received messages that are acknowledged at once: a quarter of the official replay buffer of 100,000 bytes.
@@ -130,6 +136,7 @@ class ReceivedCounter:
         self._latest = 0  # the highest number received
         self._next = 1  # the number of the next message; lower than latest + 1 during a replay
         self._unacknowledged = 0  # bytes since the last Ack
+        self._delay = ACK_DELAY
         self._expects_sequence = False
 
     def accept(self, size: int, now: float) -> bool:
@@ -147,7 +154,7 @@ class ReceivedCounter:
         if self._unacknowledged >= ACK_BYTES:
             self.ack_due = now
         elif self.ack_due is None:
-            self.ack_due = now + ACK_DELAY
+            self.ack_due = now + self._delay
         number = self._next
         self._next = number + 1
         if number <= self._latest:
@@ -173,12 +180,14 @@ class ReceivedCounter:
         """Return the number for an Ack that is sent now."""
         self.ack_due = None
         self._unacknowledged = 0
+        self._delay = min(2 * self._delay, ACK_DELAY)
         return self._latest
 
     def resume(self) -> None:
         """Expect a Sequence message, because the socket is a new one. What was not acknowledged will arrive again."""
         self.ack_due = None
         self._unacknowledged = 0
+        self._delay = FIRST_ACK_DELAY
         self._expects_sequence = True
 
 

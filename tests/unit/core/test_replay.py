@@ -8,7 +8,7 @@ from typing import SupportsIndex
 
 import pytest
 
-from signalr_client.core.replay import ACK_BYTES, ACK_DELAY, ReceivedCounter, ReplayBuffer
+from signalr_client.core.replay import ACK_BYTES, ACK_DELAY, FIRST_ACK_DELAY, ReceivedCounter, ReplayBuffer
 from signalr_client.errors import ProtocolError
 
 
@@ -286,7 +286,7 @@ def test_duplicates_are_acknowledged_too() -> None:
     counter.sequence(1)
     assert due(counter) is None
     assert not counter.accept(ACK_BYTES - 1, 6.0)
-    assert due(counter) == 6.0 + ACK_DELAY
+    assert due(counter) == 6.0 + FIRST_ACK_DELAY
     counter.resume()
     assert due(counter) is None
     counter.sequence(1)
@@ -307,6 +307,22 @@ def test_the_rest_of_a_replay_that_was_cut_off_may_be_skipped() -> None:
     counter.sequence(4)
     assert counter.accept(1, 7.0)
     assert counter.acknowledge() == 4
+
+
+def test_the_first_acks_after_a_resume_are_due_sooner() -> None:
+    counter = ReceivedCounter()
+    counter.resume()
+    counter.sequence(1)
+    delays = []
+    for _ in range(6):
+        counter.accept(1, 0.0)
+        delays.append(due(counter))
+        counter.acknowledge()
+    assert delays == [0.1, 0.2, 0.4, 0.8, 1.0, 1.0]
+    counter.resume()
+    counter.sequence(1)
+    counter.accept(1, 0.0)
+    assert due(counter) == FIRST_ACK_DELAY
 
 
 @pytest.mark.parametrize(
