@@ -45,7 +45,7 @@ class Peer(asyncio.Protocol):
     Args:
         inbound: takes what the peer sends.
         outbound: writes to the peer.
-        on_connected: called when there is a socket; it may end the peer at once.
+        on_connected: called when there is a socket; it must not end the peer before it has returned.
         on_lost: called when the socket is closed.
     """
 
@@ -95,9 +95,7 @@ class Peer(asyncio.Protocol):
 
     def connection_lost(self, exc: Exception | None) -> None:  # noqa: ARG002  # the argument of asyncio.Protocol
         """Hand over that the peer has reset the connection, if that is why."""
-        self._transport = None
-        if self._timer is not None:
-            self._timer.cancel()
+        self.forget()
         self._outbound.close()
         if self._ending is None:
             self._inbound.take_end(End.RESET)
@@ -127,6 +125,12 @@ class Peer(asyncio.Protocol):
                 self._reset(transport)
             case Ending.ABORT:
                 transport.abort()
+
+    def forget(self) -> None:
+        """Note that the socket is closed: also needed where connecting was cancelled, which uvloop does not report."""
+        self._transport = None
+        if self._timer is not None:
+            self._timer.cancel()
 
     def _reset_when_sent(self, transport: asyncio.Transport, deadline: float) -> None:
         """Reset as soon as the kernel has sent everything."""

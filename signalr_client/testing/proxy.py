@@ -350,11 +350,16 @@ class FaultProxy:
 
     def _accepted_by(self, relay: Relay) -> None:
         self._relays[relay.id] = relay
+        # later, because uvloop does not call connection_lost() for what is closed in connection_made()
+        asyncio.get_running_loop().call_soon(self._admit, relay)
+
+    def _admit(self, relay: Relay) -> None:
+        """Decide what becomes of a new connection."""
         if self._server is None:
             relay.end("closed", Ending.ABORT, "the proxy was stopped")
         elif self._refusing:
             relay.end("refused", Ending.RESET)
-        else:
+        elif relay.state is State.CONNECTING:
             relay.connect(self._target.host, self._target.port)
 
     def _ended(self, relay: Relay) -> None:

@@ -28,7 +28,7 @@ class Relay:
         faults: of each direction; shared by all connections.
         cuts: the cuts to come; shared by all connections.
         log: where events are noted.
-        on_accepted: called when the client's socket is there: connects to the target, or ends the relay.
+        on_accepted: called when the client's socket is there.
         on_ended: called when no socket and no task is left.
     """
 
@@ -66,16 +66,16 @@ class Relay:
     def connect(self, host: str, port: int) -> None:
         """Begin to connect to the target. What the client sends meanwhile is held."""
         self._connecting = asyncio.create_task(self._connect(host, port), name=f"proxied connection {self.id}")
-        self._connecting.add_done_callback(lambda _: self._check_closed())
+        self._connecting.add_done_callback(self._connected_or_not)
 
     def end(self, kind: EventKind, ending: Ending, detail: str = "") -> None:
         """End both sides and drop what is held. If they are ending already, only `Ending.ABORT` changes how."""
         if self.state in {State.CONNECTING, State.OPEN}:
+            if self.state is State.CONNECTING and self._connecting is not None:
+                self._connecting.cancel()
             self.state = advance(self.state, Trigger.END)
             for lane in self.lanes.values():
                 lane.close()
-            if self._connecting is not None:
-                self._connecting.cancel()
             self._note(kind, detail)
         elif ending is not Ending.ABORT:
             return
@@ -108,15 +108,21 @@ class Relay:
     async def _connect(self, host: str, port: int) -> None:
         try:
             await asyncio.get_running_loop().create_connection(lambda: self._server, host, port)
-        except OSError as exc:
+        except (OSError, UnicodeError) as exc:  # UnicodeError: no host can have this name
             self.end("unreachable", Ending.RESET, str(exc))
+
+    def _connected_or_not(self, connecting: asyncio.Task[None]) -> None:
+        """Note that no more attempt to connect is under way."""
+        if connecting.cancelled():
+            self._server.forget()
+        self._check_closed()
 
     def _server_connected(self) -> None:
         if self.state is State.CONNECTING:
             self.state = advance(self.state, Trigger.CONNECTED)
             self._note("opened")
-        else:
-            self._server.end(Ending.ABORT)
+        else:  # later, because uvloop does not call connection_lost() for what is closed in connection_made()
+            asyncio.get_running_loop().call_soon(self._server.end, Ending.ABORT)
 
     def _peer_lost(self) -> None:
         if not (self.client.connected or self._server.connected):
