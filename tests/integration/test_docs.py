@@ -13,7 +13,7 @@ import pytest
 DOCS = Path(__file__).parents[2] / "docs"
 
 
-@pytest.mark.parametrize("page", ["handlers.md", "server.md"])
+@pytest.mark.parametrize("page", ["handlers.md", "server.md", "testing.md"])
 async def test_the_code_on_the_page_runs(page: str) -> None:
     """All blocks share one namespace, as if they were typed into ``python -m asyncio``; their assertions hold."""
     text = (DOCS / page).read_text()
