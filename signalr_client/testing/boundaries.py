@@ -1,8 +1,8 @@
-"""Where one message ends and the next begins in what an HTTP/1.1 connection carries, WebSockets included. No I/O. Room: tools.
+"""Finds the boundaries between messages in the bytes of an HTTP/1.1 connection, WebSockets included. No I/O. Room: tools.
 
-A message is a request or a response, head and body; a WebSocket message, fragments together, or a control frame between two messages;
-an event of an event stream. The scanner reads only what it needs in order to find the ends: heads, sizes of chunks and headers of
-frames. Bytes that are not HTTP/1.1 (TLS, for example) have no boundaries as far as it knows, and neither has anything after them.
+A message is an HTTP request or response, with its body; a WebSocket message, with all its fragments; a WebSocket control frame between
+two messages; or an event of an event stream. The scanner parses what it needs to find their ends: heads, chunk sizes and frame headers.
+If the bytes are not HTTP/1.1 (TLS, for example), it gives up and finds no boundaries from there on.
 """
 
 from __future__ import annotations
@@ -14,15 +14,15 @@ from collections.abc import Generator
 __all__ = ["Exchange", "MessageScanner"]
 
 MAX_HEAD = 65_536
-"""Bytes of a head or a chunk size line; a longer one is not HTTP."""
+"""Bytes of a head or a line. What is longer is not taken for HTTP."""
 
 MAX_PIPELINED = 1_000
-"""Requests that may wait for their responses; with more the scanner gives up instead of remembering them."""
+"""Requests without a response that the scanner remembers. With more it gives up."""
 
 NEEDS_MORE, BOUNDARY = False, True
 
 Steps = Generator[bool, None, None]
-"""Yields whether a boundary has been reached; if not, all the data is used up."""
+"""A parser that yields BOUNDARY at each boundary, and NEEDS_MORE when it has used up the data."""
 
 
 class _NotHttp(Exception):
@@ -30,11 +30,11 @@ class _NotHttp(Exception):
 
 
 class Exchange:
-    """What the two directions of one connection have to know of each other.
+    """What the scanners of the two directions of a connection know of each other.
 
     Attributes:
-        methods: of the requests whose responses have not begun, oldest first.
-        upgraded: whether the server agreed to speak WebSocket from here on.
+        methods: the methods of the requests that have no response yet, oldest first.
+        upgraded: whether the server has switched to the WebSocket protocol.
     """
 
     def __init__(self) -> None:
@@ -43,10 +43,10 @@ class Exchange:
 
 
 class MessageScanner:
-    """Finds the ends of the messages in one direction of one connection.
+    """Finds the boundaries in one direction of a connection.
 
     Attributes:
-        at_boundary: whether everything so far belongs to messages that are complete.
+        at_boundary: whether all messages so far are complete.
         opaque: whether the scanner has given up, because the bytes are not HTTP/1.1.
 
     Args:
@@ -63,7 +63,7 @@ class MessageScanner:
         self._steps = self._safely(self._requests() if requests else self._responses())
 
     def scan(self, data: bytes) -> list[int]:
-        """Take the next bytes; return the offsets in them at which a message may begin, 0 and the length of *data* included."""
+        """Take the next bytes. Return the offsets in them at which a message can begin, from 0 to the length of *data*."""
         boundaries = [0] if self.at_boundary else []
         self._data, self._at = data, 0
         while next(self._steps):
@@ -72,7 +72,7 @@ class MessageScanner:
         return boundaries
 
     def _safely(self, steps: Steps) -> Steps:
-        """Run the steps; let everything pass once they have failed."""
+        """Run the parser. After it has failed, find nothing any more."""
         try:
             yield from steps
         except _NotHttp:
@@ -81,7 +81,7 @@ class MessageScanner:
             yield NEEDS_MORE
 
     def _requests(self) -> Steps:
-        """Walk over requests, or over frames after the server has agreed to them."""
+        """Parse requests, and frames after the server has switched to them."""
         while True:
             yield from self._some()
             if self._exchange.upgraded:
@@ -97,7 +97,7 @@ class MessageScanner:
             yield BOUNDARY
 
     def _responses(self) -> Steps:
-        """Walk over responses, or over frames after one that switched to them."""
+        """Parse responses, and frames after a response that has switched to them."""
         while True:
             start, headers = yield from self._head()
             status = start.partition(" ")[2].partition(" ")[0]
@@ -117,7 +117,7 @@ class MessageScanner:
             yield BOUNDARY
 
     def _body(self, headers: dict[str, str], default: str | None) -> Steps:
-        """Walk over a body; without a length it has that of *default*, or lasts until the connection ends."""
+        """Skip a body. Without a length it has that of *default*, or lasts until the connection ends."""
         if headers.get("transfer-encoding", "").lower().endswith("chunked"):
             yield from self._chunks(events=headers.get("content-type", "").startswith("text/event-stream"))
             return
@@ -131,7 +131,7 @@ class MessageScanner:
         yield from self._skip(int(length))
 
     def _chunks(self, *, events: bool) -> Steps:
-        """Walk over a chunked body. Chunks at whose end an event ends are boundaries: servers write events so."""
+        """Skip a chunked body. In an event stream, the end of a chunk is a boundary if an event ends there."""
         tail = b""
         while True:
             line = yield from self._line()
@@ -153,7 +153,7 @@ class MessageScanner:
             pass
 
     def _frames(self) -> Steps:
-        """Walk over WebSocket frames for ever. Spec: RFC 6455, "Base Framing Protocol"."""
+        """Parse WebSocket frames, without end. Spec: RFC 6455, "Base Framing Protocol"."""
         fragmented = False
         while True:
             first, second = yield from self._take(2)
@@ -210,7 +210,7 @@ class MessageScanner:
         return taken
 
     def _skip(self, size: int) -> Steps:
-        """Walk over *size* bytes."""
+        """Skip *size* bytes."""
         while size > len(self._data) - self._at:
             size -= len(self._data) - self._at
             self._at = len(self._data)
@@ -218,6 +218,6 @@ class MessageScanner:
         self._at += size
 
     def _some(self) -> Steps:
-        """Return when there is at least one byte."""
+        """Wait for at least one byte."""
         while self._at == len(self._data):
             yield NEEDS_MORE

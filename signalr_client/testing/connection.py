@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
+
 from signalr_client.testing.faults import Direction
 from signalr_client.testing.peer import Ending
 from signalr_client.testing.relay import Relay
@@ -10,20 +12,20 @@ from signalr_client.testing.state import State
 __all__ = ["ProxyConnection"]
 
 
+@dataclass(frozen=True, slots=True, repr=False)
 class ProxyConnection:
-    """One connection of a client through a `FaultProxy`. It remains readable after its end."""
+    """One connection of a client through a `FaultProxy`. Its properties keep their last values when it has ended."""
 
-    def __init__(self, relay: Relay) -> None:
-        self._relay = relay
+    _relay: Relay
 
     @property
     def id(self) -> int:
-        """The number of the connection: the first one that a proxy accepts is 1."""
+        """The number of the connection. A proxy numbers the connections that it accepts from 1."""
         return self._relay.id
 
     @property
     def is_open(self) -> bool:
-        """Whether both sides are connected, and neither the peers nor a fault have ended the connection."""
+        """Whether both sides are connected: the connection has not been ended by its peers or by a fault."""
         return self._relay.state is State.OPEN
 
     @property

@@ -1,4 +1,4 @@
-"""Cuts at a chosen byte: how much still passes, and when a connection is cut. Room: tools."""
+"""Cuts that are planned for a certain byte. Room: tools."""
 
 from __future__ import annotations
 
@@ -13,23 +13,23 @@ __all__ = ["CutPoint", "CutPoints"]
 
 @dataclass(slots=True, eq=False)
 class _Plan:
-    """A cut that is still to come; *remaining* is the number of bytes that pass before it."""
+    """A planned cut; *remaining* is the number of bytes that still pass before it."""
 
     remaining: int
     direction: Direction | None
     how: Cut
     between_messages: bool
-    outcome: int | str | None = None  # the connection that was cut, or the reason why none will be
+    outcome: int | str | None = None  # the id of the connection that was cut, or why there will be no cut
 
     def position(self, size: int, boundaries: Sequence[int]) -> int | None:
-        """Return how many of the next *size* bytes pass before the cut, or None if all do and the cut is later."""
+        """Return how many of the next *size* bytes pass before the cut, or None if the cut comes later."""
         if self.between_messages:
             return next((boundary for boundary in boundaries if boundary >= self.remaining), None)
         return self.remaining if self.remaining <= size else None
 
 
 class CutPoint:
-    """A cut that was planned with `FaultProxy.cut_after`. It happens once at most."""
+    """A cut that was planned with `FaultProxy.cut_after`. It happens at most once."""
 
     def __init__(self, points: CutPoints, plan: _Plan) -> None:
         self._points = points
@@ -37,7 +37,7 @@ class CutPoint:
 
     @property
     def connection_id(self) -> int | None:
-        """The id of the connection that was cut, as in `ProxyConnection.id`; None as long as none was."""
+        """The id of the connection that was cut, as in `ProxyConnection.id`; None before the cut."""
         return self._plan.outcome if isinstance(self._plan.outcome, int) else None
 
     async def wait(self) -> int:
@@ -46,8 +46,8 @@ class CutPoint:
         Cancelling ends the wait only; the cut remains planned.
 
         Raises:
-            RuntimeError: there will be no cut, because it was cancelled, or it was to fall between messages and the bytes are not
-                HTTP, or the proxy was stopped.
+            RuntimeError: there will be no cut: it was cancelled, the proxy was stopped, or the cut was to fall between messages and
+                the bytes are not HTTP.
         """
         await self._points.log.wait_until(lambda: self._plan.outcome is not None)
         if not isinstance(self._plan.outcome, int):
@@ -55,12 +55,12 @@ class CutPoint:
         return self._plan.outcome
 
     def cancel(self) -> None:
-        """Call the cut off; without effect after it has happened."""
+        """Cancel the cut. Has no effect after the cut."""
         self._points.drop(self._plan, "The cut was cancelled.")
 
 
 class CutPoints:
-    """The cuts of one proxy that are still to come. They count the bytes of all its connections."""
+    """The planned cuts of one proxy. They count the bytes of all its connections."""
 
     def __init__(self, log: EventLog) -> None:
         self.log = log
@@ -73,30 +73,30 @@ class CutPoints:
         return CutPoint(self, plan)
 
     def drop(self, plan: _Plan, reason: str) -> None:
-        """Do without a cut that is still to come."""
+        """Remove a planned cut."""
         if plan in self._plans:
             self._plans.remove(plan)
             plan.outcome = reason
             self.log.changed()
 
     def drop_all(self, reason: str) -> None:
-        """Do without all of them."""
+        """Remove all planned cuts."""
         for plan in self._plans.copy():
             self.drop(plan, reason)
 
     def passage(
         self, connection_id: int, direction: Direction, size: int, boundaries: Sequence[int] | None
     ) -> tuple[int, Cut | None]:
-        """Decide about the next bytes of a connection, and count what passes.
+        """Decide how many of the next bytes of a connection pass, and count them.
 
         Args:
-            connection_id: which connection.
+            connection_id: the connection.
             direction: where the bytes go.
             size: how many bytes there are.
-            boundaries: offsets of these bytes at which a message may begin; None if they are not HTTP.
+            boundaries: the offsets in these bytes at which a message can begin; None if they are not HTTP.
 
         Returns:
-            How many of the bytes pass, and how the connection is cut after them, if it is.
+            How many bytes pass, and how the connection is to be cut after them; None if it is not.
         """
         if not self._plans:
             return size, None

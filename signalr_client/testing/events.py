@@ -1,4 +1,4 @@
-"""What a proxy has seen, and waiting until it has. Room: tools."""
+"""The log of what has happened to a proxy's connections, and waiting for it. Room: tools."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ __all__ = ["EventKind", "EventLog", "ProxyEvent"]
 EventKind = Literal["opened", "half_closed", "closed", "cut", "reset", "refused", "unreachable"]
 
 MAX_EVENTS: Final = 10_000
-"""Events that are kept; older ones are counted only."""
+"""Events that are kept. Older ones are only counted."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,7 +27,7 @@ class ProxyEvent:
         connection_id: the id of the connection, as in `ProxyConnection.id`.
         at: when, in seconds of the event loop's clock (``loop.time()``).
         bytes_to_server, bytes_to_client: bytes that had passed in each direction.
-        detail: more to know, for people: the error of an unreachable target, for example.
+        detail: text for people, such as the error of an unreachable target.
     """
 
     kind: EventKind
@@ -39,7 +39,7 @@ class ProxyEvent:
 
 
 class EventLog:
-    """The events of one proxy, and those who wait for something to happen."""
+    """The events of one proxy. Its waits end when something has happened that satisfies their condition."""
 
     def __init__(self) -> None:
         self.latest: deque[ProxyEvent] = deque(maxlen=MAX_EVENTS)
@@ -54,11 +54,11 @@ class EventLog:
         self.changed()
 
     def changed(self) -> None:
-        """Make those who wait look again."""
+        """Make all waits check their conditions again."""
         self._changed.set()
 
     async def wait_until(self, condition: Callable[[], bool]) -> None:
-        """Wait until the condition holds; it is looked at after every change.
+        """Wait until the condition holds. It is checked now and after changes.
 
         Raises:
             RuntimeError: the proxy was stopped.
@@ -70,10 +70,10 @@ class EventLog:
             await self._changed.wait()
 
     def open(self) -> None:
-        """Let people wait."""
+        """Allow waits: the proxy is running."""
         self._open = True
 
     def close(self) -> None:
-        """End all waits: nothing happens any more."""
+        """End all waits: nothing will happen until the proxy is started again."""
         self._open = False
         self.changed()

@@ -1,4 +1,4 @@
-"""What can be wrong with the connections of a proxy. Room: tools."""
+"""Directions, and the faults that can be set for each. Room: tools."""
 
 from __future__ import annotations
 
@@ -21,13 +21,13 @@ class Direction(enum.Enum):
 
 @dataclass(slots=True)
 class Faults:
-    """What is wrong with one direction of every connection.
+    """The faults that are set for one direction of all connections.
 
     Attributes:
         stalled: whether nothing passes.
-        delay: seconds that each byte takes longer.
-        rate: bytes that pass in a second; None for no limit.
-        chunk: bytes that are delivered at once; None for no limit.
+        delay: seconds added to the way of each byte.
+        rate: bytes a second; None for no limit.
+        chunk: bytes delivered at once; None for no limit.
     """
 
     stalled: bool = False

@@ -1,4 +1,4 @@
-"""One direction of one connection: what one peer sends is held and passed on to the other as the faults allow. Room: tools."""
+"""One direction of one connection: holds what one peer sends and passes it on to the other as the faults allow. Room: tools."""
 
 from __future__ import annotations
 
@@ -14,14 +14,14 @@ from signalr_client.testing.faults import Cut, Direction, Faults
 __all__ = ["End", "Lane", "LaneOwner"]
 
 PIECES_A_SECOND: Final = 20
-"""Into how many pieces a throttled lane divides what passes in a second: it moves often enough for timeouts, and costs little."""
+"""A throttled lane passes on this many pieces a second: enough for a steady flow, few enough to cost little."""
 
 
 class End(enum.Enum):
-    """How what a peer sends has ended."""
+    """How a peer has stopped sending."""
 
-    EOF = "eof"
-    RESET = "reset"
+    EOF = "eof"  # it has shut down its side
+    RESET = "reset"  # its connection is gone
 
 
 class LaneOwner(Protocol):
@@ -30,13 +30,13 @@ class LaneOwner(Protocol):
     id: int
 
     def lane_passed(self) -> None:
-        """Bytes have passed."""
+        """Handle that bytes have passed."""
 
     def lane_cut(self, how: Cut) -> None:
-        """The connection has to be cut here."""
+        """Cut the connection: the bytes before the cut have been written."""
 
     def lane_ended(self, end: End) -> None:
-        """Everything was passed on, and the end of it too."""
+        """Handle that the sender has stopped, after everything it sent has passed."""
 
 
 class Lane:
@@ -44,7 +44,7 @@ class Lane:
 
     Attributes:
         passed: bytes that were handed to the receiver's socket.
-        ended: whether the receiver has been told that nothing more comes, or is gone.
+        ended: whether no more bytes can pass, because the receiver was sent end of file or is gone.
 
     Args:
         owner: told what happens.
@@ -52,7 +52,7 @@ class Lane:
         faults: shared by all connections; `changed` must be called after a change.
         cuts: asked before bytes pass.
         scanner: is shown the bytes that pass.
-        limit: bytes that may be held before the sender is not read any more.
+        limit: bytes that may be held; with more the proxy stops reading from the sender.
     """
 
     def __init__(
@@ -69,13 +69,13 @@ class Lane:
         self._loop = asyncio.get_running_loop()
         self._source: asyncio.Transport | None = None
         self._sink: asyncio.Transport | None = None
-        self._held: deque[tuple[float, bytes | End]] = deque()  # with the time before which it must not pass
-        self._offset = 0  # bytes of the first one that have passed
-        self._size = 0
+        self._held: deque[tuple[float, bytes | End]] = deque()  # each with the time from which it may pass
+        self._offset = 0  # bytes of the first item that have passed
+        self._size = 0  # bytes held
         self._reading = True
         self._writable = False
-        self._wake: asyncio.Handle | None = None  # until then nothing passes
-        self._transmitted = 0  # bytes that have taken the time that a throttled line needs for them
+        self._wake: asyncio.Handle | None = None  # nothing passes before it has run
+        self._transmitted = 0  # bytes that may pass now because the time for them at the throttled speed is over
 
     def connect_source(self, transport: asyncio.Transport) -> None:
         """Set the sender's transport, for back-pressure."""
@@ -100,17 +100,17 @@ class Lane:
             self._adjust_reading()
 
     def take_end(self, end: End) -> None:
-        """Accept the end of what the sender sends; it passes after the bytes before it, as late as they do."""
+        """Accept that the sender has stopped. This passes after the bytes before it, with the same delay."""
         self._held.append((self._loop.time() + self._faults.delay, end))
         self._pump()
 
     def changed(self) -> None:
-        """Apply faults that have changed. What waited because of the old ones begins to wait anew."""
+        """Apply faults that have changed. A wait caused by the old ones is over."""
         self._stop_waiting()
         self._pump()
 
     def close(self) -> None:
-        """Drop what is held, and everything that still comes."""
+        """Drop what is held and what still arrives."""
         self.ended = True
         self._stop_waiting()
         self._held.clear()
@@ -118,14 +118,14 @@ class Lane:
         self._adjust_reading()
 
     def half_close(self) -> None:
-        """Tell the receiver that nothing more comes, and drop what is held and what still comes."""
+        """Send end of file to the receiver; drop what is held and what still arrives."""
         if not self.ended:
             self.close()
             if self._sink is not None:
                 self._sink.write_eof()
 
     def _pump(self) -> None:
-        """Pass on what may pass now, and see to it that this is called again when more may."""
+        """Pass on what may pass now, and set a timer for what may pass later."""
         while self._held and self._writable and self._wake is None and not self._faults.stalled:
             due, data = self._held[0]
             if due > self._loop.time():
@@ -137,7 +137,7 @@ class Lane:
                 self._pass_some(data)
 
     def _pass_some(self, data: bytes) -> None:
-        """Pass on a piece of the first bytes held, or begin to wait for the time it takes."""
+        """Pass on a piece of the first item held, or start the timer for the time that it takes."""
         faults = self._faults
         size = min(len(data) - self._offset, faults.chunk or len(data))
         if faults.rate is not None:
@@ -153,7 +153,7 @@ class Lane:
             self._held.popleft()
             self._offset = 0
         if faults.chunk is not None:
-            # A receiver on this event loop is woken one turn after the bytes have arrived, and reads them before the next piece.
+            # A receiver on this event loop reads one turn after the piece was written, so the next piece has to wait for two.
             self._wake = self._loop.call_soon(self._skip_a_turn)
         self._deliver(piece)
         self._adjust_reading()
@@ -171,7 +171,7 @@ class Lane:
             self._owner.lane_cut(cut)
 
     def _pass_end(self, end: End) -> None:
-        """Tell the receiver that nothing more comes."""
+        """Pass on that the sender has stopped."""
         if end is End.EOF and not self.ended:
             self.ended = True
             assert self._sink is not None

@@ -18,10 +18,10 @@ if sys.platform == "linux":
 __all__ = ["Ending", "Peer"]
 
 LINGER: Final = 1.0
-"""Seconds that a peer gets to receive what was passed on, and to close its side. Then the socket is closed in any case."""
+"""Seconds that a peer gets to receive what was passed on and to close its side before its socket is closed anyway."""
 
 POLL: Final = 0.001
-"""Seconds between two looks at whether the kernel has sent everything: it tells nobody when it has."""
+"""Seconds between two checks whether the kernel has sent everything; there is no event for it."""
 
 SIOCOUTQNSD: Final = 0x894B
 """Linux: asks a socket how many bytes it has not sent yet; Python has no name for it."""
@@ -45,7 +45,7 @@ class Peer(asyncio.Protocol):
     Args:
         inbound: takes what the peer sends.
         outbound: writes to the peer.
-        on_connected: called when there is a socket; it may end the peer at once.
+        on_connected: called when there is a socket; it must not end the peer before it has returned.
         on_lost: called when the socket is closed.
     """
 
@@ -75,11 +75,11 @@ class Peer(asyncio.Protocol):
             self._outbound.connect_sink(transport)
 
     def data_received(self, data: bytes) -> None:
-        """Hand over what the peer sent."""
+        """Give the lane what the peer has sent."""
         self._inbound.take(data)
 
     def eof_received(self) -> bool:
-        """Hand over that the peer sends nothing more. Returns whether to keep the socket, because the peer may still receive."""
+        """Tell the lane that the peer has stopped sending. Returns whether the socket stays open: the peer may still receive."""
         self._at_eof = True
         if self._ending is None:
             self._inbound.take_end(End.EOF)
@@ -94,10 +94,8 @@ class Peer(asyncio.Protocol):
         self._outbound.set_writable(writable=True)
 
     def connection_lost(self, exc: Exception | None) -> None:  # noqa: ARG002  # the argument of asyncio.Protocol
-        """Hand over that the peer has reset the connection, if that is why."""
-        self._transport = None
-        if self._timer is not None:
-            self._timer.cancel()
+        """Tell the lane that the connection is gone, unless the proxy has ended it."""
+        self.forget()
         self._outbound.close()
         if self._ending is None:
             self._inbound.take_end(End.RESET)
@@ -128,6 +126,12 @@ class Peer(asyncio.Protocol):
             case Ending.ABORT:
                 transport.abort()
 
+    def forget(self) -> None:
+        """Note that the socket is closed. uvloop does not report it if connecting was cancelled."""
+        self._transport = None
+        if self._timer is not None:
+            self._timer.cancel()
+
     def _reset_when_sent(self, transport: asyncio.Transport, deadline: float) -> None:
         """Reset as soon as the kernel has sent everything."""
         loop = asyncio.get_running_loop()
@@ -144,7 +148,7 @@ class Peer(asyncio.Protocol):
 
 
 def _has_unsent(transport: asyncio.Transport) -> bool:
-    """Return whether the transport or, where it tells, the kernel holds bytes that were not sent."""
+    """Return whether the transport holds bytes that were not sent, or the kernel does (Linux only)."""
     if sys.platform == "linux":
         unsent = fcntl.ioctl(transport.get_extra_info("socket").fileno(), SIOCOUTQNSD, bytes(4))
     else:

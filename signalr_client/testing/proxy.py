@@ -25,12 +25,12 @@ __all__ = ["FaultProxy"]
 class FaultProxy:
     """A TCP proxy between a client and a server, for tests of what they do when the network misbehaves.
 
-    Without faults it passes on every byte. ``async with`` starts and stops it. Faults can be set at any time, before the start too;
-    they hold for present and future connections until they are changed, or removed with `restore`. Where a method takes a direction,
-    None means both.
+    Without faults it relays every byte unchanged. ``async with`` starts and stops it. Faults can be set at any time, also before the
+    start. They apply to present and future connections until they are changed, or removed with `restore`. Where a method takes a
+    direction, None means both.
 
-    Each direction of a connection holds 1 MiB at most. When more is delayed, throttled, stalled, or not taken by the receiver, the
-    proxy stops reading, so that the sender is slowed down. All times are those of the event loop's clock.
+    The proxy holds up to 1 MiB for each direction of a connection. When more is delayed, throttled, stalled, or not read by the
+    receiver, it stops reading, which slows the sender down. All times are those of the event loop's clock.
 
     Args:
         target: the URL of the server (http, https, ws or wss), or its host name or address.
@@ -73,7 +73,7 @@ class FaultProxy:
     async def stop(self) -> None:
         """Stop listening and close all connections at once; idempotent.
 
-        Until the proxy is started again, clients get "connection refused". Cancelling does not keep anything open.
+        Until the proxy is started again, clients get "connection refused". If this is cancelled, everything is closed all the same.
         """
         server, self._server = self._server, None
         if server is None:
@@ -104,7 +104,7 @@ class FaultProxy:
         """The URL of the target with the proxy's host and port in place of its own.
 
         Raises:
-            RuntimeError: the proxy has not been started.
+            RuntimeError: as for `port`.
         """
         return self._target.through(self._host, self.port)
 
@@ -113,7 +113,7 @@ class FaultProxy:
         """The port that the proxy listens on.
 
         Raises:
-            RuntimeError: the proxy has not been started.
+            RuntimeError: the port is to be a free one, and the proxy has not been started.
         """
         if not self._port:
             raise RuntimeError("The proxy has not been started: use 'async with proxy' or 'await proxy.start()'.")
@@ -336,6 +336,7 @@ class FaultProxy:
     async def wait_until(self, condition: Callable[[], bool]) -> None:
         """Wait until *condition* returns true. It is called now, and again after events and when bytes have passed.
 
+        It may miss a state that lasts for less than a turn of the event loop; what only grows (counts, bytes) is never missed.
         Cancelling ends the wait, here as in the other methods that wait; limit it with ``asyncio.timeout``.
 
         Raises:
@@ -344,17 +345,22 @@ class FaultProxy:
         await self._log.wait_until(condition)
 
     def _accept(self) -> asyncio.Protocol:
-        """Return what takes care of a client's socket."""
+        """Return the protocol of a client that connects."""
         self._accepted += 1
         return Relay(self._accepted, self._faults, self._cuts, self._log, self._accepted_by, self._ended).client
 
     def _accepted_by(self, relay: Relay) -> None:
         self._relays[relay.id] = relay
+        # later, because uvloop does not call connection_lost() for what is closed in connection_made()
+        asyncio.get_running_loop().call_soon(self._admit, relay)
+
+    def _admit(self, relay: Relay) -> None:
+        """Connect a new client to the target, or refuse it."""
         if self._server is None:
             relay.end("closed", Ending.ABORT, "the proxy was stopped")
         elif self._refusing:
             relay.end("refused", Ending.RESET)
-        else:
+        elif relay.state is State.CONNECTING:
             relay.connect(self._target.host, self._target.port)
 
     def _ended(self, relay: Relay) -> None:
@@ -373,7 +379,7 @@ class FaultProxy:
         return len(relays)
 
     def _apply(self, direction: Direction) -> None:
-        """Apply faults of a direction that have changed to the connections that exist."""
+        """Apply the changed faults of a direction to present connections."""
         for relay in list(self._relays.values()):
             relay.lanes[direction].changed()
 

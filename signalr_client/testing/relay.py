@@ -17,7 +17,7 @@ from signalr_client.testing.state import State, Trigger, advance
 __all__ = ["BUFFER_SIZE", "Relay"]
 
 BUFFER_SIZE: Final = 1_048_576
-"""Bytes that a direction may hold; with more the proxy stops reading, so it holds this and what one read brings at most."""
+"""Bytes that each direction may hold; with more the proxy stops reading. One read may exceed it, by 256 KiB."""
 
 
 class Relay:
@@ -26,9 +26,9 @@ class Relay:
     Args:
         relay_id: the number of this connection.
         faults: of each direction; shared by all connections.
-        cuts: the cuts to come; shared by all connections.
+        cuts: the cuts that are planned; shared by all connections.
         log: where events are noted.
-        on_accepted: called when the client's socket is there: connects to the target, or ends the relay.
+        on_accepted: called when the client's socket is there.
         on_ended: called when no socket and no task is left.
     """
 
@@ -64,18 +64,18 @@ class Relay:
         self._connecting: asyncio.Task[None] | None = None
 
     def connect(self, host: str, port: int) -> None:
-        """Begin to connect to the target. What the client sends meanwhile is held."""
+        """Start connecting to the target. What the client sends meanwhile is held."""
         self._connecting = asyncio.create_task(self._connect(host, port), name=f"proxied connection {self.id}")
-        self._connecting.add_done_callback(lambda _: self._check_closed())
+        self._connecting.add_done_callback(self._connected_or_not)
 
     def end(self, kind: EventKind, ending: Ending, detail: str = "") -> None:
-        """End both sides and drop what is held. If they are ending already, only `Ending.ABORT` changes how."""
+        """End both sides and drop what is held. A connection that is ending already can only be aborted."""
         if self.state in {State.CONNECTING, State.OPEN}:
+            if self.state is State.CONNECTING and self._connecting is not None:
+                self._connecting.cancel()
             self.state = advance(self.state, Trigger.END)
             for lane in self.lanes.values():
                 lane.close()
-            if self._connecting is not None:
-                self._connecting.cancel()
             self._note(kind, detail)
         elif ending is not Ending.ABORT:
             return
@@ -84,22 +84,22 @@ class Relay:
         self._check_closed()
 
     def half_close(self, direction: Direction) -> None:
-        """Let the receiver of a direction read end of file, and drop what is held for it and what still comes."""
+        """Send end of file to the receiver of a direction; drop what is held for it and what still arrives."""
         if self.state is State.OPEN and not self.lanes[direction].ended:
             self.lanes[direction].half_close()
             self._note("half_closed", direction.value)
             self._check_complete()
 
     def lane_passed(self) -> None:
-        """Bytes have passed."""
+        """Wake those who wait for bytes."""
         self._log.changed()
 
     def lane_cut(self, how: Cut) -> None:
-        """Cut here: the bytes before it have been written."""
+        """Cut the connection: the bytes before the cut have been written."""
         self.end(how, Ending.FIN if how == "cut" else Ending.RESET_WHEN_SENT)
 
     def lane_ended(self, end: End) -> None:
-        """What a peer sent has ended, and was passed on up to its end."""
+        """Handle that a peer has stopped sending, after everything it sent has passed."""
         if end is End.RESET:
             self.end("closed", Ending.RESET_WHEN_SENT, "a peer has reset the connection")
         else:
@@ -108,15 +108,21 @@ class Relay:
     async def _connect(self, host: str, port: int) -> None:
         try:
             await asyncio.get_running_loop().create_connection(lambda: self._server, host, port)
-        except OSError as exc:
+        except (OSError, UnicodeError) as exc:  # UnicodeError: no host can have this name
             self.end("unreachable", Ending.RESET, str(exc))
+
+    def _connected_or_not(self, connecting: asyncio.Task[None]) -> None:
+        """Handle the end of the attempt to connect."""
+        if connecting.cancelled():
+            self._server.forget()
+        self._check_closed()
 
     def _server_connected(self) -> None:
         if self.state is State.CONNECTING:
             self.state = advance(self.state, Trigger.CONNECTED)
             self._note("opened")
-        else:
-            self._server.end(Ending.ABORT)
+        else:  # later, because uvloop does not call connection_lost() for what is closed in connection_made()
+            asyncio.get_running_loop().call_soon(self._server.end, Ending.ABORT)
 
     def _peer_lost(self) -> None:
         if not (self.client.connected or self._server.connected):
@@ -124,12 +130,12 @@ class Relay:
         self._check_closed()
 
     def _check_complete(self) -> None:
-        """End the connection after both directions have ended."""
+        """End the connection if both directions have ended."""
         if all(lane.ended for lane in self.lanes.values()):
             self.end("closed", Ending.FIN)
 
     def _check_closed(self) -> None:
-        """Report when nothing is left."""
+        """Report the end if no socket and no task is left."""
         connecting = self._connecting is not None and not self._connecting.done()
         if self.state is State.ENDING and not (self.client.connected or self._server.connected or connecting):
             self.state = advance(self.state, Trigger.CLOSED)
@@ -137,5 +143,5 @@ class Relay:
 
     def _note(self, kind: EventKind, detail: str = "") -> None:
         now = asyncio.get_running_loop().time()
-        to_server, to_client = (self.lanes[direction].passed for direction in Direction)
-        self._log.add(ProxyEvent(kind, self.id, now, to_server, to_client, detail))
+        to_server, to_client = self.lanes[Direction.TO_SERVER], self.lanes[Direction.TO_CLIENT]
+        self._log.add(ProxyEvent(kind, self.id, now, to_server.passed, to_client.passed, detail))

@@ -1,4 +1,4 @@
-"""Where a proxy leads to, and the URL of the same place through the proxy. Room: tools."""
+"""The server behind a proxy, and its URL as seen through the proxy. Room: tools."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ class Target:
         encrypted: whether TLS hides what is sent.
 
     Raises:
-        ValueError: it is neither. The text does not repeat the URL, which may hold a token.
+        ValueError: it is neither. The message does not repeat the URL, which may hold a token.
     """
 
     def __init__(self, target: str, target_port: int | None) -> None:
