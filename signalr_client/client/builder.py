@@ -129,6 +129,9 @@ class HubConnectionBuilder:
     ) -> Self:
         """Reconnect when the connection is lost: after 0, 2, 10 and 30 seconds, or as *policy* says.
 
+        Without a policy it gives up after these 42 seconds, as the official clients do; `ExponentialBackoff` never gives up. See
+        docs/reconnecting.md.
+
         Args:
             policy: delays in seconds; or an object with ``next_retry_delay(context)``, or a function of the context, which may be
                 async and returns seconds, or None to give up; or a tenacity wait.
@@ -190,7 +193,7 @@ class HubConnectionBuilder:
         return self
 
     def with_handshake_timeout(self, timeout: Seconds) -> Self:
-        """Give the server *timeout* (15 s) to respond to the handshake."""
+        """Give the server *timeout* (15 s) to respond to the handshake; a third of it over a transport that is not the last to try."""
         self._handshake_timeout = _duration("handshake timeout", timeout)
         return self
 

@@ -74,6 +74,7 @@ class HubSession:
         largest_sent: bytes of the largest message sent so far, which helps to explain why a server closed the connection.
         sizes: with `SessionOptions.measure`, the size in bytes of each message that the last `receive` returned, without framing.
         skipped: received messages of an unknown type.
+        last_received: when something was received last, or else when the session began or was resumed.
         deadline_moved: `next_deadline` may be earlier than when it was last asked.
         stateful: both sides agreed on stateful reconnect in the handshake.
         replay: what is kept for the peer, with stateful reconnect.
@@ -102,7 +103,7 @@ class HubSession:
         self._closing = False  # a Close is queued, or has left
         self._counter: ReceivedCounter | None = None
         self._reported: float | None = None  # the deadline that the caller knows
-        self._started = self._received = self._sent = now
+        self._started = self.last_received = self._sent = now
         self._second_look: float | None = None  # when to give up on a peer that was found silent
         self._ping_interval = None if options.inherent_keep_alive else options.keep_alive_interval
         self._watches = role is Role.CLIENT and not options.inherent_keep_alive  # whether the peer timeout is armed
@@ -127,7 +128,7 @@ class HubSession:
 
     def receive(self, data: bytes, now: float) -> list[HubMessage]:
         """Return the messages that *data* completes, for the caller to act on. Check `error` afterwards."""
-        self._received, self._second_look = now, None
+        self.last_received, self._second_look = now, None
         measure, sizes = self.options.measure, self.sizes
         if measure:
             self.sizes = sizes = []
@@ -168,7 +169,7 @@ class HubSession:
 
     def excuse_silence(self, now: float) -> None:
         """Start the peer timeout anew, because the caller itself did not read from the transport until now."""
-        self._received, self._second_look = now, None
+        self.last_received, self._second_look = now, None
 
     def receive_end(self) -> None:
         """Note that the transport has ended; a truncated message becomes the `error`."""
@@ -228,11 +229,6 @@ class HubSession:
         return self.stateful and not self._closing and self.phase in (Phase.OPEN, Phase.DETACHED)
 
     @property
-    def last_received(self) -> float:
-        """When something was received last; a resumed session starts anew."""
-        return self._received
-
-    @property
     def unacknowledged(self) -> int:
         """Bytes kept until the peer has acknowledged them, those that are still queued included; 0 if not stateful."""
         return 0 if self.replay is None else self.replay.size
@@ -266,7 +262,7 @@ class HubSession:
             raise InvalidStateError("resume", self.phase.value, "Only a session that has lost its socket can be resumed.")
         self.phase = Phase.OPEN
         self._framer = self.protocol.framer(self.options.max_message_size)
-        self._received, self._sent, self._second_look = now, now, None
+        self.last_received, self._sent, self._second_look = now, now, None
         self.deadline_moved = True
         counter.resume()
         self.queued -= replay.queued
@@ -308,10 +304,10 @@ class HubSession:
             return
         if self._watches and options.peer_timeout is not None:
             if self._second_look is None:
-                if now >= self._received + options.peer_timeout:
+                if now >= self.last_received + options.peer_timeout:
                     self._second_look = now + SECOND_LOOK
             elif now >= self._second_look:
-                self._fail(self.role.silence_error(options.peer_timeout, now - self._received))
+                self._fail(self.role.silence_error(options.peer_timeout, now - self.last_received))
                 return
         if self._ping_interval is not None and now >= self._sent + self._ping_interval:
             self._queue(Control.PING, self.protocol.encode(_PING), now)
@@ -331,7 +327,7 @@ class HubSession:
                 if self._second_look is not None:
                     times.append(self._second_look)
                 elif self._watches and options.peer_timeout is not None:
-                    times.append(self._received + options.peer_timeout)
+                    times.append(self.last_received + options.peer_timeout)
                 if self._counter is not None and self._counter.ack_due is not None:
                     times.append(self._counter.ack_due)
                 return min(times, default=None)

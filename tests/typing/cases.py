@@ -15,6 +15,7 @@ from typing import Any, Literal, TypedDict, assert_type
 from tenacity import wait_exponential
 
 from signalr_client import (
+    ExponentialBackoff,
     HubConnection,
     HubConnectionBuilder,
     HubProtocol,
@@ -139,7 +140,11 @@ def reconnects(builder: HubConnectionBuilder) -> None:
     builder.with_automatic_reconnect(lambda context: context.elapsed_time if context.elapsed_time < 60 else None)
     builder.with_automatic_reconnect(one_second)
     builder.with_automatic_reconnect(wait_exponential(max=60))
-    policies: list[RetryPolicy] = [GrowingDelay(), AsyncPolicy()]
+    builder.with_automatic_reconnect(ExponentialBackoff(first=1, max_delay=timedelta(minutes=1), jitter=False))
+    builder.with_automatic_reconnect(ExponentialBackoff)  # type: ignore[arg-type]
+    ExponentialBackoff(60)  # type: ignore[call-arg]
+    assert_type(builder.with_calls_while_reconnecting(wait=True), HubConnectionBuilder)
+    policies: list[RetryPolicy] = [GrowingDelay(), AsyncPolicy(), ExponentialBackoff()]
     builder.with_automatic_reconnect(policies[0])
     builder.with_automatic_reconnect(5)  # type: ignore[arg-type]
     builder.with_automatic_reconnect(["soon"])  # type: ignore[list-item]
@@ -167,6 +172,11 @@ def callbacks(connection: HubConnection, closed: asyncio.Future[Exception | None
     connection.on_reconnecting(on_error)
     connection.on_reconnecting(lambda error: None if error is None else error.add_note("lost"))
     connection.on_reconnected(on_id)
+    connection.on_connected(on_id)
+    connection.on_connected(lambda connection_id: print(connection_id and connection_id.upper()))
+    connection.on_connected(lambda connection_id: connection.send("Join", connection_id))
+    connection.on_connected(on_text)  # type: ignore[type-var]
+    connection.on_connected(lambda: None)  # type: ignore[type-var]
     connection.on_close(closed.set_result)
     connection.on_close(print)
     connection.on_close(on_text)  # type: ignore[type-var]
@@ -174,6 +184,12 @@ def callbacks(connection: HubConnection, closed: asyncio.Future[Exception | None
     connection.on_reconnected(on_text)  # type: ignore[type-var]
     connection.on_reconnected(on_error)  # type: ignore[type-var]
     connection.on_close(lambda: None)  # type: ignore[type-var]
+
+    @connection.on_connected
+    async def join(connection_id: str | None) -> bool:
+        return connection_id is None
+
+    assert_type(asyncio.run(join(None)), bool)
 
     @connection.on_close
     async def report(error: Exception | None) -> int:
