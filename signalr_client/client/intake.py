@@ -43,28 +43,35 @@ class Intake:
         """Whether `wait` has to be called before reading."""
         return self._gate.full or self._limited
 
-    async def wait(self, calls: PendingCalls) -> None:
-        """Return when the link with these *calls* may read on."""
+    async def wait(self, calls: PendingCalls, writer: asyncio.Task[None] | None) -> None:
+        """Return when the link with these *calls* may read on.
+
+        Args:
+            calls: of the link.
+            writer: of a link that can be resumed. Once it has ended, the link has to read to notice that its socket is lost. A handler
+                may wait for room for what it sends, and only a new socket makes room.
+        """
         if not self._gate.full:
             self._limited = False
             return
         if not self._limited:
             self._limited = True
             self._warn()
-        while self._gate.full and not calls.awaits_result:
+        while self._gate.full and not calls.awaits_result and not (writer is not None and writer.done()):
             running = self._dispatcher.awaited
             if running is not None and running is self._stuck and calls.awaits_item:
                 return
-            self._stuck = None if await self._wait_change(calls) else running
+            self._stuck = None if await self._wait_change(calls, writer) else running
 
-    async def _wait_change(self, calls: PendingCalls) -> bool:
+    async def _wait_change(self, calls: PendingCalls, writer: asyncio.Task[None] | None) -> bool:
         """Wait until there is room or an invocation waits for its response; return False if neither happens in time."""
         changes = [
             asyncio.create_task(change, name="signalr receive limit")
             for change in (self._gate.wait_room(), calls.wait_invocation())
         ]
         try:
-            done, _ = await asyncio.wait(changes, timeout=_PATIENCE, return_when=asyncio.FIRST_COMPLETED)
+            waited = changes if writer is None else [*changes, writer]
+            done, _ = await asyncio.wait(waited, timeout=_PATIENCE, return_when=asyncio.FIRST_COMPLETED)
         finally:
             for change in changes:
                 change.cancel()

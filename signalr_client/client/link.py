@@ -257,7 +257,7 @@ class HubLink:
         self._reading = False
         self._outgoing.note_reading(reading=False)
         try:
-            await self._intake.wait(self.calls)
+            await self._intake.wait(self.calls, self._writer if self._session.stateful else None)
         finally:
             self._reading = True
             self._outgoing.note_reading(reading=True)

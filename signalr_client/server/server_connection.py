@@ -67,6 +67,9 @@ class ServerConnection(Protocol):
             TransportLostError: the socket is lost; call `wait_resumed`.
         """
 
+    async def wait_lost(self) -> None:
+        """Return when the socket of a resumable connection has been given up: `receive` will raise TransportLostError."""
+
     async def wait_resumed(self) -> bool:
         """Return True when the client has come back: from now on the new socket is used. Return False when it has not in time."""
 

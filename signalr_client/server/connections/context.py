@@ -218,10 +218,19 @@ class HubConnectionContext:
             self._look_after_client()
         self.outgoing.note_reading(reading=False)
         try:
-            await gate.wait_room()
+            await (self._wait_room_or_loss(gate) if self.connection.resumable else gate.wait_room())
         finally:
             self.outgoing.note_reading(reading=True)
             self._held_up = False
+
+    async def _wait_room_or_loss(self, gate: Gate) -> None:
+        """Wait for room, or until the socket is lost: room is only made when the reader has gone on to a new one."""
+        changes = [asyncio.ensure_future(change) for change in (gate.wait_room(), self.connection.wait_lost())]
+        try:
+            await asyncio.wait(changes, return_when=asyncio.FIRST_COMPLETED)
+        finally:
+            for change in changes:
+                change.cancel()
 
     def _look_after_client(self) -> None:
         self._watch = None
@@ -286,10 +295,11 @@ class HubConnectionContext:
 
     def detach(self) -> bool:
         """Note that the socket is lost; return whether the connection outlives it."""
-        if self.state is not State.OPEN or not self._session.resumable:
+        if self.state not in (State.CONNECTING, State.OPEN) or not self._session.resumable:
             return False
         self._session.detach()
-        self._advance(Trigger.DETACH)
+        if self.state is State.OPEN:  # otherwise `Hub.on_connected` still decides whether the connection will be open
+            self._advance(Trigger.DETACH)
         self.outgoing.note_detached()
         self._set_timer()
         logger.debug("= %s lost its socket", self.connection_id)
@@ -298,7 +308,8 @@ class HubConnectionContext:
     def resume(self) -> None:
         """Go on with a new socket: what the client has not acknowledged is sent again."""
         self._session.resume(self._loop.time())
-        self._advance(Trigger.RESUME)
+        if self.state is State.DETACHED:
+            self._advance(Trigger.RESUME)
         self.outgoing.note_acknowledged()
         self.outgoing.wake()
         self._set_timer()

@@ -159,8 +159,6 @@ class _Service:
             try:
                 return await connection.receive()
             except TransportLostError:
-                if self._connecting is not None:
-                    await asyncio.wait({self._connecting})  # until then the connection cannot be detached
                 if not (self._context.detach() and await connection.wait_resumed()):
                     return None
                 self._context.resume()

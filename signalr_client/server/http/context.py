@@ -139,7 +139,7 @@ class HttpConnectionContext:
     @property
     def gone(self) -> bool:
         """Whether the client is known to be gone, even if not everything it sent has been received."""
-        return self.inbound.ended or self.carrier is None or self.carrier.gone
+        return self.inbound.ended or self.carrier is None or (self.carrier.gone and not self._lost)
 
     async def receive(self) -> bytes | None:
         """Return the next bytes, or None when the client's side has ended.
@@ -155,6 +155,11 @@ class HttpConnectionContext:
             if not self._lost and not (carrier.lost and self.lose()):
                 return None
         raise TransportLostError
+
+    async def wait_lost(self) -> None:
+        """Return when the socket has been given up."""
+        if not self._lost:
+            await asyncio.wait({self.released})
 
     async def wait_resumed(self) -> bool:
         """Return whether the client has come back in time; then the new socket is used."""
