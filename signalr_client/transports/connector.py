@@ -238,7 +238,8 @@ class Connector:
         """Connect one transport."""
         if last and candidate is not HttpTransportType.SERVER_SENT_EVENTS:  # a proxy may hold back the beginning of a stream
             limit = REQUEST_TIMEOUT
-        transport = await _CONNECT[candidate](self._http, connect_url(url, response.token), self._format, limit)
+        address, limit = connect_url(url, response.token), min(limit, REQUEST_TIMEOUT)
+        transport = await _CONNECT[candidate](self._http, address, self._format, limit)
         self._log.debug("= connected over %s", transport.name)
         return Connected(
             transport,

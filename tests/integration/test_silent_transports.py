@@ -27,7 +27,7 @@ from tests.support.events import EventRecorder
 
 WS, SSE, LP = HttpTransportType.WEB_SOCKETS, HttpTransportType.SERVER_SENT_EVENTS, HttpTransportType.LONG_POLLING
 NO_TRANSPORT = "Unable to connect to the server with any of the available transports."
-HANDSHAKE = 0.3  # seconds; a third of it for all transports but the last
+HANDSHAKE = 0.6  # seconds; a third of it for all transports but the last
 
 
 class Echo(Hub):
@@ -174,7 +174,7 @@ async def test_an_event_stream_that_is_buffered_is_given_up_for_long_polling(
         await check(connection)
     assert proxy.requests[:4] == ["negotiate", "ServerSentEvents", "negotiate", "LongPolling"]
     assert "ServerSentEvents" in proxy.ended
-    what = "no answer within 0.1 s" if form == "hangs" else "The handshake timed out after 0.1 seconds"
+    what = "no answer within 0.2 s" if form == "hangs" else "The handshake timed out after 0.2 seconds"
     assert warnings(caplog) == [
         (
             f"! ServerSentEvents failed: {what}. It seems that a proxy buffers responses. Change that for the URL of the hub (nginx:"
@@ -234,15 +234,15 @@ async def test_the_errors_of_all_silent_transports_are_reported_together(proxy: 
     with pytest.raises(AggregateTransportError) as caught:
         await build(proxy, close_timeout=0.2).build().start()
     assert str(caught.value) == (
-        f"{NO_TRANSPORT} (WebSockets failed: The handshake timed out after 0.1 seconds.)"
-        " (ServerSentEvents failed: no answer within 0.1 s) (LongPolling failed: The handshake timed out after 0.3 seconds.)"
+        f"{NO_TRANSPORT} (WebSockets failed: The handshake timed out after 0.2 seconds.)"
+        " (ServerSentEvents failed: no answer within 0.2 s) (LongPolling failed: The handshake timed out after 0.6 seconds.)"
     )
 
 
 async def test_the_only_transport_has_all_of_the_time(proxy: Proxy, caplog: pytest.LogCaptureFixture) -> None:
     """Its error is the handshake's, as without a choice."""
     proxy.silent = {"WebSockets"}
-    with pytest.raises(HandshakeTimeoutError, match=r"^The handshake timed out after 0\.3 seconds\.$"):
+    with pytest.raises(HandshakeTimeoutError, match=r"^The handshake timed out after 0\.6 seconds\.$"):
         await build(proxy, close_timeout=0.2, transports=WS).build().start()
     assert proxy.requests == ["negotiate", "WebSockets"]
     assert len(warnings(caplog)) == 1
@@ -252,7 +252,7 @@ async def test_an_event_stream_that_never_begins_fails_the_start_in_time(proxy: 
     """If it is the only transport, too."""
     proxy.hangs = {"ServerSentEvents"}
     async with asyncio.timeout(10):
-        with pytest.raises(AggregateTransportError, match=r"ServerSentEvents failed: no answer within 0\.3 s"):
+        with pytest.raises(AggregateTransportError, match=r"ServerSentEvents failed: no answer within 0\.6 s"):
             await build(proxy, transports=SSE).build().start()
 
 

@@ -72,6 +72,12 @@ async def read_all(connection: HubConnection, *arguments: object) -> list[object
     return [item async for item in connection.stream("Items", *arguments)]
 
 
+async def drop_the_call(peer: WirePeer) -> None:
+    """Abort the connection when the first call has arrived."""
+    await peer.shake_hands()
+    await peer.receive_until(Invocation)
+
+
 async def everything(peer: WirePeer) -> None:
     """Answer invocations with their first argument, and streams with two items."""
     await peer.shake_hands()
@@ -143,7 +149,7 @@ async def test_calls_wait_until_the_callbacks_of_on_connected_have_run(wire: Wir
 
 async def test_a_task_that_a_callback_has_started_waits_after_the_next_loss(wire: Wire) -> None:
     """Like any other task; its calls are sent at once only on the connection of its callback."""
-    gate = Gate(wire, echo)
+    gate = Gate(wire, echo, first=drop_the_call)
     background: list[asyncio.Task[Any]] = []
     lost = asyncio.Event()
 
@@ -161,6 +167,7 @@ async def test_a_task_that_a_callback_has_started_waits_after_the_next_loss(wire
                 background.append(asyncio.create_task(work(connection)))
 
         await connection.start()
+        await connection.send("Drop")
         await events.wait("reconnecting")
         lost.set()
         await asyncio.sleep(0)
@@ -214,11 +221,6 @@ async def test_an_authentication_refresh_does_not_wait(wire: Wire) -> None:
 
 async def test_calls_in_flight_fail_when_the_connection_is_lost(wire: Wire) -> None:
     """The server may have executed them, so they are not sent again."""
-
-    async def drop_the_call(peer: WirePeer) -> None:
-        await peer.shake_hands()
-        await peer.receive_until(Invocation)
-
     gate = Gate(wire, echo, first=drop_the_call)
     async with asyncio.timeout(10):
         connection = wire.builder().with_automatic_reconnect([0]).with_calls_while_reconnecting().build()
@@ -234,12 +236,7 @@ async def test_calls_in_flight_fail_when_the_connection_is_lost(wire: Wire) -> N
 
 async def test_calls_that_wait_survive_a_further_loss(wire: Wire) -> None:
     """In this case, of a connection that is lost while the callbacks run."""
-
-    async def drop_the_join(peer: WirePeer) -> None:
-        await peer.shake_hands()
-        await peer.receive_until(Invocation)
-
-    gate = Gate(wire, drop_the_join, echo)
+    gate = Gate(wire, drop_the_call, echo)
     async with asyncio.timeout(10):
         connection = await reconnecting(wire)
 
