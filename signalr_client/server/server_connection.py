@@ -9,6 +9,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any, Protocol
 
 if TYPE_CHECKING:
+    import asyncio
     from collections.abc import Awaitable, Callable
 
     from aiohttp import web
@@ -37,6 +38,7 @@ class ServerConnection(Protocol):
         request: the HTTP request that opened the connection (Long Polling: the first poll); None outside HTTP.
         refreshed: set by the hub side while it serves the connection; called after `user` was renewed.
         resumable: whether the connection may outlive its socket (stateful reconnect).
+        lost: done once that socket has been given up; replaced when the client has come back.
     """
 
     connection_id: str
@@ -49,6 +51,7 @@ class ServerConnection(Protocol):
     request: web.Request | None
     refreshed: Callable[[], Awaitable[None]] | None
     resumable: bool
+    lost: asyncio.Future[None]
 
     @property
     def close_error(self) -> BaseException | None:
@@ -66,9 +69,6 @@ class ServerConnection(Protocol):
         Raises:
             TransportLostError: the socket is lost; call `wait_resumed`.
         """
-
-    async def wait_lost(self) -> None:
-        """Return when the socket of a resumable connection has been given up: `receive` will raise TransportLostError."""
 
     async def wait_resumed(self) -> bool:
         """Return True when the client has come back: from now on the new socket is used. Return False when it has not in time."""

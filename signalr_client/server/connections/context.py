@@ -7,6 +7,7 @@ lifetime manager's. What ends the connection is reported at once (`end`); cleani
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import time
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -225,12 +226,24 @@ class HubConnectionContext:
 
     async def _wait_room_or_loss(self, gate: Gate) -> None:
         """Wait for room, or until the socket is lost: room is only made when the reader has gone on to a new one."""
-        changes = [asyncio.ensure_future(change) for change in (gate.wait_room(), self.connection.wait_lost())]
-        try:
-            await asyncio.wait(changes, return_when=asyncio.FIRST_COMPLETED)
-        finally:
-            for change in changes:
-                change.cancel()
+        lost = self.connection.lost
+        if lost.done():
+            return
+        patience = asyncio.timeout(None)  # no tasks: a full upload holds the reader up every few items
+
+        def interrupt(_: asyncio.Future[None]) -> None:
+            if waiting:
+                patience.reschedule(self._loop.time())
+
+        waiting = True
+        lost.add_done_callback(interrupt)
+        with contextlib.suppress(TimeoutError):
+            async with patience:
+                try:
+                    await gate.wait_room()
+                finally:
+                    waiting = False
+                    lost.remove_done_callback(interrupt)
 
     def _look_after_client(self) -> None:
         self._watch = None

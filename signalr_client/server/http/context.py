@@ -59,7 +59,7 @@ class HttpConnectionContext:
         self.carrier: HttpTransport | None = None
         self.resumable = False
         self.released: asyncio.Future[None] = asyncio.get_running_loop().create_future()
-        self._lost = False  # the carrier's socket is lost; the hub side has not gone on to the next one
+        self.lost: asyncio.Future[None] = asyncio.get_running_loop().create_future()
         self._next: HttpTransport | None = None  # the carrier that the client came back with
         self._came_back = asyncio.Event()
         self._on_disposed = on_disposed
@@ -139,7 +139,7 @@ class HttpConnectionContext:
     @property
     def gone(self) -> bool:
         """Whether the client is known to be gone, even if not everything it sent has been received."""
-        return self.inbound.ended or self.carrier is None or (self.carrier.gone and not self._lost)
+        return self.inbound.ended or self.carrier is None or (self.carrier.gone and not self.lost.done())
 
     async def receive(self) -> bytes | None:
         """Return the next bytes, or None when the client's side has ended.
@@ -148,18 +148,13 @@ class HttpConnectionContext:
             TransportLostError: the socket is lost, and the client may come back.
         """
         carrier = self._carried()
-        if not self._lost:
+        if not self.lost.done():
             data = await carrier.receive()
             if data is not None:
                 return data
-            if not self._lost and not (carrier.lost and self.lose()):
+            if not self.lost.done() and not (carrier.lost and self.lose()):
                 return None
         raise TransportLostError
-
-    async def wait_lost(self) -> None:
-        """Return when the socket has been given up."""
-        if not self._lost:
-            await asyncio.wait({self.released})
 
     async def wait_resumed(self) -> bool:
         """Return whether the client has come back in time; then the new socket is used."""
@@ -168,7 +163,8 @@ class HttpConnectionContext:
                 return False
             self._came_back.clear()
             await self._came_back.wait()
-        self.carrier, self._next, self._lost = self._next, None, False
+        self.carrier, self._next = self._next, None
+        self.lost = asyncio.get_running_loop().create_future()
         return True
 
     def lose(self) -> bool:
@@ -178,7 +174,9 @@ class HttpConnectionContext:
         if self.state is State.ACTIVE:
             self._advance(Trigger.RELEASE)
             self.released.set_result(None)
-            carrier, self._next, self._lost = self._next or self._carried(), None, True
+            carrier, self._next = self._next or self._carried(), None
+            if not self.lost.done():
+                self.lost.set_result(None)
             carrier.abort()
         return True
 
@@ -188,7 +186,7 @@ class HttpConnectionContext:
 
     async def send(self, data: bytes) -> None:
         """Send *data*; raises OSError if the connection is gone."""
-        if self._lost:
+        if self.lost.done():
             raise ConnectionResetError("The socket is lost.")
         await self._carried().send(data, binary=self.binary)
 
