@@ -95,7 +95,7 @@ class HttpOptions:
                 object.__setattr__(self, "url", http + self.url[len(websocket) :])  # the one change of a frozen instance
         self._check_addresses()
         if self.transports is HttpTransportType.NONE:
-            raise ValueError("transports=HttpTransportType.NONE leaves no way to connect.")
+            raise ValueError("transports= must allow at least one transport, and HttpTransportType.NONE allows none.")
         factory = self.access_token_factory
         if factory is not None and not callable(factory):  # its value may be a token, so only its type is named
             raise TypeError(
@@ -105,20 +105,20 @@ class HttpOptions:
         if not 0 < self.close_timeout < math.inf:
             raise ValueError(f"The close_timeout is a time in seconds above 0; {self.close_timeout:g} is not.")
         if self.max_message_size is not None and self.max_message_size < 1:
-            raise ValueError(f"max_message_size is a number of bytes; {self.max_message_size} leaves no room for a message.")
+            raise ValueError(f"max_message_size must be at least 1 byte, not {self.max_message_size}.")
 
     def _check_addresses(self) -> None:
         parts = urlsplit(self.url)
         if parts.scheme not in ("http", "https", "http+unix") or not parts.netloc.rpartition("@")[2]:
             raise ValueError(
-                f"A hub's URL begins with http:// or https:// and names a host; {redact_url(self.url)!r} does not."
+                f"The URL of a hub must begin with http:// or https:// and name a host, not {redact_url(self.url)!r}."
             )
         if self.proxy is None:
             return
         if parts.scheme == "http+unix":
             raise ValueError("A proxy cannot reach a Unix socket: leave out proxy=, or name a host in the URL.")
         if urlsplit(self.proxy).scheme not in ("http", "https"):
-            raise ValueError(f"A proxy is named by an http:// or https:// URL; {redact_url(self.proxy)!r} is none.")
+            raise ValueError(f"proxy must be an http:// or https:// URL, not {redact_url(self.proxy)!r}.")
         if isinstance(self.proxy_auth, str) and not self.proxy_auth.lower().startswith("basic "):
             raise ValueError("proxy_auth is what aiohttp.encode_basic_auth(name, password) returns; it begins with 'Basic '.")
 

@@ -125,7 +125,7 @@ class HttpClient:
         """Send *data* as the body of a POST.
 
         Raises:
-            TransportError: the server did not take it.
+            TransportError: the server refused it, or was not reached.
         """
         headers = {"Content-Type": _CONTENT_TYPES[transfer_format]}
         try:
@@ -133,7 +133,7 @@ class HttpClient:
         except RequestError as exc:
             raise TransportError(f"{transport}: a message could not be sent: {exc}", transport) from exc.__cause__
         if not answer.accepted:
-            raise TransportError(f"{transport}: the server did not take a message. {answer}", transport, answer.status)
+            raise TransportError(f"{transport}: the server refused a message. {answer}", transport, answer.status)
 
     async def poll(self, url: str) -> HttpResponse | None:
         """Return the response to one poll, or None if none had begun when the time for one request was over.

@@ -83,7 +83,7 @@ class ServerSentEventsTransport:
         """Send *data* in one POST.
 
         Raises:
-            TransportError: the server did not take it, or `close` was called.
+            TransportError: the server refused it, or `close` was called.
         """
         await self._posts.run(self._http.post, self._url, data, self.name, TransferFormat.TEXT)
 

@@ -469,10 +469,10 @@ async def test_the_error_of_a_rejected_websocket_has_the_status() -> None:
 @pytest.mark.parametrize(
     ("options", "text"),
     [
-        ({"url": "chathub"}, "begins with http:// or https://"),
-        ({"url": "ftp://host/hub"}, "begins with http:// or https://"),
-        ({"url": "http://host", "transports": HttpTransportType.NONE}, "leaves no way to connect"),
-        ({"url": "http://host", "max_message_size": 0}, "leaves no room for a message"),
+        ({"url": "chathub"}, "begin with http:// or https://"),
+        ({"url": "ftp://host/hub"}, "begin with http:// or https://"),
+        ({"url": "http://host", "transports": HttpTransportType.NONE}, "at least one transport"),
+        ({"url": "http://host", "max_message_size": 0}, "at least 1 byte, not 0"),
         ({"url": "http://host", "close_timeout": 0}, "above 0"),
     ],
 )

@@ -226,7 +226,7 @@ async def test_a_rejected_post_ends_the_connection(forged: Forged, status: int) 
     forged.post = refuse
     await client.send("M")
     async with asyncio.timeout(5):
-        with pytest.raises(ConnectionClosedError, match=f"LongPolling: the server did not take a message.*{status}"):
+        with pytest.raises(ConnectionClosedError, match=f"LongPolling: the server refused a message.*{status}"):
             await client.wait_closed()
     await client.stop()
 
