@@ -16,6 +16,9 @@ __all__ = ["End", "Lane", "LaneOwner"]
 PIECES_A_SECOND: Final = 20
 """A throttled lane passes on this many pieces a second: enough for a steady flow, few enough to cost little."""
 
+TOLERANCE: Final = 1e-6
+"""Seconds by which a timer may run early, as timers of asyncio do by the resolution of the clock."""
+
 
 class End(enum.Enum):
     """How a peer has stopped sending."""
@@ -75,7 +78,8 @@ class Lane:
         self._reading = True
         self._writable = False
         self._wake: asyncio.Handle | None = None  # nothing passes before it has run
-        self._transmitted = 0  # bytes that may pass now because the time for them at the throttled speed is over
+        self._piece: tuple[int, float] | None = None  # bytes that a throttled lane transmits, and when it will have done so
+        self._free_at: float | None = None  # when a throttled lane had transmitted the piece before; None if it was idle since
 
     def connect_source(self, transport: asyncio.Transport) -> None:
         """Set the sender's transport, for back-pressure."""
@@ -128,24 +132,27 @@ class Lane:
         """Pass on what may pass now, and set a timer for what may pass later."""
         while self._held and self._writable and self._wake is None and not self._faults.stalled:
             due, data = self._held[0]
-            if due > self._loop.time():
-                self._wake = self._loop.call_at(due, self._wake_up, 0)
+            if due > self._loop.time() + TOLERANCE:
+                self._free_at = None
+                self._wake = self._loop.call_at(due, self._wake_up)
             elif isinstance(data, End):
                 self._held.popleft()
                 self._pass_end(data)
             else:
                 self._pass_some(data)
+        if self._wake is None:
+            self._free_at = None
 
     def _pass_some(self, data: bytes) -> None:
         """Pass on a piece of the first item held, or start the timer for the time that it takes."""
         faults = self._faults
         size = min(len(data) - self._offset, faults.chunk or len(data))
         if faults.rate is not None:
-            if not self._transmitted:
-                size = min(size, max(1, int(faults.rate / PIECES_A_SECOND)))
-                self._wake = self._loop.call_later(size / faults.rate, self._wake_up, size)
+            size, done_at = self._transmit(size, faults.rate)
+            if done_at > self._loop.time() + TOLERANCE:
+                self._wake = self._loop.call_at(done_at, self._wake_up)
                 return
-            size, self._transmitted = self._transmitted, 0
+            self._piece, self._free_at = None, done_at
         piece = data[self._offset : self._offset + size]
         self._offset += size
         self._size -= size
@@ -157,6 +164,17 @@ class Lane:
             self._wake = self._loop.call_soon(self._skip_a_turn)
         self._deliver(piece)
         self._adjust_reading()
+
+    def _transmit(self, size: int, rate: float) -> tuple[int, float]:
+        """Return how many bytes are being transmitted at this rate, and when that will be done.
+
+        A piece begins when the one before was due, not when its timer ran, so that late timers do not lower the rate.
+        """
+        if self._piece is None:
+            begin = self._loop.time() if self._free_at is None else self._free_at
+            size = min(size, max(1, int(rate / PIECES_A_SECOND)))
+            self._piece = size, begin + size / rate
+        return self._piece
 
     def _deliver(self, piece: bytes) -> None:
         """Write the piece, or as much of it as passes before a cut."""
@@ -193,15 +211,14 @@ class Lane:
             self._source.resume_reading()
 
     def _skip_a_turn(self) -> None:
-        self._wake = self._loop.call_soon(self._wake_up, 0)
+        self._wake = self._loop.call_soon(self._wake_up)
 
-    def _wake_up(self, transmitted: int) -> None:
+    def _wake_up(self) -> None:
         self._wake = None
-        self._transmitted = transmitted
         self._pump()
 
     def _stop_waiting(self) -> None:
         if self._wake is not None:
             self._wake.cancel()
             self._wake = None
-        self._transmitted = 0
+        self._piece = self._free_at = None

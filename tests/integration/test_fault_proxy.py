@@ -588,6 +588,18 @@ async def test_bytes_are_delivered_in_pieces(direction: Direction, size: int) ->
         assert receiver.pieces == [data[i : i + size] for i in range(0, len(data), size)]
 
 
+async def test_a_throttle_keeps_its_limit_with_pieces_shorter_than_a_timer() -> None:
+    """Half a millisecond each, on every event loop: uvloop's timers run up to a millisecond early."""
+    async with network() as net:
+        client, server = await net.pair()
+        net.proxy.throttle(200_000)
+        net.proxy.chunk(100)
+        start = asyncio.get_running_loop().time()
+        client.write(bytes(10_000))
+        await server.read(10_000)
+        assert asyncio.get_running_loop().time() - start >= 0.048
+
+
 def test_pieces_of_a_throttled_line_come_evenly() -> None:
     async def test(net: Network) -> None:
         client, server = await net.pair()
