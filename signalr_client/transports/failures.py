@@ -90,7 +90,7 @@ def request_error(exc: BaseException, *, begun: bool) -> RequestError:
     text = f"the response was not complete within {REQUEST_TIMEOUT:g} s" if begun and timed_out else explain(original)
     error = RequestError(text)
     error.unanswered = timed_out and not begun
-    error.disconnected = isinstance(original, aiohttp.ServerDisconnectedError)
+    error.disconnected = isinstance(original, aiohttp.ServerDisconnectedError) and not _cut_off(original)
     error.__cause__ = cause(original)
     return error
 
@@ -129,12 +129,19 @@ def explain(exc: BaseException) -> str:
             return "the server could not be reached in time"
         case TimeoutError():
             return f"no answer within {REQUEST_TIMEOUT:g} s"
+        case aiohttp.ServerDisconnectedError() if _cut_off(exc):
+            return "the connection was lost in the middle of the response"
         case aiohttp.InvalidURL():
             return "the URL cannot be used"
         case aiohttp.ClientResponseError():
             return f"{exc.message or 'unexpected answer'} (status {exc.status})"
         case _:
             return _URL.sub(lambda found: redact_url(found[0]), str(exc)) or type(exc).__name__
+
+
+def _cut_off(exc: aiohttp.ServerDisconnectedError) -> bool:
+    """Whether the response had begun. aiohttp then takes what it has received for the message, headers and cookies included."""
+    return not isinstance(exc.message, str)
 
 
 def cause(exc: BaseException) -> BaseException | None:

@@ -57,6 +57,17 @@ class Numbers(Hub):
         await self.clients.caller.send("finished")
 
 
+async def test_an_error_shows_nothing_of_a_response_that_was_cut_off() -> None:
+    """It may contain a cookie."""
+    async with serving(Numbers) as hub, FaultProxy(hub.url) as proxy:
+        point = proxy.cut_after(40, Direction.TO_CLIENT)
+        with pytest.raises(NegotiationError) as raised:
+            await HubConnectionBuilder().with_url(proxy.url).build().start()
+        await point.wait()
+    assert "the connection was lost in the middle of the response" in str(raised.value)
+    assert "header" not in str(raised.value).lower()
+
+
 @asynccontextmanager
 async def network(wait: float = WAIT) -> AsyncIterator[FaultProxy]:
     """Serve the hub behind a proxy."""
