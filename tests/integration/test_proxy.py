@@ -161,8 +161,8 @@ async def test_a_rejected_tunnel_is_an_error(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("options", "text"),
     [
-        ({"proxy": "127.0.0.1:3128"}, "A proxy is named by an http:// or https:// URL"),
-        ({"proxy": "socks5://127.0.0.1:1080"}, "A proxy is named by an http:// or https:// URL"),
+        ({"proxy": "127.0.0.1:3128"}, "proxy must be an http:// or https:// URL"),
+        ({"proxy": "socks5://127.0.0.1:1080"}, "proxy must be an http:// or https:// URL"),
         ({"proxy": "http://127.0.0.1:3128", "proxy_auth": "Bearer x"}, "proxy_auth is what aiohttp.encode_basic_auth"),
     ],
 )

@@ -72,5 +72,5 @@ def test_a_proxy_is_rejected_for_a_unix_socket() -> None:
 
 @pytest.mark.parametrize("url", ["http+unix:///hub", "ws+unix://%2Fhub.sock/hub", "unix:///hub.sock"])
 def test_an_invalid_unix_socket_url_is_rejected(url: str) -> None:
-    with pytest.raises(ValueError, match="A hub's URL begins with"):
+    with pytest.raises(ValueError, match="The URL of a hub must begin with"):
         HubConnectionBuilder().with_url(url)
