@@ -176,7 +176,8 @@ class HubLink:
     @property
     def full(self) -> bool:
         """Whether senders have to wait, with `drain`."""
-        return self._outgoing.full
+        session, outgoing = self._session, self._outgoing  # asked for every message, so nothing else is called
+        return session.queued > outgoing.room or (session.stateful and outgoing.waits_for_ack)
 
     async def drain(self) -> None:
         """Return when senders may go on, or the link has ended."""

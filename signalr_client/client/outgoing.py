@@ -39,16 +39,15 @@ class Outgoing:
         self._closed = False
 
     @property
-    def full(self) -> bool:
-        """Whether senders have to wait, with `drain`."""
-        session = self._session
-        return session.queued > self.room or (session.stateful and self._waits_for_ack)
+    def waits_for_ack(self) -> bool:
+        """Whether senders of a stateful session have to wait for an Ack."""
+        return self._session.replay_full and self._reading and not self._closed
 
     async def drain(self) -> None:
         """Return when senders may go on, or after the end."""
         self._count()
         await self._gate.wait_room()
-        while self._waits_for_ack:
+        while self.waits_for_ack:
             self._acknowledged.clear()
             await self._acknowledged.wait()
 
@@ -61,7 +60,7 @@ class Outgoing:
         """Note that something came from the server of a stateful session: an Ack perhaps, or what has to be acknowledged."""
         if self._session.queued:
             self.wake.set()
-        if not self._waits_for_ack:
+        if not self.waits_for_ack:
             self._acknowledged.set()
 
     def note_reading(self, *, reading: bool) -> None:
@@ -94,10 +93,6 @@ class Outgoing:
                 self.room = WRITE_LIMIT
                 if gate.size:
                     self._count()
-
-    @property
-    def _waits_for_ack(self) -> bool:
-        return self._session.replay_full and self._reading and not self._closed
 
     def _count(self) -> None:
         """Bring the gate up to date. That is done only while somebody waits at it: for each message it would be felt."""
