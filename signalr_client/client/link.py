@@ -166,10 +166,11 @@ class HubLink:
         """
         if self.over:
             return
-        if not self._wake.is_set():  # the first message of this iteration: reading the clock once is enough for all
+        session = self._session
+        if not session.queued:  # the first message for the next frame: the clock is read once for all of them
             self._now = self._loop.time()
             self._wake.set()
-        self._session.send(message, self._now)
+        session.send(message, self._now)
         if self._debug:
             self._log.debug("> %s", describe(message))
 
