@@ -15,6 +15,7 @@ from aiohttp.abc import AbstractResolver, ResolveResult
 from signalr_client import HttpTransportType, HubConnectionBuilder, NegotiationError
 from signalr_client.server import Hub, HubOptions, HubServer, User, authorize, bearer_token, map_hub
 from tests.support.hubs import PAIRINGS, PROTOCOLS, TRANSPORTS
+from tests.support.served_app import served_app
 
 each_transport = pytest.mark.parametrize("transport", TRANSPORTS.values(), ids=TRANSPORTS)
 each_pairing = pytest.mark.parametrize(("transport", "protocol"), PAIRINGS, ids=["-".join(pairing) for pairing in PAIRINGS])
@@ -89,13 +90,8 @@ async def application(build: Callable[[web.Application], None], middleware: Any 
     """Run an application; yield its base URL."""
     app = web.Application(middlewares=[] if middleware is None else [middleware])
     build(app)
-    runner = web.AppRunner(app, access_log=None, shutdown_timeout=0.1)
-    await runner.setup()
-    try:
-        await web.TCPSite(runner, "127.0.0.1", 0).start()
-        yield f"http://127.0.0.1:{runner.addresses[0][1]}"
-    finally:
-        await runner.cleanup()
+    async with served_app(app) as url:
+        yield url
 
 
 Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]

@@ -59,8 +59,7 @@ async def in_state(state: State, wire: Wire) -> AsyncIterator[HubConnection]:
 
     async def deaf(peer: WirePeer) -> None:
         await peer.shake_hands()
-        assert peer.request.transport is not None
-        peer.request.transport.pause_reading()
+        peer.transport.pause_reading()
         await release.wait()
 
     wire.play(stay)
@@ -766,10 +765,9 @@ async def test_send_waits_at_the_write_limit(wire: Wire) -> None:
 
     async def deaf(peer: WirePeer) -> None:
         await peer.shake_hands()
-        assert peer.request.transport is not None
-        peer.request.transport.pause_reading()
+        peer.transport.pause_reading()
         await release.wait()
-        peer.request.transport.resume_reading()
+        peer.transport.resume_reading()
         await peer.answer_calls()
 
     wire.play(deaf)
@@ -802,8 +800,7 @@ async def test_a_waiting_send_returns_when_the_connection_ends(wire: Wire) -> No
 
     async def deaf(peer: WirePeer) -> None:
         await peer.shake_hands()
-        assert peer.request.transport is not None
-        peer.request.transport.pause_reading()
+        peer.transport.pause_reading()
         await cut.wait()
 
     wire.play(deaf)

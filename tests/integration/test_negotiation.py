@@ -22,6 +22,7 @@ from signalr_client import (
     TransportError,
 )
 from tests.support.scripted_server import OFFER, Peer, ScriptedServer, scripted_server
+from tests.support.served_app import served_app
 
 
 def build(url: str, **options: Any) -> HubConnection:
@@ -455,15 +456,10 @@ async def test_the_error_of_a_rejected_websocket_has_the_status() -> None:
     """And a hint about its meaning."""
     app = web.Application()
     app.router.add_post("/hub/negotiate", _offer)
-    runner = web.AppRunner(app, access_log=None)
-    await runner.setup()
-    try:
-        await web.TCPSite(runner, "127.0.0.1", 0).start()
+    async with served_app(app) as url:
         with pytest.raises(AggregateTransportError, match="status code '404' when status code '101' was expected") as caught:
-            await build(f"http://127.0.0.1:{runner.addresses[0][1]}/hub").start()
+            await build(url + "/hub").start()
         assert "sticky sessions" in str(caught.value)
-    finally:
-        await runner.cleanup()
 
 
 @pytest.mark.parametrize(

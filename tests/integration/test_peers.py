@@ -491,10 +491,9 @@ async def test_senders_wait_while_the_peer_does_not_read() -> None:
 
     async def script(peer: Peer) -> None:
         await peer.shake_hands()
-        assert peer.request.transport is not None
-        peer.request.transport.pause_reading()
+        peer.transport.pause_reading()
         await release.wait()
-        peer.request.transport.resume_reading()
+        peer.transport.resume_reading()
         while frame := await peer.receive():
             got.extend(message["arguments"][0] for message in frame if message["type"] == 1)
 
@@ -530,8 +529,7 @@ async def test_a_peer_that_does_not_read_cannot_block_stop() -> None:
 
     async def script(peer: Peer) -> None:
         await peer.shake_hands()
-        assert peer.request.transport is not None
-        peer.request.transport.pause_reading()
+        peer.transport.pause_reading()
         await ended.wait()
 
     async with scripted_server() as server, asyncio.timeout(20):

@@ -19,6 +19,7 @@ from signalr_client import (
 )
 from signalr_client.transports import http
 from tests.support.events import EventRecorder
+from tests.support.served_app import served_app
 
 SEPARATOR = "\x1e"
 PING = '{"type":6}\x1e'
@@ -92,14 +93,9 @@ async def forged() -> AsyncIterator[Forged]:
     server = Forged()
     app = web.Application()
     app.router.add_route("*", "/{path:.*}", server.handle)
-    runner = web.AppRunner(app, access_log=None, shutdown_timeout=0.1, handler_cancellation=True)
-    await runner.setup()
-    try:
-        await web.TCPSite(runner, "127.0.0.1", 0).start()
-        server.url = f"http://127.0.0.1:{runner.addresses[0][1]}/hub"
+    async with served_app(app, handler_cancellation=True) as url:
+        server.url = url + "/hub"
         yield server
-    finally:
-        await runner.cleanup()
 
 
 def polling(forged: Forged, **options: Any) -> HubConnection:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import json
 import logging
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 
 import pytest
@@ -22,20 +22,12 @@ from signalr_client import (
     HubConnectionState,
     MessagePackHubProtocol,
 )
-from signalr_client.server import Hub, map_hub
 from tests.support.events import EventRecorder
+from tests.support.gated_hub import Handler, intercepted_hub
 
 WS, SSE, LP = HttpTransportType.WEB_SOCKETS, HttpTransportType.SERVER_SENT_EVENTS, HttpTransportType.LONG_POLLING
 NO_TRANSPORT = "Unable to connect to the server with any of the available transports."
 HANDSHAKE = 0.6  # seconds; a third of it for all transports but the last
-
-
-class Echo(Hub):
-    """The hub behind the proxy."""
-
-    def Echo(self, value: object) -> object:
-        """Return the value."""
-        return value
 
 
 class Proxy:
@@ -62,9 +54,7 @@ class Proxy:
         self.reached = asyncio.Event()
         self._held: dict[str, str] = {}  # transports by connection token, for those that the hub does not see
 
-    async def handle(
-        self, request: web.Request, handler: Callable[[web.Request], Awaitable[web.StreamResponse]]
-    ) -> web.StreamResponse:
+    async def handle(self, request: web.Request, handler: Handler) -> web.StreamResponse:
         """Pass the request on, or hold it back."""
         token = request.query.get("id", "")
         if request.method != "GET":
@@ -120,22 +110,9 @@ async def buffering_proxy() -> AsyncIterator[Proxy]:
     """Run a hub behind a proxy during the block."""
     proxy = Proxy()
 
-    @web.middleware
-    async def middleware(
-        request: web.Request, handler: Callable[[web.Request], Awaitable[web.StreamResponse]]
-    ) -> web.StreamResponse:
-        return await proxy.handle(request, handler)
-
-    app = web.Application(middlewares=[middleware])
-    map_hub(app, "/hub", Echo)
-    runner = web.AppRunner(app, access_log=None, shutdown_timeout=0.1, handler_cancellation=True)
-    await runner.setup()
-    try:
-        await web.TCPSite(runner, "127.0.0.1", 0).start()
-        proxy.url = f"http://127.0.0.1:{runner.addresses[0][1]}/hub"
+    async with intercepted_hub(proxy.handle, handler_cancellation=True) as url:
+        proxy.url = url
         yield proxy
-    finally:
-        await runner.cleanup()
 
 
 @pytest.fixture

@@ -90,6 +90,14 @@ class Peer:
         self.over.set()
 
 
+async def serve_without_reading(connection: Connection) -> None:
+    """Open the WebSocket, and read nothing from it."""
+    await connection.read_request()
+    await connection.upgrade()
+    connection.writer.transport.pause_reading()  # type: ignore[attr-defined]  # pauses the socket
+    await asyncio.get_running_loop().create_future()
+
+
 async def websocket(server: StubbornServer, client: HttpClient, serve: Serve) -> WebSocketTransport:
     server.serve = serve
     server.watch()
@@ -110,6 +118,18 @@ async def cancel_only(reader: asyncio.Task[bytes | None]) -> None:
     reader.cancel()
 
 
+async def check_close(transport: WebSocketTransport, peer: Peer) -> None:
+    """Close the transport; it must wait for the server's close frame, and send one."""
+    closing = asyncio.create_task(transport.close())
+    await peer.asked.wait()
+    await iterations()
+    assert not closing.done()
+    peer.answer.set()
+    await closing
+    await peer.over.wait()
+    assert peer.frames == [NORMAL]
+
+
 @pytest.mark.parametrize("leave", [wait_and_read, cancel_and_wait, cancel_only])
 async def test_a_websocket_waits_for_the_servers_close_frame(
     server: StubbornServer, client: HttpClient, leave: Callable[[asyncio.Task[bytes | None]], Awaitable[None]]
@@ -121,14 +141,7 @@ async def test_a_websocket_waits_for_the_servers_close_frame(
         reader = asyncio.create_task(transport.receive())
         await iterations()
         await leave(reader)
-        closing = asyncio.create_task(transport.close())
-        await peer.asked.wait()
-        await iterations()
-        assert not closing.done()
-        peer.answer.set()
-        await closing
-        await peer.over.wait()
-        assert peer.frames == [NORMAL]
+        await check_close(transport, peer)
         if leave is wait_and_read:
             assert await reader is None
         await no_clients(server)
@@ -138,14 +151,7 @@ async def test_a_websocket_without_a_reader_waits_for_the_close_frame(server: St
     peer = Peer()
     async with asyncio.timeout(5):
         transport = await websocket(server, client, peer.serve)
-        closing = asyncio.create_task(transport.close())
-        await peer.asked.wait()
-        await iterations()
-        assert not closing.done()
-        peer.answer.set()
-        await closing
-        await peer.over.wait()
-        assert peer.frames == [NORMAL]
+        await check_close(transport, peer)
         assert await transport.receive() is None
 
 
@@ -183,14 +189,7 @@ async def test_a_websocket_is_aborted_if_the_peer_does_not_read(server: Stubborn
     async with aiohttp.ClientSession() as own, asyncio.timeout(5):
         given = None if session == "own session" else own
         client = HttpClient(HttpOptions(url=server.url, close_timeout=0.05, session=given), logging.getLogger("signalr_client"))
-
-        async def serve(connection: Connection) -> None:
-            await connection.read_request()
-            await connection.upgrade()
-            connection.writer.transport.pause_reading()  # type: ignore[attr-defined]  # pauses the socket
-            await asyncio.get_running_loop().create_future()
-
-        transport = await websocket(server, client, serve)
+        transport = await websocket(server, client, serve_without_reading)
         sending = asyncio.create_task(transport.send(HUGE))
         await iterations()
         sending.cancel()
@@ -201,14 +200,8 @@ async def test_a_websocket_is_aborted_if_the_peer_does_not_read(server: Stubborn
 
 
 async def test_a_waiting_send_ends_with_the_websocket(server: StubbornServer, hasty: HttpClient) -> None:
-    async def serve(connection: Connection) -> None:
-        await connection.read_request()
-        await connection.upgrade()
-        connection.writer.transport.pause_reading()  # type: ignore[attr-defined]  # pauses the socket
-        await asyncio.get_running_loop().create_future()
-
     async with asyncio.timeout(5):
-        transport = await websocket(server, hasty, serve)
+        transport = await websocket(server, hasty, serve_without_reading)
         sending = asyncio.create_task(transport.send(HUGE))
         await iterations()
         await transport.close()

@@ -389,8 +389,7 @@ async def test_a_peer_that_does_not_read_cannot_keep_the_socket_open(wire: Wire)
 
     async def deaf(peer: WirePeer) -> None:
         await peer.shake_hands()
-        assert peer.request.transport is not None
-        peer.request.transport.pause_reading()
+        peer.transport.pause_reading()
         await release.wait()
 
     wire.play(deaf)

@@ -258,10 +258,9 @@ async def test_waiting_calls_are_sent_no_faster_than_the_server_reads(wire: Wire
 
     async def deaf_at_first(peer: WirePeer) -> None:
         await peer.shake_hands()
-        assert peer.request.transport is not None
-        peer.request.transport.pause_reading()
+        peer.transport.pause_reading()
         await release.wait()
-        peer.request.transport.resume_reading()
+        peer.transport.resume_reading()
         await peer.answer_calls()
 
     gate = Gate(wire, deaf_at_first)

@@ -8,6 +8,8 @@ from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from urllib.parse import urlsplit
 
+from tests.support.listening import listening
+
 __all__ = ["CuttingProxy", "cutting_proxy"]
 
 _REQUEST = re.compile(rb"(GET|POST|DELETE) (\S+) HTTP/1.1\r\n")
@@ -100,20 +102,6 @@ class CuttingProxy:
 async def cutting_proxy(target: str) -> AsyncIterator[CuttingProxy]:
     """Run a proxy for the server at *target* during the block."""
     proxy = CuttingProxy(target)
-    tasks: set[asyncio.Task[None]] = set()
-
-    def accept(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        task = asyncio.create_task(proxy.serve(reader, writer), name="cutting proxy")
-        tasks.add(task)
-        task.add_done_callback(tasks.discard)
-
-    server = await asyncio.start_server(accept, "127.0.0.1", 0)
-    proxy.url = f"http://127.0.0.1:{server.sockets[0].getsockname()[1]}{urlsplit(target).path}"
-    try:
+    async with listening(proxy.serve, "cutting proxy") as url:
+        proxy.url = url + urlsplit(target).path
         yield proxy
-    finally:
-        server.close()
-        await asyncio.sleep(0)  # start serving connections that were just accepted
-        for task in tasks:
-            task.cancel()
-        await asyncio.gather(*tasks, return_exceptions=True)

@@ -9,12 +9,13 @@ from typing import NamedTuple
 from aiohttp import web
 
 from signalr_client.server import Hub, map_hub
+from tests.support.served_app import served_app
 
-__all__ = ["Gate", "Seen", "gated_hub"]
+__all__ = ["Gate", "Handler", "Seen", "gated_hub", "intercepted_hub"]
 
 
 class Echo(Hub):
-    """The hub behind the gate."""
+    """The hub."""
 
     def echo(self, value: object) -> object:
         """Return the value."""
@@ -41,6 +42,7 @@ class Seen(NamedTuple):
         return [value for header, value in self.headers if header.lower() == name.lower()]
 
 
+Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
 Verdict = Callable[[Seen], int | None]
 
 
@@ -73,9 +75,7 @@ class Gate:
                 shown.append(entry)
         return shown
 
-    async def handle(
-        self, request: web.Request, handler: Callable[[web.Request], Awaitable[web.StreamResponse]]
-    ) -> web.StreamResponse:
+    async def handle(self, request: web.Request, handler: Handler) -> web.StreamResponse:
         """Record the request, then accept or reject it."""
         headers = [(name.decode(), value.decode()) for name, value in request.raw_headers]
         kind = "negotiate" if request.path.endswith("/negotiate") else request.method
@@ -98,23 +98,26 @@ class Gate:
 
 
 @asynccontextmanager
+async def intercepted_hub(
+    intercept: Callable[[web.Request, Handler], Awaitable[web.StreamResponse]], *, handler_cancellation: bool = False
+) -> AsyncIterator[str]:
+    """Run a hub with the method Echo during the block; *intercept* gets each request, and the handler to pass it on to."""
+
+    @web.middleware
+    async def middleware(request: web.Request, handler: Handler) -> web.StreamResponse:
+        return await intercept(request, handler)
+
+    app = web.Application(middlewares=[middleware])
+    map_hub(app, "/hub", Echo)
+    async with served_app(app, handler_cancellation=handler_cancellation) as url:
+        yield url + "/hub"
+
+
+@asynccontextmanager
 async def gated_hub() -> AsyncIterator[Gate]:
     """Run a gated hub during the block."""
     gate = Gate()
 
-    @web.middleware
-    async def middleware(
-        request: web.Request, handler: Callable[[web.Request], Awaitable[web.StreamResponse]]
-    ) -> web.StreamResponse:
-        return await gate.handle(request, handler)
-
-    app = web.Application(middlewares=[middleware])
-    map_hub(app, "/hub", Echo)
-    runner = web.AppRunner(app, access_log=None, shutdown_timeout=0.1)
-    await runner.setup()
-    try:
-        await web.TCPSite(runner, "127.0.0.1", 0).start()
-        gate.url = f"http://127.0.0.1:{runner.addresses[0][1]}/hub"
+    async with intercepted_hub(gate.handle) as url:
+        gate.url = url
         yield gate
-    finally:
-        await runner.cleanup()

@@ -10,6 +10,8 @@ from typing import Any
 
 from aiohttp import web
 
+from tests.support.served_app import served_app
+
 SEPARATOR = "\x1e"
 
 
@@ -89,11 +91,6 @@ async def polling_server() -> AsyncIterator[PollingServer]:
     app.router.add_get("/hub", server.poll)
     app.router.add_post("/hub", server.post)
     app.router.add_delete("/hub", server.delete)
-    runner = web.AppRunner(app, access_log=None, shutdown_timeout=0.1, handler_cancellation=True)
-    await runner.setup()
-    try:
-        await web.TCPSite(runner, "127.0.0.1", 0).start()
-        server.url = f"http://127.0.0.1:{runner.addresses[0][1]}/hub"
+    async with served_app(app, handler_cancellation=True) as url:
+        server.url = url + "/hub"
         yield server
-    finally:
-        await runner.cleanup()

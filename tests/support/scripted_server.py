@@ -10,6 +10,8 @@ from typing import Any
 
 from aiohttp import WSMsgType, web
 
+from tests.support.served_app import served_app
+
 SEPARATOR = "\x1e"
 OFFER: dict[str, object] = {
     "negotiateVersion": 1,
@@ -25,6 +27,13 @@ class Peer:
     def __init__(self, socket: web.WebSocketResponse[Any], request: web.Request) -> None:
         self.socket = socket
         self.request = request
+
+    @property
+    def transport(self) -> asyncio.Transport:
+        """The connection of the client, for tests that stop reading from it."""
+        transport = self.request.transport
+        assert transport is not None
+        return transport
 
     async def receive(self) -> list[dict[str, Any]]:
         """Return the messages in the client's next frame, or an empty list if it has closed the connection."""
@@ -122,11 +131,6 @@ async def scripted_server() -> AsyncIterator[ScriptedServer]:
     app.router.add_post("/{path:.*}negotiate", server.answer_negotiate)
     app.router.add_post("/{path:.*}/refresh", server.answer_refresh)
     app.router.add_get("/{path:.*}", server.connect)
-    runner = web.AppRunner(app, access_log=None, shutdown_timeout=0.1, handler_cancellation=True)
-    await runner.setup()
-    try:
-        await web.TCPSite(runner, "127.0.0.1", 0).start()
-        server.url = f"http://127.0.0.1:{runner.addresses[0][1]}/hub"
+    async with served_app(app, handler_cancellation=True) as url:
+        server.url = url + "/hub"
         yield server
-    finally:
-        await runner.cleanup()

@@ -11,6 +11,7 @@ from contextlib import asynccontextmanager
 from aiohttp import WSMsgType
 
 from tests.support.leaks import open_sockets
+from tests.support.listening import listening
 
 __all__ = ["Connection", "StubbornServer", "stubborn_server"]
 
@@ -76,13 +77,6 @@ class Connection:
             return None
         return first & 0x0F, bytes(byte ^ mask[index % 4] for index, byte in enumerate(payload))
 
-    async def read_frames(self) -> list[tuple[int, bytes]]:
-        """Return the client's frames until it closes the connection."""
-        frames = []
-        while (frame := await self.read_frame()) is not None:
-            frames.append(frame)
-        return frames
-
     async def send_frame(self, opcode: WSMsgType, payload: bytes = b"", *, length: int | None = None) -> None:
         """Send a frame; with *length*, that length is sent in its header."""
         size = len(payload) if length is None else length
@@ -133,21 +127,7 @@ class StubbornServer:
 async def stubborn_server() -> AsyncIterator[StubbornServer]:
     """Run a stubborn server during the block."""
     stubborn = StubbornServer()
-    tasks: set[asyncio.Task[None]] = set()
-
-    def accept(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        task = asyncio.create_task(stubborn.run(Connection(reader, writer)), name="stubborn server")
-        tasks.add(task)
-        task.add_done_callback(tasks.discard)
-
-    server = await asyncio.start_server(accept, "127.0.0.1", 0)
-    stubborn.url = f"http://127.0.0.1:{server.sockets[0].getsockname()[1]}/hub"
-    stubborn.watch()
-    try:
+    async with listening(lambda reader, writer: stubborn.run(Connection(reader, writer)), "stubborn server") as url:
+        stubborn.url = url + "/hub"
+        stubborn.watch()
         yield stubborn
-    finally:
-        server.close()
-        await asyncio.sleep(0)  # start serving connections that were just accepted
-        for task in tasks:
-            task.cancel()
-        await asyncio.gather(*tasks, return_exceptions=True)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Awaitable, Callable
 
 from aiohttp import WSMsgType, web
@@ -29,8 +30,14 @@ class WirePeer:
         self.handshake = b""
         self.got: list[HubMessage] = []
         self.close_code: int | None = None
+        self._peer = peer
         self._protocol = protocol
         self._framer = protocol.framer()
+
+    @property
+    def transport(self) -> asyncio.Transport:
+        """The connection of the client, for tests that stop reading from it."""
+        return self._peer.transport
 
     async def receive(self) -> list[HubMessage]:
         """Return the messages in the client's next frame, or an empty list if it has closed the connection."""

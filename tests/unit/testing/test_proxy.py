@@ -4,18 +4,14 @@ from __future__ import annotations
 
 import subprocess
 import sys
-import textwrap
 from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 
 from signalr_client.testing import Direction, FaultProxy
-from signalr_client.testing import state as proxy_state
 from signalr_client.testing.cuts import CutPoints
 from signalr_client.testing.events import EventLog
-from signalr_client.testing.state import TRANSITIONS, State, Trigger, advance
-from tests.support.pictures import draw
 
 UP, DOWN = Direction.TO_SERVER, Direction.TO_CLIENT
 
@@ -71,20 +67,6 @@ def test_a_proxy_that_does_not_run_has_nothing_to_cut() -> None:
     proxy = FaultProxy("localhost", 1)
     assert (proxy.cut(), proxy.reset(), proxy.half_close(DOWN)) == (0, 0, 0)
     assert (proxy.connections, proxy.events, proxy.bytes_to_client) == ([], [], 0)
-
-
-def test_the_docstring_shows_the_table_of_states() -> None:
-    assert textwrap.indent(draw(TRANSITIONS), "    ") in (proxy_state.__doc__ or "")
-
-
-def test_only_the_transitions_of_the_table_are_possible() -> None:
-    for here in State:
-        for trigger in Trigger:
-            if (here, trigger) in TRANSITIONS:
-                assert advance(here, trigger) is TRANSITIONS[here, trigger]
-            else:
-                with pytest.raises(RuntimeError, match=here.value):
-                    advance(here, trigger)
 
 
 def test_the_tools_do_not_import_pytest() -> None:
