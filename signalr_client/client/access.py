@@ -28,14 +28,14 @@ def link_or_wait(life: Life | None, action: str, loop: asyncio.AbstractEventLoop
             return readiness.link
         if readiness.calls_wait and life.state in _WAITABLE:
             return readiness.link_inside
-    return active_link(life, action, loop)
+    return active_link(life, action)
 
 
-def active_link(life: Life | None, action: str, loop: asyncio.AbstractEventLoop, text: str = "") -> HubLink:
+def active_link(life: Life | None, action: str, text: str = "") -> HubLink:
     """Return the link of an active connection.
 
     Raises:
-        InvalidStateError: there is none, or it belongs to another event loop than *loop*, the running one.
+        InvalidStateError: there is none, or it belongs to another event loop.
     """
     if life is None:
         text = (
@@ -45,8 +45,7 @@ def active_link(life: Life | None, action: str, loop: asyncio.AbstractEventLoop,
     link = life.link
     if life.state is not HubConnectionState.CONNECTED or link is None or link.over:
         raise InvalidStateError(action, life.state.value, text)
-    if life.loop is not loop:
-        check_loop(life, action)
+    check_loop(life, action)
     return link
 
 

@@ -270,7 +270,7 @@ class HubConnection:
             InvalidStateError: the connection is not active, belongs to another event loop, or negotiation was skipped.
         """
         text = "Cannot refresh authentication when the connection is not active."
-        active_link(self._life, "refresh_authentication", asyncio.get_running_loop(), text)
+        active_link(self._life, "refresh_authentication", text)
         assert self._life is not None  # it is active
         if not self._life.refresh.possible:
             text = "Authentication refresh needs a negotiated connection: do not set skip_negotiation."

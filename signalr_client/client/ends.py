@@ -50,12 +50,11 @@ def closed(close: Close | None, largest_sent: int) -> End:
 
 def broken(error: Exception, *, was_open: bool, largest_sent: int) -> End:
     """Return how a link ends after *error*, which came from its transport, its session or user code."""
-    if not was_open or (isinstance(error, SignalRError) and not isinstance(error, TransportError)):
-        return End(error, may_reconnect=True)
-    text = f"{error}{_size_hint(largest_sent)}" if isinstance(error, TransportError) else f"{type(error).__name__}: {error}"
-    reported = ConnectionClosedError(text)
-    reported.__cause__ = error
-    return End(reported, may_reconnect=True)
+    if was_open and isinstance(error, TransportError):
+        error = _closed_by(error, f"{error}{_size_hint(largest_sent)}")
+    elif was_open and not isinstance(error, SignalRError):
+        error = fresh_error(error)
+    return End(error, may_reconnect=True)
 
 
 def closed_error(error: Exception | None) -> ConnectionClosedError:
@@ -66,9 +65,7 @@ def closed_error(error: Exception | None) -> ConnectionClosedError:
         case ConnectionClosedError():
             return _copy(error)
         case _:
-            closed = ConnectionClosedError(f"Invocation canceled due to the underlying connection being closed: {error}")
-            closed.__cause__ = error
-            return closed
+            return _closed_by(error, f"Invocation canceled due to the underlying connection being closed: {error}")
 
 
 def fresh_error(error: Exception) -> SignalRError:
@@ -78,9 +75,13 @@ def fresh_error(error: Exception) -> SignalRError:
     """
     if isinstance(error, SignalRError):
         return _copy(error)
-    closed = ConnectionClosedError(f"{type(error).__name__}: {error}")
-    closed.__cause__ = error
-    return closed
+    return _closed_by(error, f"{type(error).__name__}: {error}")
+
+
+def _closed_by(cause: Exception, text: str) -> ConnectionClosedError:
+    error = ConnectionClosedError(text)
+    error.__cause__ = cause
+    return error
 
 
 def _size_hint(largest_sent: int) -> str:

@@ -37,9 +37,8 @@ from signalr_client.user_code import call, failure
 __all__ = ["HubLink", "LinkOwner"]
 
 _LAST_WORDS: Final = 1.0  # seconds for reading why the server closed the connection, after a write has failed
-_BURST: Final = (
-    64  # messages after which handlers get a turn: handling them before a garbage-collection pass costs a third less
-)
+_BURST: Final = 64
+"""Messages after which handlers get a turn: handling them before a garbage-collection pass costs a third less."""
 
 
 class LinkOwner(Protocol):

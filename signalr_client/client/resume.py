@@ -12,9 +12,9 @@ from signalr_client.errors import TransportError
 from signalr_client.transports.base import Transport
 from signalr_client.user_code import call
 
-__all__ = ["WINDOW", "Resumption"]
+__all__ = ["Resumption"]
 
-WINDOW: Final = 15.0
+_WINDOW: Final = 15.0
 """Seconds in which attempts are made: ASP.NET Core's default DisconnectTimeout, for which a server keeps the connection."""
 
 _DELAYS: Final = (0.0, 0.1, 0.2, 0.5, 1.0, 2.0)  # seconds before each attempt; the last one is repeated
@@ -59,29 +59,24 @@ class Resumption:
             TransportError: the server has forgotten the connection or refuses, or could not be reached in time.
         """
         if self._opened is None or last_received > self._opened:
-            self._attempts, self._deadline = 0, self._now() + WINDOW
+            self._attempts, self._deadline = 0, self._now() + _WINDOW
         while True:
-            delay = _DELAYS[min(self._attempts, len(_DELAYS) - 1)]
+            await asyncio.sleep(_DELAYS[min(self._attempts, len(_DELAYS) - 1)])
             self._attempts += 1
-            await asyncio.sleep(delay)
-            remaining = self._deadline - self._now()
-            error: Exception
-            if remaining <= 0:
-                error = TransportError(f"The server was not reached within {WINDOW:g} seconds.")
-                raise _failed(error) from error
             try:
-                transport = await self._attempt(remaining)
+                transport = await self._attempt(self._deadline - self._now())
             except Exception as exc:  # the access token factory may have raised it
-                error = exc
+                self._log.debug("! attempt %d to resume failed: %s", self._attempts, exc)
+                if _is_final(exc) or self._now() >= self._deadline:
+                    raise TransportError(f"Reconnect attempt failed. {exc}", "WebSockets") from exc
             else:
                 self._opened = self._now()
                 return transport
-            self._log.debug("! attempt %d to resume failed: %s", self._attempts, error)
-            if _is_final(error) or self._now() >= self._deadline:
-                raise _failed(error) from error
 
     async def _attempt(self, limit: float) -> Transport:
         """Open one WebSocket within *limit* seconds; an attempt that ignores its cancellation is not waited for."""
+        if limit <= 0:
+            raise TransportError(f"The server was not reached within {_WINDOW:g} seconds.")
         task = self._tasks.spawn(self._connect(limit), name="signalr resuming")
         try:
             done, _ = await asyncio.wait({task}, timeout=limit)
@@ -107,7 +102,3 @@ def _is_final(error: Exception) -> bool:
     """Whether the server has refused for good: above all 404, for a connection that it does not know any more."""
     status = error.status if isinstance(error, TransportError) else None
     return status is not None and 400 <= status < 500 and status not in _TEMPORARY
-
-
-def _failed(error: Exception) -> TransportError:
-    return TransportError(f"Reconnect attempt failed. {error}", "WebSockets")
