@@ -33,8 +33,6 @@ logger = get_logger("connections")
 _TICK: Final = 1.0  # seconds between two checks whether a client that is not being read is still there
 _FAREWELL: Final = 1.0  # seconds that a last message gets to leave when the program is about to exit
 _CLOSED: Final = "Connection closed with an error."
-
-
 _WRITABLE: Final = frozenset({State.CONNECTING, State.OPEN, State.DETACHED})
 
 

@@ -156,13 +156,11 @@ class AiohttpEventStream(_Connection):
     def __init__(self, request: web.Request) -> None:
         super().__init__(request)
         self.response = web.StreamResponse()
-        if request.version < HttpVersion11:
-            self.response.force_close()  # a response without a length ends with its connection, even if keep-alive was asked for
 
     async def open(self, headers: Mapping[str, str]) -> None:
         """Start the response."""
         if self._request.version < HttpVersion11:
-            self.response.force_close()  # there are no chunks, so the end of the connection is the end of the stream
+            self.response.force_close()  # without chunks the end of the connection ends the stream, even if keep-alive was asked for
         self.response.headers.update(headers)
         await self.response.prepare(self._request)
 

@@ -204,9 +204,8 @@ class HttpConnectionDispatcher:
                 if request.gone and not released.done():
                     connection.inbound.end()
         finally:
-            if not (
-                application.done() or released.done()
-            ):  # the request was cancelled: the client is gone, or the application stops
+            # Otherwise the request was cancelled: the client is gone, or the application stops.
+            if not (application.done() or released.done()):
                 connection.abort()
 
     async def _poll(self, request: HttpRequest, user: User) -> HttpResponse:

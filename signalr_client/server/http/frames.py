@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from typing import Final, NamedTuple
 
-__all__ = ["CLOSE", "DATA", "PING", "PONG", "FrameDecoder", "FrameError", "Piece"]
+__all__ = ["CLOSE", "DATA", "PING", "PONG", "PROTOCOL_ERROR", "FrameDecoder", "FrameError", "Piece"]
 
 DATA: Final = 0x0
 """Stands for every data frame: text, binary, and their continuations."""
@@ -18,14 +18,15 @@ CLOSE: Final = 0x8
 PING: Final = 0x9
 PONG: Final = 0xA
 
+PROTOCOL_ERROR: Final = 1002
+"""The code of a close frame for a client that sent an invalid frame."""
+
 _TEXT: Final = 0x1
 _BINARY: Final = 0x2
 _OPCODES: Final = frozenset({DATA, _TEXT, _BINARY, CLOSE, PING, PONG})
 _CONTROL: Final = 0x8
 _MAX_CONTROL: Final = 125
 _MAX_LENGTH: Final = 2**63 - 1
-
-PROTOCOL_ERROR: Final = 1002
 
 
 class FrameError(Exception):

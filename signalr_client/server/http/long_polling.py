@@ -75,7 +75,7 @@ class LongPollingTransport:
         """Return the response to a poll; cancelling makes room for the next poll."""
         if self._replaced is not None and not self._replaced.done():
             self._replaced.set_result(None)
-        while not self._idle.is_set():
+        if not self._idle.is_set():
             await self._idle.wait()
             if not self._idle.is_set():  # another poll was faster
                 return HttpResponse.plain(409)

@@ -33,7 +33,7 @@ class Trigger(Enum):
     """What moves a connection from one state to another."""
 
     ATTACH = "attach"  # a request arrived that carries the connection
-    RELEASE = "release"  # a poll was answered
+    RELEASE = "release"  # a poll was answered, or a socket was lost after which the client may come back
     DISPOSE = "dispose"  # the connection is over
 
 
