@@ -5,7 +5,7 @@
      +- HandshakeError  +- HandshakeTimeoutError                                     could not connect
      +- ConnectionClosedError  +- ServerTimeoutError                                 was connected; every pending call gets it
      +- HubException                                                                 the hub method failed; the connection is fine
-     +- BindingError                                                                 a value did not fit its type, or cannot be sent
+     +- BindingError  +- UnsupportedTypeError                                        a value did not fit its type, or cannot be sent
      +- InvalidStateError                                                            called at the wrong time; nothing was sent
      +- ProtocolError                                                                the peer broke the protocol
 
@@ -30,6 +30,7 @@ __all__ = [
     "ServerTimeoutError",
     "SignalRError",
     "TransportError",
+    "UnsupportedTypeError",
 ]
 
 
@@ -135,6 +136,10 @@ class HubException(SignalRError):
 
 class BindingError(SignalRError):
     """A value did not fit the requested type, or cannot be sent. Only the call that it belongs to fails."""
+
+
+class UnsupportedTypeError(BindingError, TypeError):
+    """Values cannot be converted to a type; raised when the type is named, so nothing was sent. See docs/types.md."""
 
 
 class InvalidStateError(SignalRError):

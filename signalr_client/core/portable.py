@@ -14,7 +14,7 @@ from typing import Any, Final
 from msgspec.msgpack import Encoder, Ext
 
 from signalr_client.core.protocols.nesting import MAX_DEPTH
-from signalr_client.core.protocols.timestamps import PreciseDatetime
+from signalr_client.core.timestamps import PreciseDatetime
 
 __all__ = ["PORTABLE_DEPTH", "find_unportable", "find_unportable_from_json"]
 

@@ -22,6 +22,7 @@ from signalr_client.errors import (
     ServerTimeoutError,
     SignalRError,
     TransportError,
+    UnsupportedTypeError,
 )
 
 NOT_ACTIVE: Final = "method cannot be called if the connection is not active."
@@ -53,6 +54,7 @@ SAMPLES: Final[list[tuple[SignalRError, str]]] = [
     (HubException(), ""),
     (HubException("it broke"), "it broke"),
     (BindingError("it broke"), "it broke"),
+    (UnsupportedTypeError("it broke"), "it broke"),
     (InvalidStateError("invoke", "Disconnected"), f"The 'invoke' {NOT_ACTIVE} (The connection is disconnected.)"),
     (InvalidStateError("start", "Connected", "Not now."), "Not now. (The connection is connected.)"),
     (ProtocolError("it broke"), "it broke"),

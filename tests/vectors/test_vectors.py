@@ -35,7 +35,7 @@ from signalr_client.core.messages import (
     StreamItem,
 )
 from signalr_client.core.protocols import HubProtocol, JsonHubProtocol, MessagePackHubProtocol
-from signalr_client.core.protocols.timestamps import PreciseDatetime
+from signalr_client.core.timestamps import PreciseDatetime
 
 
 class Vector(TypedDict, total=False):

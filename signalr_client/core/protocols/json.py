@@ -11,10 +11,11 @@ from typing import Any, Final
 
 import msgspec
 
+from signalr_client.core.binding import Naming, TooDeep, json_binding
 from signalr_client.core.framing import RECORD_SEPARATOR, TextFramer
 from signalr_client.core.messages import UNSET, CancelInvocation, Completion, HubMessage, StreamInvocation
 from signalr_client.core.protocols.nesting import MAX_DEPTH, SHORTEST_JSON, exceeds_depth, json_may_exceed_depth, payload
-from signalr_client.core.protocols.timestamps import PreciseDatetime
+from signalr_client.core.protocols.values import with_plain_values
 from signalr_client.errors import BindingError, ProtocolError
 from signalr_client.types import TransferFormat
 
@@ -36,29 +37,38 @@ _MEMBERS: Final[dict[int, dict[str, str]]] = {
 """The members that each message type must have, with the JSON type of each ("" for any)."""
 
 
-_N: Final = ord("N")
-_I: Final = ord("I")
 _CHECKED: Final = frozenset({Completion, StreamInvocation, CancelInvocation})
 
 
 class JsonHubProtocol:
     """Hub messages as JSON texts that end with 0x1E.
 
-    Built-in types, dataclasses, msgspec Structs, attrs classes, `datetime`, `UUID`, `Decimal`, `Enum` and `bytes` (as base64) can be
-    sent. Received values are plain: dict, list, str, int, float, bool and None.
+    Values are written as ASP.NET Core writes them by default; docs/types.md has the table. Received values are plain (dict, list,
+    str, int, float, bool and None) until a type is asked for.
+
+    Attributes:
+        binding: the conversion of types.
+
+    Args:
+        naming: the names of fields, in both directions; reading ignores case and underscores.
+        enum_naming: the names of the members of enumerations, as with a JsonStringEnumConverter in .NET. None writes numbers; both
+            are read.
     """
 
     name: str = "json"  # not Final: a class constant does not match a property of HubProtocol for pyright
     version: int = 2
     transfer_format: TransferFormat = TransferFormat.TEXT
 
-    def __init__(self) -> None:
+    def __init__(self, *, naming: Naming = "camelCase", enum_naming: Naming | None = None) -> None:
+        self.binding = json_binding(naming, enum_naming)
         self._encode = msgspec.json.Encoder(decimal_format="number", enc_hook=_other).encode
         self._decode = msgspec.json.Decoder(HubMessage).decode
+        self._decode_digits = msgspec.json.Decoder(HubMessage, float_hook=Decimal).decode
 
     def __repr__(self) -> str:
         """Return the expression that creates an equal object."""
-        return "JsonHubProtocol()"
+        options = self.binding.options(naming="camelCase", enum_naming=None)
+        return f"JsonHubProtocol({options})"
 
     def framer(self, max_size: int | None = None) -> TextFramer:
         """Return a new framer for one direction of one connection; *max_size* is in bytes."""
@@ -71,14 +81,15 @@ class JsonHubProtocol:
             BindingError: a value has no JSON form (the message names its type), or the message is nested too deeply.
         """
         try:
-            data = self._encode(message)
-            # A Decimal may be NaN or Infinity, which JSON does not have; searching for one letter first is much faster.
-            if (_N in data and b"NaN" in data) or (_I in data and b"Infinity" in data):
-                msgspec.json.decode(data)
-        except (TypeError, ValueError, RecursionError) as exc:
+            plain = with_plain_values(message, self.binding)
+            data = self._encode(plain)
+            if len(data) >= SHORTEST_JSON and json_may_exceed_depth(data) and self._exceeds_depth(plain, data):
+                raise TooDeep
+        except (BindingError, TypeError, ValueError, RecursionError) as exc:
             raise BindingError(f"Cannot send {type(message).__name__} as JSON: {exc}") from exc
-        if len(data) >= SHORTEST_JSON and json_may_exceed_depth(data) and self._exceeds_depth(message, data):
-            raise BindingError(f"Cannot send {type(message).__name__} as JSON: it is nested more than {MAX_DEPTH} levels deep.")
+        except TooDeep:
+            text = f"Cannot send {type(message).__name__} as JSON: it is nested more than {MAX_DEPTH} levels deep."
+            raise BindingError(text) from None
         return data + RECORD_SEPARATOR
 
     def decode(self, record: bytes) -> HubMessage | None:
@@ -96,6 +107,11 @@ class JsonHubProtocol:
             _check(message)
         if len(record) >= SHORTEST_JSON and json_may_exceed_depth(record) and exceeds_depth(payload(message)):
             raise ProtocolError(f"Error reading JSON. The maximum configured depth of {MAX_DEPTH} has been exceeded.")
+        return message
+
+    def decode_digits(self, record: bytes) -> HubMessage:
+        """Return the message of a record that `decode` has accepted, with `Decimal` in place of float, so that no digit is lost."""
+        message: HubMessage = self._decode_digits(record)
         return message
 
     def _exceeds_depth(self, message: HubMessage, data: bytes) -> bool:
@@ -157,7 +173,5 @@ def _json_type(value: object) -> str:
 
 
 def _other(value: Any) -> Any:
-    """Return a value that msgspec cannot encode as JSON in a form that it can."""
-    if isinstance(value, PreciseDatetime):
-        return value.isoformat()
+    """Refuse what is a built-in type and has no JSON form all the same, a complex number for example."""
     raise TypeError(f"a value of type {type(value).__module__}.{type(value).__qualname__} has no JSON form")

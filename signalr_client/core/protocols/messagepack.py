@@ -11,6 +11,7 @@ from typing import Any, Final, TypeVar
 
 import msgspec
 
+from signalr_client.core.binding import Binding, Naming, TooDeep, messagepack_binding
 from signalr_client.core.framing import MAX_LENGTH, BinaryFramer, write_varint
 from signalr_client.core.messages import (
     UNSET,
@@ -30,9 +31,9 @@ from signalr_client.core.protocols.nesting import (
     SHORTEST_MESSAGEPACK,
     exceeds_depth,
     messagepack_may_exceed_depth,
-    payload,
 )
-from signalr_client.core.protocols.timestamps import PreciseDatetime, decode_precise, may_be_precise, timestamp_extension
+from signalr_client.core.protocols.values import plain_arguments, plain_value
+from signalr_client.core.timestamps import decode_precise, may_be_precise
 from signalr_client.errors import BindingError, ProtocolError
 from signalr_client.types import Headers, TransferFormat
 
@@ -55,22 +56,31 @@ T = TypeVar("T")
 class MessagePackHubProtocol:
     """Hub messages as MessagePack arrays, prefixed with their length.
 
-    Built-in types, dataclasses, msgspec Structs, attrs classes, `datetime` (as a timestamp), `UUID`, `Decimal` and `Enum` can be
-    sent. Received values are plain: dict, list, str, int, float, bool, bytes, `datetime` and None. An unknown extension is a
-    `msgspec.msgpack.Ext`.
+    Values are written as ASP.NET Core writes them by default; docs/types.md has the table. Received values are plain (dict, list,
+    str, int, float, bool, bytes, `datetime` and None) until a type is asked for. An unknown extension is a `msgspec.msgpack.Ext`.
+
+    Attributes:
+        binding: the conversion of types.
+
+    Args:
+        naming: the names of fields, in both directions; reading ignores case and underscores.
+        enum_naming: the names of the members of enumerations. None writes numbers, which ASP.NET Core reads only if it is configured
+            so; both are read.
     """
 
     name: str = "messagepack"  # not Final: a class constant does not match a property of HubProtocol for pyright
     version: int = 2
     transfer_format: TransferFormat = TransferFormat.BINARY
 
-    def __init__(self) -> None:
+    def __init__(self, *, naming: Naming = "PascalCase", enum_naming: Naming | None = "PascalCase") -> None:
+        self.binding = messagepack_binding(naming, enum_naming)
         self._encode = msgspec.msgpack.Encoder(enc_hook=_other).encode
         self._decode = msgspec.msgpack.Decoder(list).decode
 
     def __repr__(self) -> str:
         """Return the expression that creates an equal object."""
-        return "MessagePackHubProtocol()"
+        options = self.binding.options(naming="PascalCase", enum_naming="PascalCase")
+        return f"MessagePackHubProtocol({options})"
 
     def framer(self, max_size: int | None = None) -> BinaryFramer:
         """Return a new framer for one direction of one connection; *max_size* is in bytes."""
@@ -83,14 +93,16 @@ class MessagePackHubProtocol:
             BindingError: a value has no MessagePack form (the message names its type), or the message is nested too deeply.
         """
         try:
-            body = self._encode(_WRITERS[type(message)](message))
-        except (TypeError, ValueError, OverflowError, RecursionError) as exc:
+            items = _WRITERS[type(message)](message, self.binding)
+            body = self._encode(items)
+            size = len(body)
+            if size >= SHORTEST_MESSAGEPACK and messagepack_may_exceed_depth(body) and self._exceeds_depth(items, body):
+                raise TooDeep
+        except (BindingError, TypeError, ValueError, OverflowError, RecursionError) as exc:
             raise BindingError(f"Cannot send {type(message).__name__} as MessagePack: {exc}") from exc
-        size = len(body)
-        if size >= SHORTEST_MESSAGEPACK and messagepack_may_exceed_depth(body) and self._exceeds_depth(message, body):
-            raise BindingError(
-                f"Cannot send {type(message).__name__} as MessagePack: it is nested more than {MAX_DEPTH} levels deep."
-            )
+        except TooDeep:
+            text = f"Cannot send {type(message).__name__} as MessagePack: it is nested more than {MAX_DEPTH} levels deep."
+            raise BindingError(text) from None
         if size > MAX_LENGTH:
             raise BindingError("Messages over 2GB in size are not supported.")
         return (_PREFIXES[size] if size < len(_PREFIXES) else write_varint(size)) + body
@@ -147,9 +159,9 @@ class MessagePackHubProtocol:
             raise ProtocolError(f"Invalid MessagePack message: it is nested more than {MAX_DEPTH} levels deep.")
         return message
 
-    def _exceeds_depth(self, message: HubMessage, body: bytes) -> bool:
-        """Return whether *message*, encoded as *body*, is nested too deeply for its recipients."""
-        exceeds = exceeds_depth(payload(message))
+    def _exceeds_depth(self, items: Sequence[object], body: bytes) -> bool:
+        """Return whether the message of *items*, encoded as *body*, is nested too deeply for its recipients."""
+        exceeds = exceeds_depth(items)
         return bool(exceeds_depth(self._decode(body)) if exceeds is None else exceeds)
 
 
@@ -170,30 +182,35 @@ def _decode_times(record: bytes) -> list[Any] | None:
     return items if isinstance(items, list) else None
 
 
-def _write_call(message: Invocation | StreamInvocation) -> tuple[object, ...]:
+def _write_call(message: Invocation | StreamInvocation, binding: Binding) -> tuple[object, ...]:
     kind = 1 if type(message) is Invocation else 4
     invocation_id, stream_ids = message.invocation_id or None, message.stream_ids or ()
-    return kind, message.headers or {}, invocation_id, message.target, message.arguments, stream_ids
+    arguments = plain_arguments(message.arguments, binding)
+    return kind, message.headers or {}, invocation_id, message.target, arguments, stream_ids
 
 
-def _write_completion(message: Completion) -> tuple[object, ...]:
+def _write_stream_item(message: StreamItem, binding: Binding) -> tuple[object, ...]:
+    return 2, message.headers or {}, message.invocation_id, plain_value(message.item, "item", binding)
+
+
+def _write_completion(message: Completion, binding: Binding) -> tuple[object, ...]:
     if message.error:
         return 3, message.headers or {}, message.invocation_id, _ERROR, message.error
     if message.result is UNSET:
         return 3, message.headers or {}, message.invocation_id, _VOID
-    return 3, message.headers or {}, message.invocation_id, _RESULT, message.result
+    return 3, message.headers or {}, message.invocation_id, _RESULT, plain_value(message.result, "result", binding)
 
 
-_WRITERS: Final[dict[type[HubMessage], Callable[[Any], tuple[object, ...]]]] = {
+_WRITERS: Final[dict[type[HubMessage], Callable[[Any, Binding], tuple[object, ...]]]] = {
     Invocation: _write_call,
-    StreamItem: lambda message: (2, message.headers or {}, message.invocation_id, message.item),
+    StreamItem: _write_stream_item,
     Completion: _write_completion,
     StreamInvocation: _write_call,
-    CancelInvocation: lambda message: (5, message.headers or {}, message.invocation_id),
-    Ping: lambda _message: (6,),
-    Close: lambda message: (7, message.error or None, message.allow_reconnect),
-    Ack: lambda message: (8, message.sequence_id),
-    SequenceMessage: lambda message: (9, message.sequence_id),
+    CancelInvocation: lambda message, _binding: (5, message.headers or {}, message.invocation_id),
+    Ping: lambda _message, _binding: (6,),
+    Close: lambda message, _binding: (7, message.error or None, message.allow_reconnect),
+    Ack: lambda message, _binding: (8, message.sequence_id),
+    SequenceMessage: lambda message, _binding: (9, message.sequence_id),
 }
 """Each message as the array that is sent."""
 
@@ -323,7 +340,5 @@ _READERS: Final[dict[int, Callable[[list[Any]], HubMessage]]] = {
 
 
 def _other(value: Any) -> Any:
-    """Return a value that msgspec cannot encode as MessagePack in a form that it can."""
-    if isinstance(value, PreciseDatetime):
-        return timestamp_extension(value)
+    """Refuse what is a built-in type and has no MessagePack form all the same, a complex number for example."""
     raise TypeError(f"a value of type {type(value).__module__}.{type(value).__qualname__} has no MessagePack form")

@@ -10,6 +10,7 @@ does it have few opening brackets? Only the rest is walked over, level by level 
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from datetime import date, datetime, time, timedelta
 from decimal import Decimal
 from typing import Any, Final
@@ -19,7 +20,7 @@ from msgspec import UnsetType
 from msgspec.msgpack import Ext
 
 from signalr_client.core.messages import Completion, HubMessage, Invocation, StreamInvocation, StreamItem
-from signalr_client.core.protocols.timestamps import PreciseDatetime
+from signalr_client.core.timestamps import PreciseDatetime
 
 __all__ = [
     "MAX_DEPTH",
@@ -61,7 +62,7 @@ def messagepack_may_exceed_depth(record: bytes) -> bool:
     return len(record) > _LARGE or len(record.translate(None, _NO_MESSAGEPACK_OPENERS)) > MAX_DEPTH
 
 
-def exceeds_depth(message: list[Any]) -> bool | None:
+def exceeds_depth(message: Sequence[Any]) -> bool | None:
     """Return whether a message has more than `MAX_DEPTH` levels, *message* being the first of them; map keys are not looked at.
 
     None means that it holds a value whose own levels are not known here, a dataclass for example. What a protocol has decoded holds

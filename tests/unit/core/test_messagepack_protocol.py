@@ -248,12 +248,12 @@ def test_the_error_of_the_decoder_is_the_cause() -> None:
         (datetime(2016, 4, 5, 6, 7, 8, tzinfo=UTC), "d6 ff 57 03 56 0c"),
         (UUID("00010203-0405-0607-0706-050403020100"), "d9 24" + b"00010203-0405-0607-0706-050403020100".hex()),
         (Color.GREEN, "a5 47 72 65 65 6e"),
-        (Size.LARGE, "03"),
+        (Size.LARGE, "a5 4c 61 72 67 65"),
         ([1, [2]], "92 01 91 02"),
         ((1, "a"), "92 01 a1 61"),
         ({"b": 1, "a": {}}, "82 a1 62 01 a1 61 80"),
         ({1: "a"}, "81 01 a1 61"),
-        (Point(1, 2), "82 a1 78 01 a1 79 02"),
+        (Point(1, 2), "82 a1 58 01 a1 59 02"),
     ],
 )
 def test_values_are_encoded_as_messagepack(value: object, wire: str) -> None:
@@ -287,11 +287,11 @@ def test_an_error_takes_precedence_over_a_result() -> None:
     ("message", "text"),
     [
         (Invocation(target="T", arguments=[Opaque()]),
-         f"Cannot send Invocation as MessagePack: a value of type {__name__}.Opaque has no MessagePack form"),
+         f"Cannot send Invocation as MessagePack: arguments[0]: a value of type {__name__}.Opaque has no MessagePack form"),
         (StreamItem(invocation_id="1", item={"deep": [Opaque()]}),
-         f"Cannot send StreamItem as MessagePack: a value of type {__name__}.Opaque has no MessagePack form"),
+         f"Cannot send StreamItem as MessagePack: item['deep'][0]: a value of type {__name__}.Opaque has no MessagePack form"),
         (Completion(invocation_id="1", result=object()),
-         "Cannot send Completion as MessagePack: a value of type builtins.object has no MessagePack form"),
+         "Cannot send Completion as MessagePack: result: a value of type builtins.object has no MessagePack form"),
         (StreamInvocation(invocation_id="1", target="T", arguments=[1j]),
          "Cannot send StreamInvocation as MessagePack: a value of type builtins.complex has no MessagePack form"),
     ],
@@ -302,7 +302,7 @@ def test_the_error_names_the_type_of_a_value_that_messagepack_does_not_support(m
     assert str(caught.value) == text
 
 
-@pytest.mark.parametrize("value", ["\ud800", 2**64, -(2**63) - 1, range(3), (item for item in "abc"), Opaque])
+@pytest.mark.parametrize("value", ["\ud800", 2**64, -(2**63) - 1, (item for item in "abc"), Opaque])
 def test_a_value_that_cannot_be_encoded_is_a_binding_error(value: object) -> None:
     with pytest.raises(BindingError, match=r"^Cannot send StreamItem as MessagePack: "):
         PROTOCOL.encode(StreamItem(invocation_id="1", item=value))
@@ -311,5 +311,5 @@ def test_a_value_that_cannot_be_encoded_is_a_binding_error(value: object) -> Non
 def test_a_recursive_value_is_a_binding_error() -> None:
     value: list[object] = []
     value.append(value)
-    with pytest.raises(BindingError, match="recursion"):
+    with pytest.raises(BindingError, match="nested more than 64 levels deep"):
         PROTOCOL.encode(StreamItem(invocation_id="1", item=value))

@@ -12,7 +12,7 @@ import pytest
 from signalr_client.core.messages import StreamItem
 from signalr_client.core.portable import PORTABLE_DEPTH, find_unportable, find_unportable_from_json
 from signalr_client.core.protocols import JsonHubProtocol, MessagePackHubProtocol
-from signalr_client.core.protocols.timestamps import PreciseDatetime
+from signalr_client.core.timestamps import PreciseDatetime
 
 JSON: Final = JsonHubProtocol()
 MESSAGEPACK: Final = MessagePackHubProtocol()

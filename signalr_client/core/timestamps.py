@@ -1,7 +1,8 @@
-"""Times finer than a microsecond: .NET sends them (its clock counts 100 ns) and Python's datetime cannot hold them. Room: core, row 1.
+"""Datetimes that carry more than Python's: the digits below a microsecond, and the wish to be a DateTimeOffset. Room: core, row 1.
 
-Such a time is received as a `PreciseDatetime`, a datetime that also has the nanoseconds, so that it can be sent back without loss.
-All other times are plain datetimes.
+.NET counts 100 ns. A time finer than a microsecond is received as a `PreciseDatetime`, a datetime that also has the nanoseconds, so
+that it can be sent back without loss. All other times are plain datetimes. A `DateTimeOffset` differs from a datetime only in how
+it is written over MessagePack.
 """
 
 from __future__ import annotations
@@ -12,7 +13,7 @@ from typing import Any, Final, Self, cast
 import msgpack
 import msgspec
 
-__all__ = ["PreciseDatetime", "decode_precise", "may_be_precise", "timestamp_extension"]
+__all__ = ["DateTimeOffset", "PreciseDatetime", "decode_precise", "may_be_precise", "timestamp_extension"]
 
 _EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
 _TIMESTAMP: Final = -1
@@ -34,8 +35,8 @@ class PreciseDatetime(datetime):
         return self
 
     def isoformat(self, sep: str = "T", timespec: str = "auto") -> str:
-        """Return the time with seven decimals, as .NET does; with a *timespec*, as datetime does."""
-        if timespec != "auto":
+        """Return the time with seven decimals if it has nanoseconds, as .NET does; if not, or with a *timespec*, as datetime does."""
+        if timespec != "auto" or not self.nanosecond:
             return super().isoformat(sep, timespec)
         zone = self.strftime("%z")
         zone = "Z" if self.utcoffset() == timedelta(0) else f"{zone[:3]}:{zone[3:]}" if zone else ""
@@ -44,6 +45,43 @@ class PreciseDatetime(datetime):
     def __reduce_ex__(self, protocol: Any) -> Any:
         """Keep the nanoseconds in copies and pickles."""
         return type(self).of, (datetime.combine(self.date(), self.timetz()), self.nanosecond)
+
+
+class DateTimeOffset(PreciseDatetime):
+    """A datetime that keeps its offset from UTC over MessagePack, for hub methods that take a DateTimeOffset.
+
+    As a type of a result or of a field it is what any datetime is, with its own offset. As a value it is written as .NET writes a
+    DateTimeOffset; a plain datetime is written as a DateTime, which has no offset over MessagePack. JSON makes no difference.
+    ``DateTimeOffset.of(moment)`` makes one of an aware datetime.
+    """
+
+    @classmethod
+    def of(cls, moment: datetime, nanosecond: int | None = None) -> Self:
+        """Return *moment* as a DateTimeOffset, with its own nanoseconds if it has some.
+
+        Raises:
+            ValueError: it has no offset.
+        """
+        if moment.utcoffset() is None:
+            raise ValueError("A DateTimeOffset needs an offset from UTC; this datetime has no time zone.")
+        return super().of(moment, getattr(moment, "nanosecond", 0) if nanosecond is None else nanosecond)
+
+    @property
+    def wall_clock(self) -> datetime:
+        """The local clock as if it were UTC: the first half of what .NET writes over MessagePack."""
+        return PreciseDatetime.of(self.replace(tzinfo=UTC), self.nanosecond)
+
+    @property
+    def offset_minutes(self) -> int:
+        """The offset from UTC in minutes: the second half.
+
+        Raises:
+            ValueError: it has no offset.
+        """
+        offset = self.utcoffset()
+        if offset is None:
+            raise ValueError("A DateTimeOffset needs an offset from UTC; this one has no time zone.")
+        return offset // timedelta(minutes=1)
 
 
 def may_be_precise(record: bytes) -> bool:

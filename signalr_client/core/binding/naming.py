@@ -1,0 +1,92 @@
+"""How the names of fields and of enum members are spelled on the wire. Room: core, row 1.
+
+Python writes ``first_name`` and ``DARK_RED``; .NET writes ``FirstName`` and ``DarkRed``, and ``firstName`` in JSON. A name that is
+spelled as in .NET already is left alone by `pascal_case`, and treated by `camel_case` as System.Text.Json treats it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Final, Literal
+
+__all__ = ["Naming", "PropertyName", "camel_case", "enum_naming_function", "naming_function", "pascal_case", "plain_name"]
+
+Naming = Literal["camelCase", "PascalCase", "unchanged"] | Callable[[str], str]
+"""How names are spelled: one of the usual ways, or a function from the name in Python to the name on the wire."""
+
+
+@dataclass(frozen=True, slots=True)
+class PropertyName:
+    """The .NET name of a field, where it does not follow from the Python name: ``is_ok: Annotated[bool, PropertyName("IsOK")]``.
+
+    The naming of the protocol applies to it: ``isOK`` over JSON, ``IsOK`` over MessagePack.
+    """
+
+    name: str
+
+
+def pascal_case(name: str) -> str:
+    """Return ``FirstName`` for ``first_name``; underscores at the ends are dropped."""
+    return "".join(part[:1].upper() + part[1:] for part in name.split("_"))
+
+
+def camel_case(name: str) -> str:
+    """Return ``firstName`` for ``first_name`` and for ``FirstName``; ``isOK`` for ``IsOK`` and ``url`` for ``URL``, as .NET does."""
+    first, *others = [part for part in name.split("_") if part] or [""]
+    return _lower_start(first) + "".join(part[:1].upper() + part[1:] for part in others)
+
+
+def plain_name(name: str) -> str:
+    """Return what all spellings of a name have in common."""
+    return name.replace("_", "").lower()
+
+
+def naming_function(naming: Naming) -> Callable[[str], str]:
+    """Return the function for the names of fields.
+
+    Raises:
+        ValueError: *naming* is not one of the known words.
+    """
+    return _choose(naming, _FIELDS)
+
+
+def enum_naming_function(naming: Naming) -> Callable[[str], str]:
+    """Return the function for the names of enum members, which are written in capitals in Python.
+
+    Raises:
+        ValueError: *naming* is not one of the known words.
+    """
+    return _choose(naming, _MEMBERS)
+
+
+def _choose(naming: Naming, functions: dict[str, Callable[[str], str]]) -> Callable[[str], str]:
+    if callable(naming):
+        return naming
+    if naming not in functions:
+        raise ValueError(f"A naming is one of {', '.join(map(repr, functions))}, or a function; {naming!r} is not.")
+    return functions[naming]
+
+
+def _lower_start(word: str) -> str:
+    """Lower the capitals at the start of a word, except one that begins the next word: ``xmlFile`` for ``XMLFile``."""
+    capitals = next((index for index, letter in enumerate(word) if not letter.isupper()), len(word))
+    if 1 < capitals < len(word) and word[capitals].islower():
+        capitals -= 1
+    return word[:capitals].lower() + word[capitals:]
+
+
+def _words(name: str) -> str:
+    return name.lower() if name.isupper() else name
+
+
+_FIELDS: Final[dict[str, Callable[[str], str]]] = {
+    "camelCase": camel_case,
+    "PascalCase": pascal_case,
+    "unchanged": str,
+}
+_MEMBERS: Final[dict[str, Callable[[str], str]]] = {
+    "camelCase": lambda name: camel_case(_words(name)),
+    "PascalCase": lambda name: pascal_case(_words(name)),
+    "unchanged": str,
+}
