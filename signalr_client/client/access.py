@@ -7,10 +7,11 @@ from typing import Final
 
 from signalr_client.client.life import Life
 from signalr_client.client.link import HubLink
+from signalr_client.client.refresh import AuthenticationRefresh
 from signalr_client.errors import InvalidStateError
 from signalr_client.types import HubConnectionState
 
-__all__ = ["active_link", "check_loop", "link_or_wait"]
+__all__ = ["active_link", "check_loop", "link_or_wait", "possible_refresh"]
 
 _WAITABLE: Final = (HubConnectionState.CONNECTING, HubConnectionState.CONNECTED, HubConnectionState.RECONNECTING)
 """The states in which a call may wait; in the connected state, for the callbacks of `on_connected`."""
@@ -47,6 +48,21 @@ def active_link(life: Life | None, action: str, text: str = "") -> HubLink:
         raise InvalidStateError(action, life.state.value, text)
     check_loop(life, action)
     return link
+
+
+def possible_refresh(life: Life | None) -> AuthenticationRefresh:
+    """Return what renews the authentication of the current connection.
+
+    Raises:
+        InvalidStateError: there is none, it belongs to another event loop, or it was not negotiated.
+    """
+    action = "refresh_authentication"
+    active_link(life, action, "Cannot refresh authentication when the connection is not active.")
+    assert life is not None  # it is active
+    if not life.refresh.possible:
+        text = "Authentication refresh needs a negotiated connection: do not set skip_negotiation."
+        raise InvalidStateError(action, life.state.value, text)
+    return life.refresh
 
 
 def check_loop(life: Life, action: str) -> None:

@@ -44,6 +44,7 @@ class OutgoingCall:
         waiter: asyncio.Future[object] | StreamSink | None,
         *,
         streaming: bool = False,
+        digits: bool = False,
     ) -> OutgoingCall:
         """Queue the message of a call and start its uploads.
 
@@ -53,6 +54,7 @@ class OutgoingCall:
             args: its arguments, upload streams among them.
             waiter: gets the response; None sends a call that has no response.
             streaming: the response is a stream.
+            digits: the response needs all digits of its numbers.
 
         Raises:
             BindingError: an argument cannot be encoded; nothing was sent.
@@ -76,6 +78,8 @@ class OutgoingCall:
         uploads = [UploadStream(link, *pair) for pair in zip(stream_ids, sources, strict=True)] if sources else ()
         if waiter is not None:
             link.calls.add(invocation_id, waiter, uploads)
+            if digits:
+                link.calls.exact.add(invocation_id)
         return cls(link, invocation_id)
 
     def cancel(self) -> None:

@@ -13,7 +13,7 @@ from typing import Any, Self, TypeVar, cast, overload
 
 from typing_extensions import TypeForm
 
-from signalr_client.client.access import active_link, check_loop, link_or_wait
+from signalr_client.client.access import check_loop, link_or_wait, possible_refresh
 from signalr_client.client.calls import OutgoingCall
 from signalr_client.client.ends import fresh_error
 from signalr_client.client.events import EventCallback, Events
@@ -23,7 +23,7 @@ from signalr_client.client.life import Life
 from signalr_client.client.options import ConnectionOptions
 from signalr_client.client.streams import HubStream
 from signalr_client.client.waiting import QueuedCall, WaitingCalls
-from signalr_client.core.binding import bind
+from signalr_client.core.protocols import binding_of
 from signalr_client.core.state import Trigger, advance
 from signalr_client.errors import InvalidStateError
 from signalr_client.transports.base import HttpOptions
@@ -53,7 +53,8 @@ class HubConnection:
         self._http_options = http_options
         self._options = options
         self._logger = logger
-        self._handlers = Handlers()
+        self._binding = binding_of(options.protocol)
+        self._handlers = Handlers(self._binding)
         self._events = Events()
         self._life: Life | None = None
 
@@ -187,18 +188,21 @@ class HubConnection:
 
         Raises:
             HubException: the method failed; the connection is fine.
-            BindingError: an argument cannot be encoded (then nothing was sent), or the result does not fit.
+            BindingError: the result does not fit; or an argument cannot be encoded, or *result_type* is not supported, and nothing
+                was sent.
             ConnectionClosedError: the connection ended first; the method may have run or not.
             InvalidStateError: the connection is not active, or belongs to another event loop; nothing was sent.
         """
+        converter = None if result_type is None else self._binding.converter(result_type)
+        digits = converter is not None and converter.needs_digits
         loop = asyncio.get_running_loop()
         link = link_or_wait(self._life, "invoke", loop)
         response: asyncio.Future[object] = loop.create_future()
         call: OutgoingCall | QueuedCall
         if link is None:
-            call = self._waiting.add("invoke", target, args, response)
+            call = self._waiting.add("invoke", target, args, response, digits=digits)
         else:
-            call = OutgoingCall.begin(link, target, args, response)
+            call = OutgoingCall.begin(link, target, args, response, digits=digits)
         try:
             if link is not None and link.full:
                 await link.drain()
@@ -206,7 +210,7 @@ class HubConnection:
         except asyncio.CancelledError:
             call.cancel()
             raise
-        return result if result_type is None else bind(result, result_type)
+        return result if converter is None else converter.convert_result(result)
 
     async def send(self, target: str, *args: object) -> None:
         """Invoke a hub method without waiting for a response. Returns when the message is queued.
@@ -247,15 +251,20 @@ class HubConnection:
             target: name of the hub method.
             args: its arguments. An async iterable is an upload stream, in any position.
             item_type: type to convert each item to; without it items are plain decoded values.
+
+        Raises:
+            UnsupportedTypeError: *item_type* is not a type that values can be converted to.
         """
+        converter = None if item_type is None else self._binding.converter(item_type)
+        digits = converter is not None and converter.needs_digits
 
         def begin(sink: StreamSink) -> OutgoingCall | QueuedCall:
             link = link_or_wait(self._life, "stream", asyncio.get_running_loop())
             if link is None:
-                return self._waiting.add("stream", target, args, sink)
-            return OutgoingCall.begin(link, target, args, sink, streaming=True)
+                return self._waiting.add("stream", target, args, sink, digits=digits)
+            return OutgoingCall.begin(link, target, args, sink, streaming=True, digits=digits)
 
-        return HubStream(begin, None if item_type is None else lambda item: bind(item, item_type), lambda: self.state.value)
+        return HubStream(begin, None if converter is None else converter.convert_item, lambda: self.state.value)
 
     async def refresh_authentication(self) -> float | None:
         """Send the server a new access token for this connection, which then continues with the new token's claims.
@@ -269,13 +278,7 @@ class HubConnection:
             TransportError: the server refused the token, does not support this, or was not reached. The connection continues.
             InvalidStateError: the connection is not active, belongs to another event loop, or negotiation was skipped.
         """
-        text = "Cannot refresh authentication when the connection is not active."
-        active_link(self._life, "refresh_authentication", text)
-        assert self._life is not None  # it is active
-        if not self._life.refresh.possible:
-            text = "Authentication refresh needs a negotiated connection: do not set skip_negotiation."
-            raise InvalidStateError("refresh_authentication", self.state.value, text)
-        return await self._life.refresh.refresh()
+        return await possible_refresh(self._life).refresh()
 
     # handlers
 
@@ -286,12 +289,16 @@ class HubConnection:
     def on(self, target: str, handler: Handler | None = None) -> Subscription | Callable[[HandlerT], HandlerT]:
         """Run *handler* each time the server calls *target*; without *handler*, decorate one.
 
-        Handlers may be sync or async. A target may have several: they run in the order of registration, and calls run one after
-        another. If the server waits for a result, the return value of the handler is the response (None becomes null). Targets are
-        case-sensitive.
+        Handlers may be sync or async. Arguments with an annotation are converted to it (docs/types.md); if one does not fit, that is
+        logged and the handler is not called. A target may have several handlers: they run in the order of registration, and calls
+        run one after another. If the server waits for a result, the return value of the handler is the response (None becomes
+        null). Targets are case-sensitive.
 
         Returns:
             A `Subscription` to unsubscribe with; as a decorator, the function unchanged.
+
+        Raises:
+            UnsupportedTypeError: an annotation cannot be resolved, or is not a type that values can be converted to.
         """
         if handler is not None:
             return self._handlers.add(target, handler)

@@ -18,6 +18,7 @@ from typing import Final, Protocol
 
 from signalr_client.client.handlers import Handlers
 from signalr_client.client.tasks import TaskSet, counted
+from signalr_client.client.typed_handlers import ArgumentError
 from signalr_client.core.messages import Completion, CountedMessage, Invocation
 from signalr_client.errors import BindingError, SignalRError
 from signalr_client.gate import Gate
@@ -61,6 +62,9 @@ class _Batch:
 class Dispatcher:
     """Runs the handlers of one life of a connection.
 
+    Attributes:
+        handlers: what to call.
+
     Args:
         handlers: what to call.
         gate: counts the calls that wait, for the receive limit.
@@ -71,7 +75,7 @@ class Dispatcher:
     def __init__(
         self, handlers: Handlers, gate: Gate, tasks: TaskSet, context: contextvars.Context, logger: logging.Logger
     ) -> None:
-        self._handlers = handlers
+        self.handlers = handlers
         self._gate = gate
         self._tasks = tasks
         self._context = context
@@ -123,7 +127,7 @@ class Dispatcher:
 
     async def _handle(self, calls: Iterator[Invocation]) -> None:
         """Run the handlers of *calls*; hop 4 of 4."""
-        handlers_of, turn = self._handlers.by_target.get, _TURN
+        handlers_of, turn = self.handlers.by_target.get, _TURN
         for message in calls:
             handlers = handlers_of(message.target, ())
             if not handlers:
@@ -146,9 +150,9 @@ class Dispatcher:
                 await asyncio.sleep(0)
 
     async def _unhandled(self, message: Invocation) -> None:
-        if not self._handlers.unhandled:
+        if not self.handlers.unhandled:
             self._log.warning("! failed to find handler for '%s' method", message.target)
-        for handler in self._handlers.unhandled:
+        for handler in self.handlers.unhandled:
             try:
                 await call(handler, message.target, message.arguments)
             except Exception as exc:  # user code
@@ -171,7 +175,7 @@ class Dispatcher:
 
     async def _result(self, message: Invocation, invocation_id: str) -> Completion:
         """Return the response that the handlers give together."""
-        handlers = self._handlers.by_target.get(message.target, ())
+        handlers = self.handlers.by_target.get(message.target, ())
         if not handlers:
             await self._unhandled(message)
             return Completion(invocation_id=invocation_id, error=_NO_RESULT)
@@ -196,7 +200,7 @@ class Dispatcher:
 
     def _report(self, handler: object, message: Invocation, exc: Exception) -> str:
         """Log what a handler raised, and return the error for a server that waits: the message, without a traceback."""
-        if isinstance(exc, BindingError) or (isinstance(exc, TypeError) and not _takes(handler, message.arguments)):
+        if isinstance(exc, ArgumentError) or (isinstance(exc, TypeError) and not _takes(handler, message.arguments)):
             self._log.error(
                 "! failed to bind arguments received in invocation '%s' of '%s': %s",
                 message.invocation_id or "",

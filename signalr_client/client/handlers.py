@@ -7,7 +7,10 @@ from collections.abc import Awaitable, Callable, Iterator
 from types import TracebackType
 from typing import Self
 
+from signalr_client.client.typed_handlers import HandlerTypes
+from signalr_client.core.binding import Binding
 from signalr_client.core.hub_method import wire_name
+from signalr_client.errors import UnsupportedTypeError
 
 __all__ = ["Handler", "Handlers", "Subscription", "UnhandledHandler", "handler_methods"]
 
@@ -44,29 +47,61 @@ class Subscription:
 
 
 class Handlers:
-    """The handlers of each target. They survive reconnects and restarts. Targets are case-sensitive."""
+    """The handlers of each target. They survive reconnects and restarts. Targets are case-sensitive.
 
-    def __init__(self) -> None:
+    Attributes:
+        by_target: what to call for each target, in order: handlers, or wrappers that convert their arguments.
+        exact_targets: the targets with a Decimal in an argument of a handler.
+
+    Args:
+        binding: the conversion of arguments.
+    """
+
+    def __init__(self, binding: Binding) -> None:
         self.unhandled: list[UnhandledHandler] = []
         self.by_target: dict[str, tuple[Handler, ...]] = {}
+        self.exact_targets: set[str] = set()
+        self._binding = binding
+        self._registered: dict[str, list[tuple[Handler, HandlerTypes]]] = {}
 
     def add(self, target: str, handler: Handler) -> Subscription:
-        """Register *handler* after those that *target* already has."""
+        """Register *handler* after those that *target* already has.
+
+        Raises:
+            TypeError: it cannot be called.
+            UnsupportedTypeError: an annotation cannot be resolved, or is not a type that values can be converted to.
+        """
         if not callable(handler):
             raise TypeError(f"A handler must be callable; the one for {target!r} is {handler!r}.")
-        # A new tuple each time, so that a handler may register others while the tuple is being iterated over.
-        self.by_target[target] = (*self.by_target.get(target, ()), handler)
+        try:
+            types = HandlerTypes(handler, self._binding)
+        except UnsupportedTypeError as exc:
+            raise UnsupportedTypeError(f"The handler for {target!r} cannot be registered. {exc}") from exc
+        self._registered.setdefault(target, []).append((handler, types))
+        self._update(target)
         return Subscription(self, target, handler)
 
     def remove(self, target: str, handler: Handler | None = None) -> None:
         """Remove one registration of *handler*, or all handlers of the target; unknown ones are ignored."""
-        left = list(self.by_target.get(target, ()))
-        if handler is not None and handler in left:
-            left.remove(handler)
-        if handler is None or not left:
-            self.by_target.pop(target, None)
+        registered = self._registered.get(target, [])
+        index = next((index for index, (known, _) in enumerate(registered) if known == handler), None)
+        if handler is None:
+            registered.clear()
+        elif index is not None:
+            del registered[index]
+        self._update(target)
+
+    def _update(self, target: str) -> None:
+        """Note what to call for *target* from now on."""
+        registered = self._registered.get(target)
+        digits = any(types.needs_digits for _, types in registered or ())
+        (self.exact_targets.add if digits else self.exact_targets.discard)(target)
+        if registered:
+            # A new tuple each time, so that a handler may register others while the tuple is being iterated over.
+            self.by_target[target] = tuple(types.runnable(digits=digits) for _, types in registered)
         else:
-            self.by_target[target] = tuple(left)
+            self._registered.pop(target, None)
+            self.by_target.pop(target, None)
 
 
 def handler_methods(receiver: object) -> Iterator[tuple[str, Handler]]:

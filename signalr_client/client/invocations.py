@@ -43,10 +43,12 @@ class PendingCalls:
 
     Attributes:
         streams: where the items of each streaming call go.
+        exact: the calls whose results or items need all digits of their numbers; see `ExactNumbers`.
     """
 
-    def __init__(self, logger: logging.Logger) -> None:
+    def __init__(self, logger: logging.Logger, exact: set[str]) -> None:
         self.streams: dict[str, StreamSink] = {}
+        self.exact = exact
         self._log = logger
         self._futures: dict[str, asyncio.Future[object]] = {}
         self._uploads: dict[str, Sequence[Upload]] = {}
@@ -72,6 +74,7 @@ class PendingCalls:
     def drop(self, invocation_id: str) -> bool:
         """Forget a call that its caller gave up, and return whether it was still waiting; a late response is ignored."""
         known = self._futures.pop(invocation_id, None) or self.streams.pop(invocation_id, None)
+        self.exact.discard(invocation_id)
         if self._uploads:
             self._stop_uploads(invocation_id, tell_server=True)
         return known is not None

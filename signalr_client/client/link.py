@@ -94,7 +94,9 @@ class HubLink:
     ) -> None:
         self.connection_id = connection_id
         self.logger = logger
-        self.calls = PendingCalls(logger.getChild("invocations"))
+        exact = session.options.exact
+        exact.targets = dispatcher.handlers.exact_targets
+        self.calls = PendingCalls(logger.getChild("invocations"), exact.ids)
         self._log = logger.getChild("link")
         self.uploads = TaskSet("upload", self._log)
         self._debug = self._log.isEnabledFor(logging.DEBUG)  # checked once: a check for each message would be felt

@@ -24,16 +24,24 @@ Waiter = asyncio.Future[object] | StreamSink
 class QueuedCall:
     """A call that had to wait, from the time at which it was made until its caller gives it up."""
 
-    __slots__ = ("_args", "_call", "_context", "_queue", "_target", "_waiter", "action")
+    __slots__ = ("_args", "_call", "_context", "_digits", "_queue", "_target", "_waiter", "action")
 
     def __init__(
-        self, queue: dict[QueuedCall, None], action: Action, target: str, args: Sequence[object], waiter: Waiter
+        self,
+        queue: dict[QueuedCall, None],
+        action: Action,
+        target: str,
+        args: Sequence[object],
+        waiter: Waiter,
+        *,
+        digits: bool,
     ) -> None:
         self.action = action
         self._queue = queue
         self._target = target
         self._args = args
         self._waiter = waiter
+        self._digits = digits
         self._context = contextvars.copy_context()
         self._call: OutgoingCall | None = None
         queue[self] = None
@@ -67,7 +75,8 @@ class QueuedCall:
             call = OutgoingCall.begin(link, self._target, self._args, None)
             waiter.set_result(None)
             return call
-        return OutgoingCall.begin(link, self._target, self._args, waiter, streaming=self.action == "stream")
+        streaming = self.action == "stream"
+        return OutgoingCall.begin(link, self._target, self._args, waiter, streaming=streaming, digits=self._digits)
 
 
 class WaitingCalls:
@@ -79,7 +88,7 @@ class WaitingCalls:
     def __len__(self) -> int:
         return len(self._queue)
 
-    def add(self, action: Action, target: str, args: Sequence[object], waiter: Waiter) -> QueuedCall:
+    def add(self, action: Action, target: str, args: Sequence[object], waiter: Waiter, *, digits: bool = False) -> QueuedCall:
         """Let a call wait.
 
         Args:
@@ -87,8 +96,9 @@ class WaitingCalls:
             target: name of the hub method.
             args: its arguments, upload streams among them.
             waiter: gets the response, or the error if the call cannot be sent. That of a "send" is done when the message is queued.
+            digits: the response needs all digits of its numbers.
         """
-        return QueuedCall(self._queue, action, target, args, waiter)
+        return QueuedCall(self._queue, action, target, args, waiter, digits=digits)
 
     async def send(self, link: HubLink) -> None:
         """Send the calls on *link*, no faster than it can write; return when none is left or the link has ended."""

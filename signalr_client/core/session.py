@@ -137,7 +137,7 @@ class HubSession:
             if not rest:
                 return []
             data = rest
-        framer, decode, counter = self._framer, self.protocol.decode, self._counter
+        framer, decode, counter = self._framer, self.options.exact.decoder(self.protocol), self._counter
         assert framer is not None  # created at the end of the handshake
         messages: list[HubMessage] = []
         for record in framer.feed(data):

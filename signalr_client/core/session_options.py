@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from enum import Enum
 
+from signalr_client.core.exact_numbers import ExactNumbers
 from signalr_client.core.framing import RecordTooLargeError
 from signalr_client.errors import ConnectionClosedError, ProtocolError, ServerTimeoutError, SignalRError
 
@@ -58,6 +59,7 @@ class SessionOptions:
         measure: keep the sizes of received messages in `HubSession.sizes`.
         replay_limit: allow stateful reconnect: how much may be sent but not acknowledged before `HubSession.replay_full` asks senders
             to wait. None does not allow it.
+        exact: which messages are decoded with all digits of their numbers; it belongs to one session, and may change at any time.
     """
 
     peer_timeout: float | None = 30.0
@@ -69,3 +71,4 @@ class SessionOptions:
     enable_detailed_errors: bool = False
     measure: bool = False
     replay_limit: int | None = None
+    exact: ExactNumbers = field(default_factory=ExactNumbers)

@@ -68,9 +68,11 @@ def function_types(function: Callable[..., object]) -> dict[str, Any]:
 
     Raises:
         UnsupportedTypeError: an annotation cannot be resolved; the text names it.
-        ValueError, TypeError: it has no signature, as some builtins.
     """
-    parameters = inspect.signature(function).parameters
+    try:
+        parameters = inspect.signature(function).parameters
+    except (TypeError, ValueError):  # some builtins have no signature
+        return {}
     plain = _plain_function(function)
     names = dict(inspect.getclosurevars(plain).nonlocals) if inspect.isfunction(plain) else {}
     names |= {parameter.__name__: parameter for parameter in getattr(plain, "__type_params__", ())}

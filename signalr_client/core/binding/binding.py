@@ -28,16 +28,22 @@ class Converter(Generic[T_co]):
     Attributes:
         name: the type, for errors.
         needs_digits: the values must be decoded with `JsonHubProtocol.decode_digits`, because the type contains a Decimal.
+
+    Args:
+        wanted: the type.
+        form: how values are spelled.
+        naming: the names of fields.
+        digits: the values are decoded in that way in any case.
     """
 
     __slots__ = ("_read", "name", "needs_digits")
 
-    def __init__(self, wanted: Any, form: Form, naming: Naming) -> None:
+    def __init__(self, wanted: Any, form: Form, naming: Naming, *, digits: bool = False) -> None:
         spell = naming_function(naming)
         compiler = Compiler(form, spell)
         reader = compiler.compile(wanted)
         self.needs_digits = compiler.needs_digits and form is Form.JSON
-        if self.needs_digits:
+        if self.needs_digits or digits:
             reader = Compiler(form, spell, digits=True).compile(wanted)
         self.name = type_name(wanted)
         self._read = reader.read
@@ -99,18 +105,22 @@ class Binding:
         given = {name: getattr(self, name) for name in defaults}
         return ", ".join(f"{name}={value!r}" for name, value in given.items() if value != defaults[name])
 
-    def converter(self, wanted: TypeForm[T]) -> Converter[T]:
+    def converter(self, wanted: TypeForm[T], *, digits: bool = False) -> Converter[T]:
         """Return the converter of decoded values to *wanted*. It is compiled once and kept, unless very many other types follow.
+
+        Args:
+            wanted: the type.
+            digits: the values are decoded with all of their digits, because other values of their message need them.
 
         Raises:
             UnsupportedTypeError: values cannot be converted to it.
         """
         try:
-            return self._kept(wanted)  # type: ignore[arg-type]  # types can be hashed, nearly always
+            return self._kept(wanted, digits)  # type: ignore[arg-type]  # types can be hashed, nearly always
         except TypeError as exc:
             if isinstance(exc, BindingError):
                 raise
-            return self._compile(wanted)  # a type that cannot be hashed, because its metadata cannot
+            return self._compile(wanted, digits)  # a type that cannot be hashed, because its metadata cannot
 
     def write(self, value: object, path: str, levels: int) -> Any:
         """Return *value* as the encoder of the hub protocol takes it; a plain value is returned as it is.
@@ -140,8 +150,8 @@ class Binding:
             for index, argument in enumerate(arguments)
         ]
 
-    def _compile(self, wanted: Any) -> Converter[Any]:
-        return Converter(wanted, self.form, self.naming)
+    def _compile(self, wanted: Any, digits: bool) -> Converter[Any]:  # noqa: FBT001  # called through _kept
+        return Converter(wanted, self.form, self.naming, digits=digits)
 
 
 @functools.lru_cache(32)

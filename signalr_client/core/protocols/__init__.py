@@ -7,18 +7,23 @@ from __future__ import annotations
 
 from typing import Protocol, runtime_checkable
 
+from signalr_client.core.binding import Binding, json_binding, messagepack_binding
 from signalr_client.core.framing import Framer
 from signalr_client.core.messages import HubMessage
 from signalr_client.core.protocols.json import JsonHubProtocol
 from signalr_client.core.protocols.messagepack import MessagePackHubProtocol
 from signalr_client.types import TransferFormat
 
-__all__ = ["HubProtocol", "JsonHubProtocol", "MessagePackHubProtocol"]
+__all__ = ["HubProtocol", "JsonHubProtocol", "MessagePackHubProtocol", "binding_of"]
 
 
 @runtime_checkable
 class HubProtocol(Protocol):
-    """Encodes and decodes hub messages. One object may serve many connections, so it keeps no state of any of them."""
+    """Encodes and decodes hub messages. One object may serve many connections, so it keeps no state of any of them.
+
+    Received values are converted to types as JSON spells them if the protocol is a text, and as MessagePack does if it is binary. A
+    protocol that knows better has an attribute ``binding``, for example that of a `JsonHubProtocol` which it uses.
+    """
 
     @property
     def name(self) -> str:
@@ -48,3 +53,11 @@ class HubProtocol(Protocol):
         Raises:
             ProtocolError: the record is not a valid message.
         """
+
+
+def binding_of(protocol: HubProtocol) -> Binding:
+    """Return the conversion of types for *protocol*."""
+    binding = getattr(protocol, "binding", None)
+    if isinstance(binding, Binding):
+        return binding
+    return json_binding() if protocol.transfer_format is TransferFormat.TEXT else messagepack_binding()

@@ -14,7 +14,7 @@ from dataclasses import dataclass
 from typing import Final
 
 from signalr_client.core.messages import Close, HubMessage
-from signalr_client.core.protocols import HubProtocol
+from signalr_client.core.protocols import HubProtocol, binding_of
 from signalr_client.core.session import HubSession, Phase, SessionOptions
 from signalr_client.errors import BindingError, ConnectionClosedError, HandshakeError
 from signalr_client.gate import Gate
@@ -53,6 +53,8 @@ class HubConnectionContext:
         writable: whether messages are still accepted; after the end they are dropped. It follows from the state, and is kept because
             it is asked for every message.
         protocol: the hub protocol that the client named in its handshake.
+        binding: the conversion of types for it.
+        exact: which messages of the client are decoded with all digits of their numbers.
         aborted: set when the connection has ended.
         outgoing: sends what is queued; senders wait while it is full.
         incoming: counts the bytes of calls that have not begun and upload items that have not been read; while it is full, the
@@ -101,7 +103,9 @@ class HubConnectionContext:
             on_broken=self._write_failed,
             on_ack_timeout=self._ack_missing,
         )
+        self.exact = session_options.exact
         self.protocol = self._session.protocol
+        self.binding = binding_of(self.protocol)
 
     @property
     def sizes(self) -> list[int]:
@@ -257,6 +261,7 @@ class HubConnectionContext:
             self.end(Ending(None, session.error))
             return
         self.protocol = session.protocol
+        self.binding = binding_of(self.protocol)
         self._advance(Trigger.HANDSHAKE_DONE)
         if not session.stateful:
             self.connection.forbid_resume()

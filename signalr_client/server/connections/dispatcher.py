@@ -71,6 +71,7 @@ class HubDispatcher:
         self._options = options
         self._connection = connection
         self._incoming = connection.incoming
+        connection.exact.targets = hub.methods.exact_targets
         self._spawn = spawn
         self._detailed = options.enable_detailed_errors
         self._queue = CallQueue(options.maximum_parallel_invocations_per_client, connection.incoming, self._start)
@@ -144,6 +145,7 @@ class HubDispatcher:
             protocol = self._connection.protocol
             arguments = method.bind(
                 message.arguments,
+                self._connection.binding,
                 count_first=protocol.name == "messagepack",
                 from_json=type(protocol) is JsonHubProtocol,
             )
@@ -164,7 +166,10 @@ class HubDispatcher:
         # Registered now, not when the call begins: the first items may be in the same frame.
         capacity, waiting = self._options.stream_buffer_capacity, self._incoming
         for stream_id, item_type in zip(call.stream_ids, method.stream_types, strict=False):
-            upload = UploadStream(item_type, capacity, waiting, detailed_errors=self._detailed)
+            converter = None if item_type is object else self._connection.binding.converter(item_type)
+            if converter is not None and converter.needs_digits:
+                self._connection.exact.ids.add(stream_id)
+            upload = UploadStream(converter, capacity, waiting, detailed_errors=self._detailed)
             replaced, self._uploads[stream_id] = self._uploads.get(stream_id), upload
             if replaced is not None:  # nothing could end it any more, not even the end of the connection
                 replaced.end(HubException(f"Stream ID '{stream_id}' is already in use."))
@@ -285,6 +290,7 @@ class HubDispatcher:
             upload.release()
             if self._uploads.get(stream_id) is upload:
                 del self._uploads[stream_id]
+                self._connection.exact.ids.discard(stream_id)
 
 
 def _wrong_mode(call: Call) -> str:

@@ -7,7 +7,7 @@ from collections import deque
 from collections.abc import AsyncIterator
 from typing import Any, Final
 
-from signalr_client.core.binding import bind
+from signalr_client.core.binding import Converter
 from signalr_client.core.portable import find_unportable
 from signalr_client.errors import BindingError, ConnectionClosedError, HubException
 from signalr_client.gate import Gate
@@ -29,15 +29,17 @@ class UploadStream(AsyncIterator[Any]):
         gate: full while more than *capacity* items have not been read; the connection is then not read either.
 
     Args:
-        item_type: the type of each item; object for anything.
+        converter: converts each item to its type; None for anything.
         capacity: items that may wait.
         waiting: the connection's incoming gate, which counts the bytes of the items that have not been read.
         detailed_errors: whether errors that end the stream name their cause.
     """
 
-    def __init__(self, item_type: Any, capacity: int, waiting: Gate, *, detailed_errors: bool = False) -> None:
+    def __init__(
+        self, converter: Converter[Any] | None, capacity: int, waiting: Gate, *, detailed_errors: bool = False
+    ) -> None:
         self.gate = Gate(None, capacity)
-        self._item_type = item_type
+        self._converter = converter
         self._waiting = waiting
         self._detailed = detailed_errors
         self._items: deque[tuple[Any, int]] = deque()
@@ -54,8 +56,8 @@ class UploadStream(AsyncIterator[Any]):
         try:
             if (reason := find_unportable(item)) is not None:
                 raise BindingError(reason)
-            if self._item_type is not object:
-                item = bind(item, self._item_type)
+            if self._converter is not None:
+                item = self._converter.convert(item, "item")
         except BindingError as exc:
             self.end(HubException(describe(_UNBOUND, exc, detailed=self._detailed)))
             return

@@ -9,7 +9,7 @@ from collections.abc import Awaitable, Callable, Iterable
 from functools import partial
 from typing import TYPE_CHECKING, Any, Generic, cast, overload
 
-from typing_extensions import TypeVar
+from typing_extensions import TypeForm, TypeVar
 
 from signalr_client.server.errors import HubUsageError
 
@@ -56,7 +56,7 @@ class SingleClientProxy(ClientProxy):
         self._before_invoke = before_invoke
 
     @overload
-    async def invoke(self, target: str, /, *arguments: object, result_type: type[T]) -> T: ...
+    async def invoke(self, target: str, /, *arguments: object, result_type: TypeForm[T]) -> T: ...
     @overload
     async def invoke(self, target: str, /, *arguments: object) -> object: ...
 
@@ -73,7 +73,7 @@ class SingleClientProxy(ClientProxy):
         Raises:
             HubException: the handler failed, returned no result, or one that is not a *result_type*.
             ConnectionClosedError: there is no such connection, or it ended before it answered.
-            BindingError: an argument cannot be encoded; nothing was sent.
+            BindingError: an argument cannot be encoded, or *result_type* is not supported; nothing was sent.
             HubUsageError: called from `Hub.on_connected`, where no result could be received.
         """
         if self._before_invoke is not None:

@@ -11,14 +11,14 @@ import inspect
 import types
 import typing
 from collections import Counter
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Container, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Generic, Protocol
 
-from signalr_client.core.binding import bind
+from signalr_client.core.binding import Binding, Converter, json_binding, messagepack_binding
 from signalr_client.core.hub_method import is_cancellable, wire_name
 from signalr_client.core.portable import PORTABLE_DEPTH, find_unportable, find_unportable_from_json
-from signalr_client.errors import BindingError
+from signalr_client.errors import BindingError, UnsupportedTypeError
 from signalr_client.server.errors import HubDefinitionError
 from signalr_client.server.hubs.cancellation import CancellationToken
 from signalr_client.server.hubs.hub import LIFECYCLE, Hub
@@ -58,6 +58,7 @@ class HubMethodDescriptor:
     stream_types: tuple[Any, ...] = field(init=False)
     takes_token: bool = field(init=False)
     _plain: bool = field(init=False)
+    _converters: dict[Binding, tuple[Converter[Any] | None, ...]] = field(init=False, default_factory=dict, compare=False)
 
     def __post_init__(self) -> None:
         """Sort the parameters by their source."""
@@ -68,11 +69,34 @@ class HubMethodDescriptor:
         plain = all(p.source is Source.ARGUMENT and not p.keyword for p in self.parameters)
         object.__setattr__(self, "_plain", plain)
 
-    def bind(self, arguments: list[Any], *, count_first: bool, from_json: bool = False) -> list[object]:
+    @property
+    def needs_digits(self) -> bool:
+        """Whether an argument is a Decimal, or contains one."""
+        return any(converter is not None and converter.needs_digits for converter in self.converters(json_binding()))
+
+    def converters(self, binding: Binding) -> tuple[Converter[Any] | None, ...]:
+        """Return what converts each argument; None where nothing has to be converted.
+
+        Raises:
+            UnsupportedTypeError: arguments cannot be converted to the type of a parameter.
+        """
+        found = self._converters.get(binding)
+        if found is None:
+            converters = [binding.converter(kind) for kind in self.argument_types]
+            if any(converter.needs_digits for converter in converters):  # then all of them get numbers with all digits
+                found = tuple(binding.converter(kind, digits=True) for kind in self.argument_types)
+            else:
+                pairs = zip(self.argument_types, converters, strict=True)
+                found = tuple(None if kind is object else converter for kind, converter in pairs)
+            self._converters[binding] = found
+        return found
+
+    def bind(self, arguments: list[Any], binding: Binding, *, count_first: bool, from_json: bool = False) -> list[object]:
         """Return the arguments of a client, converted to the parameter types.
 
         Args:
             arguments: as they were decoded.
+            binding: the conversion for the hub protocol of the client.
             count_first: check their number before their types, as .NET's MessagePack protocol does.
             from_json: whether `JsonHubProtocol` has decoded them.
 
@@ -85,8 +109,10 @@ class HubMethodDescriptor:
             find = find_unportable_from_json if from_json else find_unportable
             if (reason := find(arguments, PORTABLE_DEPTH + 1)) is not None:
                 raise BindingError(reason)
-            pairs = zip(arguments, self.argument_types, strict=False)
-            bound = [value if kind is object else bind(value, kind) for value, kind in pairs]
+            bound = [
+                value if converter is None else converter.convert(value, f"arguments[{index}]")
+                for index, (value, converter) in enumerate(zip(arguments, self.converters(binding), strict=False))
+            ]
         except BindingError as exc:
             raise BindingError(
                 "Error binding arguments. Make sure that the types of the provided values match the types of the hub method"
@@ -141,6 +167,9 @@ class HubMethodDescriptor:
 class HubMethods:
     """The methods of a hub by name, ignoring case; a snake_case name is also known in its PascalCase form.
 
+    Attributes:
+        exact_targets: the names of the methods with a Decimal in an argument, for `ExactNumbers`; None if there are none.
+
     Two methods whose names differ only in case, and a method named like the PascalCase form of another, are refused. Where a form is
     ambiguous only because case is ignored (``get_it`` beside ``getit``), it is not available, and both methods keep their own names.
     """
@@ -148,6 +177,7 @@ class HubMethods:
     def __init__(self, methods: Sequence[HubMethodDescriptor]) -> None:
         self._methods = tuple(methods)
         self._by_name: dict[str, HubMethodDescriptor] = {}
+        self.exact_targets = _ExactTargets(self) if any(method.needs_digits for method in methods) else None
         self._known: dict[str, HubMethodDescriptor] = {}  # by the spelling that clients use: saves a lower() for each call
         for method in methods:
             if self._by_name.setdefault(method.name.lower(), method) is not method:
@@ -178,6 +208,17 @@ class HubMethods:
         return method
 
 
+class _ExactTargets(Container[str]):
+    """The targets of calls with a Decimal in an argument, in any spelling."""
+
+    def __init__(self, methods: HubMethods) -> None:
+        self._methods = methods
+
+    def __contains__(self, target: object) -> bool:
+        method = self._methods.find(target) if isinstance(target, str) else None
+        return method is not None and method.needs_digits
+
+
 def read_methods(
     hub_type: type[Hub[Any]],
     container: ServiceContainer,
@@ -189,7 +230,7 @@ def read_methods(
 
     Raises:
         HubDefinitionError: a method cannot be called: an overload, a duplicate, a generic method, variable arguments, an annotation
-            that cannot be resolved, or a keyed service that is not registered.
+            that cannot be resolved or converted to, or a keyed service that is not registered.
     """
     known = container.service_names() if isinstance(container, ServiceProvider) else {}
     methods = []
@@ -202,17 +243,32 @@ def read_methods(
         if getattr(function, "__type_params__", ()):
             raise HubDefinitionError(f"Method '{name}' is a generic method which is not supported on a Hub.")
         reader = ParameterReader(hub_type.__name__, name, container, implicit_services=implicit_services)
-        methods.append(
-            HubMethodDescriptor(
-                name=next((given for definition in definitions if (given := wire_name(definition))), name),
-                function=function,
-                streaming=inspect.isasyncgenfunction(function) or stream_item_type(hints.get("return")) is not None,
-                cancellable=any(is_cancellable(definition) for definition in definitions),
-                requirements=resolve_requirements(requirements_of(*definitions), policies),
-                parameters=reader.read(function, hints),
-            )
+        method = HubMethodDescriptor(
+            name=next((given for definition in definitions if (given := wire_name(definition))), name),
+            function=function,
+            streaming=inspect.isasyncgenfunction(function) or stream_item_type(hints.get("return")) is not None,
+            cancellable=any(is_cancellable(definition) for definition in definitions),
+            requirements=resolve_requirements(requirements_of(*definitions), policies),
+            parameters=reader.read(function, hints),
         )
+        _check_types(method, hub_type)
+        methods.append(method)
     return HubMethods(methods)
+
+
+def _check_types(method: HubMethodDescriptor, hub_type: type[Hub[Any]]) -> None:
+    """Compile the types of the parameters, so that mistakes are found before the server starts.
+
+    Raises:
+        HubDefinitionError: values cannot be converted to one.
+    """
+    for binding in (json_binding(), messagepack_binding()):
+        try:
+            method.converters(binding)
+            for kind in method.stream_types:
+                binding.converter(kind)
+        except UnsupportedTypeError as exc:
+            raise HubDefinitionError(f"'{hub_type.__name__}.{method.name}' cannot be called: {exc}") from exc
 
 
 def _definitions(hub_type: type[Hub[Any]]) -> Iterator[tuple[str, list[Any]]]:

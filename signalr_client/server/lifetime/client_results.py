@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 from typing import Any
 
-from signalr_client.core.binding import bind
+from signalr_client.core.binding import Converter
 from signalr_client.core.messages import UNSET, Completion
 from signalr_client.core.portable import find_unportable
 from signalr_client.errors import BindingError, ConnectionClosedError, HubException
@@ -71,16 +71,14 @@ def disconnected(connection_id: str) -> ConnectionClosedError:
     return ConnectionClosedError(f"Connection '{connection_id}' disconnected.")
 
 
-def convert_result(result: object, result_type: Any) -> object:
+def convert_result(result: object, converter: Converter[Any]) -> object:
     """Return a client's result as the type that was asked for.
 
     Raises:
         HubException: it does not fit, as in ASP.NET Core.
     """
-    if result_type is object or result_type is Any:
-        return result
     try:
-        converted: object = bind(result, result_type)
+        converted: object = converter.convert_result(result)
     except BindingError as exc:
         raise HubException(str(exc)) from exc
     return converted

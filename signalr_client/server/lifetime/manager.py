@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Collection, Iterable, Sequence
 from typing import Any, Protocol
 
+from signalr_client.core.exact_numbers import ExactNumbers
 from signalr_client.core.messages import Completion
 from signalr_client.core.protocols import HubProtocol
 
@@ -35,12 +36,15 @@ class LifetimeConnection(Protocol):
         outgoing: counts what is queued for the client; a sender waits while it is full.
         protocol: the hub protocol of the connection.
         writable: whether messages are still accepted; after the end they are dropped.
+        exact: which messages of the client are decoded with all digits of their numbers; the ids of invocations that wait for a
+            Decimal are added to it.
     """
 
     connection_id: str
     user_identifier: str | None
     protocol: HubProtocol
     writable: bool
+    exact: ExactNumbers
 
     @property
     def outgoing(self) -> Outgoing:

@@ -13,7 +13,7 @@ from collections.abc import Collection, Iterable, Sequence
 from typing import Any
 
 from signalr_client.core.messages import Completion, Invocation
-from signalr_client.core.protocols import HubProtocol
+from signalr_client.core.protocols import HubProtocol, binding_of
 from signalr_client.errors import ConnectionClosedError
 from signalr_client.server.lifetime.client_results import ClientResults, convert_result
 from signalr_client.server.lifetime.manager import LifetimeConnection
@@ -114,15 +114,19 @@ class InMemoryLifetimeManager:
         connection = self._connections.get(connection_id)
         if connection is None or not connection.writable:
             raise ConnectionClosedError(f"Connection '{connection_id}' does not exist.")
+        converter = binding_of(connection.protocol).converter(result_type)
         invocation_id = f"s{next(self._invocation_numbers)}"  # the s keeps it apart from the ids of the client's own streams
         message = Invocation(invocation_id=invocation_id, target=target, arguments=list(arguments))
         data = connection.protocol.encode(message)
         result = self._results.add(invocation_id, connection_id)
+        if converter.needs_digits:
+            connection.exact.ids.add(invocation_id)
         try:
             connection.queue(data)
-            return convert_result(await result, result_type)
+            return convert_result(await result, converter)
         finally:
             self._results.remove(invocation_id)
+            connection.exact.ids.discard(invocation_id)
 
     def set_connection_result(self, connection: LifetimeConnection, completion: Completion) -> bool:
         """Complete the invocation that a client has answered."""
