@@ -14,9 +14,11 @@ from signalr_client.client.builder import HubConnectionBuilder
 from signalr_client.client.connection import HubConnection
 from signalr_client.client.handlers import Subscription
 from signalr_client.client.streams import HubStream
+from signalr_client.core.binding import PropertyName
 from signalr_client.core.hub_method import hub_method
 from signalr_client.core.protocols import HubProtocol, JsonHubProtocol, MessagePackHubProtocol
 from signalr_client.core.retry import ExponentialBackoff, RetryContext, RetryPolicy
+from signalr_client.core.timestamps import DateTimeOffset
 from signalr_client.errors import (
     AggregateTransportError,
     BindingError,
@@ -30,6 +32,7 @@ from signalr_client.errors import (
     ServerTimeoutError,
     SignalRError,
     TransportError,
+    UnsupportedTypeError,
 )
 from signalr_client.types import HttpTransportType, HubConnectionState, TransferFormat
 
@@ -37,6 +40,7 @@ __all__ = [
     "AggregateTransportError",
     "BindingError",
     "ConnectionClosedError",
+    "DateTimeOffset",
     "ExponentialBackoff",
     "HandshakeError",
     "HandshakeTimeoutError",
@@ -51,6 +55,7 @@ __all__ = [
     "JsonHubProtocol",
     "MessagePackHubProtocol",
     "NegotiationError",
+    "PropertyName",
     "ProtocolError",
     "RetryContext",
     "RetryPolicy",
@@ -59,5 +64,6 @@ __all__ = [
     "Subscription",
     "TransferFormat",
     "TransportError",
+    "UnsupportedTypeError",
     "hub_method",
 ]

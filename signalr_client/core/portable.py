@@ -13,10 +13,13 @@ from typing import Any, Final
 
 from msgspec.msgpack import Encoder, Ext
 
+from signalr_client.core.messages import Invocation
+from signalr_client.core.protocols import MessagePackHubProtocol
 from signalr_client.core.protocols.nesting import MAX_DEPTH
 from signalr_client.core.timestamps import PreciseDatetime
+from signalr_client.errors import BindingError
 
-__all__ = ["PORTABLE_DEPTH", "find_unportable", "find_unportable_from_json"]
+__all__ = ["PORTABLE_DEPTH", "find_unportable", "find_unportable_from_json", "is_portable_as_typed"]
 
 PORTABLE_DEPTH: Final = MAX_DEPTH - 2
 """Levels that a value may have as an argument: the message and its list of arguments are two more."""
@@ -27,6 +30,7 @@ _PLAIN: Final = frozenset({str, float, bool, type(None), bytes, datetime, Precis
 _KEYS: Final = frozenset({str, int})
 _LONGEST_PATH: Final = 200
 
+_MESSAGEPACK: Final = MessagePackHubProtocol()
 _encode_messagepack: Final = Encoder().encode
 
 
@@ -57,6 +61,18 @@ def find_unportable_from_json(arguments: list[Any], depth: int) -> str | None:
     except (OverflowError, TypeError, ValueError, RecursionError):
         return find_unportable(arguments, depth)
     return None
+
+
+def is_portable_as_typed(values: list[object]) -> bool:
+    """Return whether MessagePack can carry *values*, which were decoded from JSON and converted to types.
+
+    An integer of more than 64 bits can become a Decimal, which MessagePack carries as a text.
+    """
+    try:
+        _MESSAGEPACK.encode(Invocation(target="", arguments=values))
+    except BindingError:
+        return False
+    return True
 
 
 def _is_portable(value: Any, depth: int) -> bool:

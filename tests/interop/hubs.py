@@ -1,7 +1,7 @@
 """The hubs of the ASP.NET Core test server, written in Python, with the same names and results.
 
-Values that are only passed through have type `object` and are returned unchanged. Methods have their original names, because the
-official clients call them.
+The types are those of the original in Python, so every value is converted twice on its way through a hub. Methods have their original
+names, because the official clients call them.
 """
 
 from __future__ import annotations
@@ -10,11 +10,51 @@ import asyncio
 from collections import deque
 from collections.abc import AsyncIterator, Iterator
 from contextlib import contextmanager
-from typing import Protocol
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from decimal import Decimal
+from enum import Enum
+from typing import Final, Protocol
+from uuid import UUID
 
-from signalr_client import HttpTransportType, HubException
+from signalr_client import DateTimeOffset, HttpTransportType, HubException
 from signalr_client.errors import ConnectionClosedError
 from signalr_client.server import Hub, HubCallerContext, authorize, hub_method
+
+
+class Color(Enum):
+    """An enum, numbered as .NET numbers it."""
+
+    RED = 0
+    GREEN = 1
+    BLUE = 2
+
+
+@dataclass
+class Point:
+    """A class with two integers."""
+
+    x: int = 0
+    y: int = 0
+
+
+NO_GUID: Final = UUID(int=0)
+NO_MOMENT: Final = datetime.min  # noqa: DTZ901  # what a DateTime of .NET is that was not set
+
+
+@dataclass
+class ComplexObject:
+    """A class with a member of each kind; the defaults are those of .NET."""
+
+    string: str | None = None
+    int_array: list[int] | None = None
+    byte_array: bytes | None = None
+    guid: UUID = NO_GUID
+    date_time: datetime = NO_MOMENT
+    color: Color = Color.RED
+    maybe_double: float | None = None
+    point: Point | None = None
+    points: dict[str, Point] | None = None
 
 
 class Clock:
@@ -71,25 +111,25 @@ class TestHub(Hub):
     def EchoBool(self, value: bool) -> bool:
         return value
 
-    def EchoDecimal(self, value: object) -> object:
+    def EchoDecimal(self, value: Decimal) -> Decimal:
         return value
 
-    def EchoGuid(self, value: object) -> object:
+    def EchoGuid(self, value: UUID) -> UUID:
         return value
 
-    def EchoDateTime(self, value: object) -> object:
+    def EchoDateTime(self, value: datetime) -> datetime:
         return value
 
-    def EchoDateTimeOffset(self, value: object) -> object:
+    def EchoDateTimeOffset(self, value: DateTimeOffset) -> DateTimeOffset:
         return value
 
-    def EchoTimeSpan(self, value: object) -> object:
+    def EchoTimeSpan(self, value: timedelta) -> timedelta:
         return value
 
-    def EchoBytes(self, value: object) -> object:
+    def EchoBytes(self, value: bytes) -> bytes:
         return value
 
-    def EchoColor(self, value: object) -> object:
+    def EchoColor(self, value: Color) -> Color:
         return value
 
     def EchoNullableInt(self, value: int | None) -> int | None:
@@ -101,7 +141,7 @@ class TestHub(Hub):
     def EchoDictionary(self, value: dict[str, int]) -> dict[str, int]:
         return value
 
-    def EchoComplex(self, value: dict[str, object]) -> dict[str, object]:
+    def EchoComplex(self, value: ComplexObject) -> ComplexObject:
         return value
 
     def Add(self, x: int, y: int) -> int:
@@ -207,7 +247,7 @@ class TestHub(Hub):
     async def LeaveGroup(self, group: str) -> None:
         await self.groups.remove(self.context.connection_id, group)
 
-    async def SendComplex(self, method: str, value: dict[str, object]) -> None:
+    async def SendComplex(self, method: str, value: ComplexObject) -> None:
         await self.clients.caller.send(method, value, 42, "tail")
 
     async def SendNoArgs(self, method: str) -> None:
@@ -240,8 +280,8 @@ class TestHub(Hub):
     async def AskCallerInt(self, method: str, value: int) -> int:
         return await self.clients.caller.invoke(method, value, result_type=int)
 
-    async def AskCallerComplex(self, method: str, value: dict[str, object]) -> dict[str, object]:
-        return await self.clients.caller.invoke(method, value, result_type=dict[str, object])
+    async def AskCallerComplex(self, method: str, value: ComplexObject) -> ComplexObject:
+        return await self.clients.caller.invoke(method, value, result_type=ComplexObject)
 
     async def AskClient(self, connection_id: str, method: str, question: str) -> str:
         return await self.clients.client(connection_id).invoke(method, question, result_type=str)
@@ -268,18 +308,9 @@ class TestHub(Hub):
 
         return items()
 
-    async def StreamComplex(self, count: int) -> AsyncIterator[dict[str, object]]:
+    async def StreamComplex(self, count: int) -> AsyncIterator[ComplexObject]:
         for number in range(count):
-            # Values that are not given are null, as in the original; .NET's MessagePack has no default for structs.
-            yield {
-                "String": f"s{number}",
-                "IntArray": [number],
-                "ByteArray": None,
-                "Guid": "00000000-0000-0000-0000-000000000000",
-                "MaybeDouble": None,
-                "Point": {"X": number, "Y": -number},
-                "Points": None,
-            }
+            yield ComplexObject(string=f"s{number}", int_array=[number], point=Point(number, -number))
 
     async def StreamThenThrow(self, count: int, message: str) -> AsyncIterator[int]:
         for number in range(count):

@@ -8,7 +8,7 @@ from collections.abc import AsyncIterator
 from typing import Any, Final
 
 from signalr_client.core.binding import Converter
-from signalr_client.core.portable import find_unportable
+from signalr_client.core.portable import find_unportable, is_portable_as_typed
 from signalr_client.errors import BindingError, ConnectionClosedError, HubException
 from signalr_client.gate import Gate
 from signalr_client.server.errors import describe
@@ -54,10 +54,13 @@ class UploadStream(AsyncIterator[Any]):
         if self._ended:
             return
         try:
-            if (reason := find_unportable(item)) is not None:
+            reason = find_unportable(item)
+            if reason is not None and (self._converter is None or not self._converter.needs_digits):
                 raise BindingError(reason)
             if self._converter is not None:
                 item = self._converter.convert(item, "item")
+            if reason is not None and not is_portable_as_typed([item]):
+                raise BindingError(reason)
         except BindingError as exc:
             self.end(HubException(describe(_UNBOUND, exc, detailed=self._detailed)))
             return

@@ -17,7 +17,7 @@ from typing import Any, Generic, Protocol
 
 from signalr_client.core.binding import Binding, Converter, json_binding, messagepack_binding
 from signalr_client.core.hub_method import is_cancellable, wire_name
-from signalr_client.core.portable import PORTABLE_DEPTH, find_unportable, find_unportable_from_json
+from signalr_client.core.portable import PORTABLE_DEPTH, find_unportable, find_unportable_from_json, is_portable_as_typed
 from signalr_client.errors import BindingError, UnsupportedTypeError
 from signalr_client.server.errors import HubDefinitionError
 from signalr_client.server.hubs.cancellation import CancellationToken
@@ -107,12 +107,15 @@ class HubMethodDescriptor:
             self._check_count(arguments)
         try:
             find = find_unportable_from_json if from_json else find_unportable
-            if (reason := find(arguments, PORTABLE_DEPTH + 1)) is not None:
+            reason = find(arguments, PORTABLE_DEPTH + 1)
+            if reason is not None and not self.needs_digits:
                 raise BindingError(reason)
             bound = [
                 value if converter is None else converter.convert(value, f"arguments[{index}]")
                 for index, (value, converter) in enumerate(zip(arguments, self.converters(binding), strict=False))
             ]
+            if reason is not None and not is_portable_as_typed(bound):
+                raise BindingError(reason)
         except BindingError as exc:
             raise BindingError(
                 "Error binding arguments. Make sure that the types of the provided values match the types of the hub method"

@@ -7,7 +7,7 @@ from typing import Any
 
 from signalr_client.core.binding import Converter
 from signalr_client.core.messages import UNSET, Completion
-from signalr_client.core.portable import find_unportable
+from signalr_client.core.portable import find_unportable, is_portable_as_typed
 from signalr_client.errors import BindingError, ConnectionClosedError, HubException
 from signalr_client.server.lifetime.manager import LifetimeConnection
 
@@ -53,8 +53,6 @@ class ClientResults:
                 result.set_exception(HubException(completion.error))
             elif completion.result is UNSET:
                 result.set_exception(HubException("The client sent no result."))
-            elif (reason := find_unportable(completion.result)) is not None:
-                result.set_exception(HubException(f"Error trying to deserialize result. {reason}"))
             else:
                 result.set_result(completion.result)
         return True
@@ -75,10 +73,15 @@ def convert_result(result: object, converter: Converter[Any]) -> object:
     """Return a client's result as the type that was asked for.
 
     Raises:
-        HubException: it does not fit, as in ASP.NET Core.
+        HubException: it does not fit, as in ASP.NET Core; or not every hub protocol can carry it.
     """
+    reason = find_unportable(result)
+    if reason is not None and not converter.needs_digits:
+        raise HubException(f"Error trying to deserialize result. {reason}")
     try:
         converted: object = converter.convert_result(result)
     except BindingError as exc:
         raise HubException(str(exc)) from exc
+    if reason is not None and not is_portable_as_typed([converted]):
+        raise HubException(f"Error trying to deserialize result. {reason}")
     return converted
