@@ -9,12 +9,14 @@ from __future__ import annotations
 import asyncio
 from collections.abc import AsyncIterator
 from dataclasses import dataclass
-from datetime import timedelta
-from typing import Any, Literal, TypedDict, assert_type
+from datetime import UTC, datetime, timedelta
+from decimal import Decimal
+from typing import Annotated, Any, Literal, TypedDict, assert_type
 
 from tenacity import wait_exponential
 
 from signalr_client import (
+    DateTimeOffset,
     ExponentialBackoff,
     HubConnection,
     HubConnectionBuilder,
@@ -22,6 +24,7 @@ from signalr_client import (
     HubStream,
     JsonHubProtocol,
     MessagePackHubProtocol,
+    PropertyName,
     RetryContext,
     RetryPolicy,
     Subscription,
@@ -30,6 +33,7 @@ from signalr_client import (
 from signalr_client.core.binding import bind
 from signalr_client.core.framing import Framer, TextFramer
 from signalr_client.core.messages import HubMessage
+from signalr_client.server import Hub, SingleClientProxy
 
 
 @dataclass
@@ -61,7 +65,40 @@ async def results(connection: HubConnection) -> None:
     chosen_at_run_time: Any = int
     assert_type(await connection.invoke("M", result_type=chosen_at_run_time), Any)
     await connection.invoke("M", result_type=5)  # type: ignore[call-overload]
+    assert_type(await connection.invoke("M", result_type=Decimal | None), Decimal | None)
+    assert_type(await connection.invoke("M", result_type=DateTimeOffset), DateTimeOffset)
+    assert_type(await connection.invoke("M", result_type=Annotated[int, "metadata"]), int)
+    assert_type(await connection.invoke("M", result_type=None | int), int | None)
     assert_type(bind(1, int | None), int | None)
+
+
+class AskingHub(Hub):
+    """A hub that asks its clients."""
+
+    async def ask(self) -> int:
+        """`result_type` of a client result has the same forms."""
+        caller = self.clients.caller
+        assert_type(caller, SingleClientProxy)
+        assert_type(await caller.invoke("M"), object)
+        assert_type(await caller.invoke("M", 1, result_type=Point), Point)
+        assert_type(await caller.invoke("M", result_type=int | None), int | None)
+        assert_type(await caller.invoke("M", result_type=list[Point | None]), list[Point | None])
+        assert_type(await caller.invoke("M", result_type=Literal["a", "b"]), Literal["a", "b"])
+        await caller.invoke("M", result_type=5)  # type: ignore[call-overload]
+        return await caller.invoke("M", result_type=int)
+
+
+def spelling(builder: HubConnectionBuilder) -> None:
+    """How names are spelled: a word, or a function."""
+    builder.with_hub_protocol(JsonHubProtocol(naming="PascalCase", enum_naming="camelCase"))
+    builder.with_hub_protocol(MessagePackHubProtocol(naming=str.upper, enum_naming=None))
+    JsonHubProtocol(naming="kebab-case")  # type: ignore[arg-type]
+    JsonHubProtocol("PascalCase")  # type: ignore[call-arg]
+    MessagePackHubProtocol(naming=len)  # type: ignore[arg-type]
+    assert_type(PropertyName("IsOK").name, str)
+    assert_type(DateTimeOffset.of(datetime.now(UTC)), DateTimeOffset)
+    moment: datetime = DateTimeOffset(2024, 2, 29, tzinfo=UTC)
+    del moment
 
 
 async def items(connection: HubConnection) -> None:

@@ -96,9 +96,7 @@ class Compiler:
             key, item = arguments if len(arguments) == 2 else (Any, Any)
             return dict_reader(type_name(wanted), key_reader(self.compile(key), key), self.compile(item), DICTS[origin])
         if not isinstance(origin, type):
-            raise UnsupportedTypeError(
-                f"Values cannot be converted to {type_name(wanted)}{self._where}; docs/types.md lists the types."
-            )
+            raise self._unsupported(wanted)
         if issubclass(origin, Enum):
             return enum_reader(origin)
         return self._once(wanted, lambda: self._class(wanted, origin, arguments))
@@ -152,6 +150,8 @@ class Compiler:
             if is_model(origin):
                 return self._model(origin)
             shape = shape_of(origin, arguments, around)
+            if shape is None and arguments:
+                raise self._unsupported(wanted)
             if shape is None:
                 return _opaque(origin)
             readers = [self._field(wanted, field) for field in shape.fields]
@@ -161,6 +161,10 @@ class Compiler:
             return object_reader(type_name(wanted), shape, readers, names)
         finally:
             self._classes, self._where = around, where
+
+    def _unsupported(self, wanted: Any) -> UnsupportedTypeError:
+        name = type_name(wanted)
+        return UnsupportedTypeError(f"Values cannot be converted to {name}{self._where}; docs/types.md lists the types.")
 
     def _model(self, kind: Any) -> Reader:
         fields = model_fields(kind)

@@ -8,7 +8,9 @@ from collections.abc import Awaitable, Callable, Coroutine
 from types import FunctionType
 from typing import Any, Generic, Protocol
 
+from signalr_client.core.binding import json_binding
 from signalr_client.core.hub_method import wire_name
+from signalr_client.errors import UnsupportedTypeError
 from signalr_client.server.errors import HubDefinitionError
 from signalr_client.server.hubs.clients import ClientProxy, SingleClientProxy, single_clients_only
 from signalr_client.server.hubs.hub import Hub
@@ -67,6 +69,10 @@ def _method(client: type, name: str, member: object) -> Callable[..., Coroutine[
             " All client proxy methods must be 'async def', or return an Awaitable."
         )
     assert isinstance(member, FunctionType)
+    try:
+        json_binding().converter(result)
+    except UnsupportedTypeError as exc:
+        raise HubDefinitionError(f"The result of '{client.__name__}.{name}' cannot be received: {exc}") from exc
     signature, target = inspect.signature(member), wire_name(member) or name
 
     def positional(proxy: TypedProxy, arguments: tuple[object, ...], named: dict[str, object]) -> tuple[object, ...]:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections import OrderedDict, deque
-from collections.abc import Collection, Iterable, Mapping, MutableMapping, MutableSequence, Sequence
+from collections.abc import AsyncIterator, Callable, Collection, Iterable, Mapping, MutableMapping, MutableSequence, Sequence
 from collections.abc import Set as AbstractSet
 from dataclasses import dataclass, field
 from datetime import UTC, date, datetime, time, timedelta, timezone
@@ -328,7 +328,7 @@ def test_a_class_without_fields_is_named_in_the_error(value: object, wanted: Any
         bind(value, wanted)
 
 
-@pytest.mark.parametrize("wanted", ["Point", list["Point"], 5, Ellipsis])
+@pytest.mark.parametrize("wanted", ["Point", list["Point"], 5, Ellipsis, Callable[[], int], AsyncIterator[int], type[int]])
 def test_what_is_not_a_type_is_refused_when_it_is_named(wanted: Any) -> None:
     with pytest.raises(UnsupportedTypeError) as caught:
         JSON.converter(wanted)
