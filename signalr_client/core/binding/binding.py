@@ -27,6 +27,7 @@ class Converter(Generic[T_co]):
 
     Attributes:
         name: the type, for errors.
+        kind: values of exactly this type are returned as they are; None if there is not one such type.
         needs_digits: the values must be decoded with `JsonHubProtocol.decode_digits`, because the type contains a Decimal.
 
     Args:
@@ -36,7 +37,7 @@ class Converter(Generic[T_co]):
         digits: the values are decoded in that way in any case.
     """
 
-    __slots__ = ("_read", "name", "needs_digits")
+    __slots__ = ("_read", "kind", "name", "needs_digits")
 
     def __init__(self, wanted: Any, form: Form, naming: Naming, *, digits: bool = False) -> None:
         spell = naming_function(naming)
@@ -46,6 +47,7 @@ class Converter(Generic[T_co]):
         if self.needs_digits or digits:
             reader = Compiler(form, spell, digits=True).compile(wanted)
         self.name = type_name(wanted)
+        self.kind = next(iter(reader.same)) if len(reader.same) == 1 else None
         self._read = reader.read
 
     def convert(self, value: object, path: str) -> T_co:

@@ -11,7 +11,7 @@ from typing import Any, Final, TypeVar
 
 import msgspec
 
-from signalr_client.core.binding import Binding, Naming, TooDeep, messagepack_binding
+from signalr_client.core.binding import PLAIN, Binding, Naming, TooDeep, messagepack_binding
 from signalr_client.core.framing import MAX_LENGTH, BinaryFramer, write_varint
 from signalr_client.core.messages import (
     UNSET,
@@ -186,19 +186,22 @@ def _write_call(message: Invocation | StreamInvocation, binding: Binding) -> tup
     kind = 1 if type(message) is Invocation else 4
     invocation_id, stream_ids = message.invocation_id or None, message.stream_ids or ()
     arguments = plain_arguments(message.arguments, binding)
-    return kind, message.headers or {}, invocation_id, message.target, arguments, stream_ids
+    return kind, message.headers or _NO_HEADERS, invocation_id, message.target, arguments, stream_ids
 
 
 def _write_stream_item(message: StreamItem, binding: Binding) -> tuple[object, ...]:
-    return 2, message.headers or {}, message.invocation_id, plain_value(message.item, "item", binding)
+    item = message.item
+    if type(item) not in PLAIN:
+        item = plain_value(item, "item", binding)
+    return 2, message.headers or _NO_HEADERS, message.invocation_id, item
 
 
 def _write_completion(message: Completion, binding: Binding) -> tuple[object, ...]:
     if message.error:
-        return 3, message.headers or {}, message.invocation_id, _ERROR, message.error
+        return 3, message.headers or _NO_HEADERS, message.invocation_id, _ERROR, message.error
     if message.result is UNSET:
-        return 3, message.headers or {}, message.invocation_id, _VOID
-    return 3, message.headers or {}, message.invocation_id, _RESULT, plain_value(message.result, "result", binding)
+        return 3, message.headers or _NO_HEADERS, message.invocation_id, _VOID
+    return 3, message.headers or _NO_HEADERS, message.invocation_id, _RESULT, plain_value(message.result, "result", binding)
 
 
 _WRITERS: Final[dict[type[HubMessage], Callable[[Any, Binding], tuple[object, ...]]]] = {
@@ -206,7 +209,7 @@ _WRITERS: Final[dict[type[HubMessage], Callable[[Any, Binding], tuple[object, ..
     StreamItem: _write_stream_item,
     Completion: _write_completion,
     StreamInvocation: _write_call,
-    CancelInvocation: lambda message, _binding: (5, message.headers or {}, message.invocation_id),
+    CancelInvocation: lambda message, _binding: (5, message.headers or _NO_HEADERS, message.invocation_id),
     Ping: lambda _message, _binding: (6,),
     Close: lambda message, _binding: (7, message.error or None, message.allow_reconnect),
     Ack: lambda message, _binding: (8, message.sequence_id),

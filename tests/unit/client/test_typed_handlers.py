@@ -83,6 +83,42 @@ def test_an_argument_that_does_not_fit_is_named() -> None:
         call(registered(typed), {"x": 1}, 1, {"x": 1}, 1)
 
 
+def one(number: int) -> object:
+    return number
+
+
+def two(number: int, text: str = "default") -> object:
+    return number, text
+
+
+@pytest.mark.parametrize(
+    ("function", "arguments", "expected"),
+    [
+        (one, [1], 1),
+        (two, [1, "a"], (1, "a")),
+        (two, [1], (1, "default")),
+        (one, [True], "arguments[0]: expected int, got bool"),
+        (one, ["a"], "arguments[0]: expected int, got str"),
+        (two, [1, None], "arguments[1]: expected str, got None"),
+        (two, ["1", 2], "arguments[0]: expected int, got str"),
+        (one, [], "one() missing 1 required positional argument: 'number'"),
+        (one, [1, 2], "one() takes 1 positional argument but 2 were given"),
+        (two, [1, "a", 3], "two() takes from 1 to 2 positional arguments but 3 were given"),
+        (two, [], "two() missing 1 required positional argument: 'number'"),
+    ],
+)
+def test_one_or_two_arguments_are_called_faster_with_the_same_results(
+    function: Callable[..., object], arguments: list[object], expected: object
+) -> None:
+    handlers = registered(function)
+    if not isinstance(expected, str):
+        assert call(handlers, *arguments) == [expected]
+        return
+    with pytest.raises((ArgumentError, TypeError)) as caught:
+        call(handlers, *arguments)
+    assert str(caught.value) == expected
+
+
 def test_too_few_and_too_many_arguments_are_errors_of_the_call() -> None:
     with pytest.raises(TypeError, match="missing 1 required positional argument"):
         call(registered(partly), 1)
