@@ -152,6 +152,17 @@ class Binding:
             for index, argument in enumerate(arguments)
         ]
 
+    def write_other(self, value: object) -> Any:
+        """Return a value that `is_plain` let through and msgspec does not know, an array of numbers for example; its `enc_hook`.
+
+        Raises:
+            TypeError: it has no form on the wire, a complex number for example.
+        """
+        try:
+            return self._writer.write(value, 1)
+        except Misfit as exc:
+            raise TypeError(exc.reason) from None
+
     def _compile(self, wanted: Any, digits: bool) -> Converter[Any]:  # noqa: FBT001  # called through _kept
         return Converter(wanted, self.form, self.naming, digits=digits)
 

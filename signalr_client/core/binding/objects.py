@@ -1,7 +1,7 @@
 """Readers of objects: from a map, or an array, to an instance of a class. Room: core, row 1.
 
-A message of .NET has every member, spelled as expected, so that is the fast way: all members are fetched in one call, and those that
-need no conversion are checked in another. Whatever differs from that is read member by member.
+A message of .NET has every member, spelled as expected, so that is the fast way: all members are fetched in one call, and the types of
+all are compared in another. Where a member is missing or spelled differently, they are looked up one by one.
 """
 
 from __future__ import annotations
@@ -60,12 +60,12 @@ class _Members:
         self._exact = dict(zip(names, range(len(names)), strict=True))
         self._loose = _unambiguous([*names, *(field.name for field in shape.fields)])
         self._fetch = _fetcher(names)
+        # the type of each member that needs no conversion; None has to be read
         self._kinds = tuple(next(iter(reader.same)) if len(reader.same) == 1 else None for reader in readers)
-        self._same = _fetcher([index for index, kind in enumerate(self._kinds) if kind is not None])
-        self._same_kinds = tuple(kind for kind in self._kinds if kind is not None)
-        self._read = tuple(
-            (index, reader.read) for index, (kind, reader) in enumerate(zip(self._kinds, readers, strict=True)) if kind is None
-        )
+        self._ready = _fetcher([index for index, kind in enumerate(self._kinds) if kind is not None])
+        self._ready_kinds = self._ready(self._kinds)
+        self._reads = tuple((index, reader.read) for index, reader in enumerate(readers))
+        self._reads_of_others = tuple(pair for pair in self._reads if self._kinds[pair[0]] is None)
 
     def read(self, value: Any) -> Any:
         """Return the object whose members are in *value*."""
@@ -77,21 +77,26 @@ class _Members:
         if self._shape.strict and len(value) != len(self._arguments) + (tag is not None):
             return self._read_loosely(value)
         try:
-            values = list(self._fetch(value))
+            values: Sequence[Any] = self._fetch(value)
         except KeyError:
             return self._read_loosely(value)
-        if tuple(map(type, self._same(values))) != self._same_kinds:
-            return self._read_loosely(value)
+        kinds = tuple(map(type, values))
+        if kinds != self._kinds:
+            values = self._convert(list(values), kinds)
+        if self._by_keyword:
+            return _construct(self._name, self._make, (), dict(zip(self._arguments, values, strict=True)))
+        return _construct(self._name, self._make, values, _NO_NAMES)
+
+    def _convert(self, values: list[Any], kinds: tuple[type, ...]) -> list[Any]:
+        """Return the values of all members, read as their types."""
         index = 0
         try:
-            for index, read in self._read:
+            for index, read in self._reads_of_others if self._ready(kinds) == self._ready_kinds else self._reads:
                 values[index] = read(values[index])
         except Misfit as exc:
             exc.inside(f".{self._shape.fields[index].name}")
             raise
-        if self._by_keyword:
-            return _construct(self._name, self._make, (), dict(zip(self._arguments, values, strict=True)))
-        return _construct(self._name, self._make, values, _NO_NAMES)
+        return values
 
     def read_array(self, values: list[Any]) -> Any:
         """Return the object whose members are the items of a list; items that are missing have their defaults."""

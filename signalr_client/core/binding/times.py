@@ -47,6 +47,8 @@ def parse_datetime(text: str) -> datetime:
     Raises:
         ValueError: it is not one.
     """
+    if text[10:11] == "T" and text[7:8] == "-" and text[13:14] == ":" and not text[26:27].isdigit():
+        return datetime.fromisoformat(text)  # nearly always, and half the work: at most six decimals, and no week date
     matched = _DATETIME.fullmatch(text)
     if matched is None:
         raise ValueError(text)

@@ -33,6 +33,7 @@ __all__ = ["PLAIN", "Writer", "is_plain"]
 PLAIN: Final = frozenset({str, int, float, bool, type(None), bytes})
 """The types that are encoded as they are, in keys and values alike."""
 
+_CONTAINERS: Final = frozenset({list, dict, tuple, set, frozenset})
 _MARSHAL_VERSION: Final = 2  # the last that does not look for values that occur twice
 _MOST_TYPES: Final = 1024  # whose writers are kept
 _LONGEST_EXPONENT: Final = 40  # decimals of .NET have 29 digits
@@ -310,6 +311,8 @@ def is_plain(value: object) -> bool:
     `marshal` writes these and refuses all others, subclasses included, which makes it the fastest way to ask: a walk over the values
     in Python takes six times as long, and every list and dict that is sent has to be asked.
     """
+    if type(value) not in _CONTAINERS:
+        return type(value) in PLAIN
     try:
         marshal.dumps(value, _MARSHAL_VERSION)  # type: ignore[arg-type]  # that is the question
     except ValueError:

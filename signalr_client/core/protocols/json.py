@@ -7,7 +7,7 @@ member, to tell an unknown message type from an invalid message, and to describe
 from __future__ import annotations
 
 from decimal import Decimal
-from typing import Any, Final
+from typing import Final
 
 import msgspec
 
@@ -61,7 +61,7 @@ class JsonHubProtocol:
 
     def __init__(self, *, naming: Naming = "camelCase", enum_naming: Naming | None = None) -> None:
         self.binding = json_binding(naming, enum_naming)
-        self._encode = msgspec.json.Encoder(decimal_format="number", enc_hook=_other).encode
+        self._encode = msgspec.json.Encoder(decimal_format="number", enc_hook=self.binding.write_other).encode
         self._decode = msgspec.json.Decoder(HubMessage).decode
         self._decode_digits = msgspec.json.Decoder(HubMessage, float_hook=Decimal).decode
 
@@ -170,8 +170,3 @@ def _json_type(value: object) -> str:
             return _ARRAY
         case _:
             return "object"
-
-
-def _other(value: Any) -> Any:
-    """Refuse what is a built-in type and has no JSON form all the same, a complex number for example."""
-    raise TypeError(f"a value of type {type(value).__module__}.{type(value).__qualname__} has no JSON form")

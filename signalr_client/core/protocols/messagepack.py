@@ -74,7 +74,7 @@ class MessagePackHubProtocol:
 
     def __init__(self, *, naming: Naming = "PascalCase", enum_naming: Naming | None = "PascalCase") -> None:
         self.binding = messagepack_binding(naming, enum_naming)
-        self._encode = msgspec.msgpack.Encoder(enc_hook=_other).encode
+        self._encode = msgspec.msgpack.Encoder(enc_hook=self.binding.write_other).encode
         self._decode = msgspec.msgpack.Decoder(list).decode
 
     def __repr__(self) -> str:
@@ -340,8 +340,3 @@ _READERS: Final[dict[int, Callable[[list[Any]], HubMessage]]] = {
     8: _read_ack,
     9: _read_sequence,
 }
-
-
-def _other(value: Any) -> Any:
-    """Refuse what is a built-in type and has no MessagePack form all the same, a complex number for example."""
-    raise TypeError(f"a value of type {type(value).__module__}.{type(value).__qualname__} has no MessagePack form")
