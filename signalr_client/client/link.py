@@ -279,13 +279,14 @@ class HubLink:
             TransportError: no new one could be opened in time.
         """
         session = self._session
+        counter = session.counter
         session.detach()
         if self._writer is not None:
             self._writer.cancel()
         self._set_timer()
         self._tasks.start(self._close_lost(self._transport), name="signalr close")
         self._owner.link_detached(error)
-        transport = await self._resumption.open(session.last_received)
+        transport = await self._resumption.open(anew=counter is None or not counter.expects_sequence)
         if self.over:
             self._tasks.start(self._close_lost(transport), name="signalr close")
             raise error

@@ -129,6 +129,7 @@ class ReceivedCounter:
 
     Attributes:
         ack_due: when an Ack has to be sent, or None while there is nothing to acknowledge.
+        expects_sequence: nothing of the peer has arrived on the new socket yet.
     """
 
     def __init__(self) -> None:
@@ -137,7 +138,7 @@ class ReceivedCounter:
         self._next = 1  # the number of the next message; lower than latest + 1 during a replay
         self._unacknowledged = 0  # bytes since the last Ack
         self._delay = ACK_DELAY
-        self._expects_sequence = False
+        self.expects_sequence = False
 
     def accept(self, size: int, now: float) -> bool:
         """Count a message of *size* bytes; return whether it is new, and not one that has been received before.
@@ -148,7 +149,7 @@ class ReceivedCounter:
             ProtocolError: it arrived on a new socket before the Sequence message, so its number is unknown. Dropping it could lose
                 a message without an error, and accepting it could deliver one twice. No official client or server sends this.
         """
-        if self._expects_sequence:
+        if self.expects_sequence:
             raise ProtocolError("A message arrived after a reconnect before the Sequence message, so its number is unknown.")
         self._unacknowledged += size
         if self._unacknowledged >= ACK_BYTES:
@@ -174,7 +175,7 @@ class ReceivedCounter:
         if number < 1:
             raise ProtocolError(f"Sequence ID {number} is not valid: the first message has the ID 1.")
         self._next = number
-        self._expects_sequence = False
+        self.expects_sequence = False
 
     def acknowledge(self) -> int:
         """Return the number for an Ack that is sent now."""
@@ -188,7 +189,7 @@ class ReceivedCounter:
         self.ack_due = None
         self._unacknowledged = 0
         self._delay = FIRST_ACK_DELAY
-        self._expects_sequence = True
+        self.expects_sequence = True
 
 
 def take(queue: deque[bytes], limit: int) -> list[bytes]:

@@ -77,7 +77,7 @@ class HubSession:
         last_received: when something was received last, or else when the session began or was resumed.
         deadline_moved: `next_deadline` may be earlier than when it was last asked.
         stateful: both sides agreed on stateful reconnect in the handshake.
-        replay: what is kept for the peer, with stateful reconnect.
+        replay, counter: what is kept for the peer, and what came from it, with stateful reconnect.
     """
 
     def __init__(self, role: Role, protocols: Collection[HubProtocol], options: SessionOptions, now: float) -> None:
@@ -101,7 +101,7 @@ class HubSession:
         self._outbox = Outbox()
         self._output = self._outbox.messages
         self._closing = False  # a Close is queued, or has left
-        self._counter: ReceivedCounter | None = None
+        self.counter: ReceivedCounter | None = None
         self._reported: float | None = None  # the deadline that the caller knows
         self._started = self.last_received = self._sent = now
         self._second_look: float | None = None  # when to give up on a peer that was found silent
@@ -137,7 +137,7 @@ class HubSession:
             if not rest:
                 return []
             data = rest
-        framer, decode, counter = self._framer, self.protocol.decode, self._counter
+        framer, decode, counter = self._framer, self.protocol.decode, self.counter
         assert framer is not None  # created at the end of the handshake
         messages: list[HubMessage] = []
         for record in framer.feed(data):
@@ -257,7 +257,7 @@ class HubSession:
         Raises:
             InvalidStateError: the session is not detached.
         """
-        replay, counter = self.replay, self._counter
+        replay, counter = self.replay, self.counter
         if self.phase is not Phase.DETACHED or replay is None or counter is None:
             raise InvalidStateError("resume", self.phase.value, "Only a session that has lost its socket can be resumed.")
         self.phase = Phase.OPEN
@@ -273,7 +273,7 @@ class HubSession:
     def _count_messages(self) -> None:
         """Number the messages from now on. Nothing that is counted has been queued yet."""
         self.replay = self._output = self._outbox.messages = ReplayBuffer()
-        self._counter = ReceivedCounter()
+        self.counter = ReceivedCounter()
 
     def _plan_ack(self, counter: ReceivedCounter, now: float) -> None:
         """Queue an Ack if one is due, or see to it that the caller wakes up in time for the next one."""
@@ -312,8 +312,8 @@ class HubSession:
         if self._ping_interval is not None and now >= self._sent + self._ping_interval:
             self._queue(Control.PING, self.protocol.encode(_PING), now)
             self._sent = now
-        if self._counter is not None:
-            self._plan_ack(self._counter, now)
+        if self.counter is not None:
+            self._plan_ack(self.counter, now)
 
     def _deadline(self) -> float | None:
         options = self.options
@@ -328,8 +328,8 @@ class HubSession:
                     times.append(self._second_look)
                 elif self._watches and options.peer_timeout is not None:
                     times.append(self.last_received + options.peer_timeout)
-                if self._counter is not None and self._counter.ack_due is not None:
-                    times.append(self._counter.ack_due)
+                if self.counter is not None and self.counter.ack_due is not None:
+                    times.append(self.counter.ack_due)
                 return min(times, default=None)
             case _:
                 return None
@@ -348,7 +348,7 @@ class HubSession:
         try:
             if self._is_client:
                 handshake.check_response(text)
-                self.stateful = self._counter is not None
+                self.stateful = self.counter is not None
             else:
                 self.protocol, version = handshake.accept_request(
                     text, self._protocols, text_only=options.text_only, detailed=options.enable_detailed_errors
@@ -387,8 +387,8 @@ class HubSession:
                 self.deadline_moved = True
             case Ack() if self.replay is not None:
                 self.replay.acknowledge(message.sequence_id)
-            case Sequence() if self._counter is not None:
-                self._counter.sequence(message.sequence_id)
+            case Sequence() if self.counter is not None:
+                self.counter.sequence(message.sequence_id)
 
     def _queue(self, kind: Control, data: bytes, now: float) -> None:
         self.queued += self._outbox.put(kind, data)
