@@ -209,6 +209,7 @@ class Life:
             handshake_timeout=handshake_timeout,
             inherent_keep_alive=connected.transport.inherent_keep_alive,
             stateful=connected.stateful,
+            counts_all_items=connected.counts_all_items,
         )
         self._newest = link = HubLink(
             connected.transport,

@@ -62,6 +62,7 @@ class HubLink:
 
     Attributes:
         calls: the calls that wait for a response.
+        outgoing: what has still to be sent.
         uploads: the tasks of upload streams.
         over: whether nothing can be sent any more.
         ended: done when the link is over, with how it ended.
@@ -110,8 +111,8 @@ class HubLink:
         self.ended: asyncio.Future[End] = self._loop.create_future()
         self._opened: asyncio.Future[None] = self._loop.create_future()
         self._now = self._loop.time()
-        self._outgoing = Outgoing(session)
-        self._wake = self._outgoing.wake
+        self.outgoing = Outgoing(session)
+        self._wake = self.outgoing.wake
         self._resumption = Resumption(reopen, tasks=tasks, now=self._loop.time, logger=self._log)
         self._close: Close | None = None  # as received
         self._reading = True  # False while the receive limit holds the reader up
@@ -148,7 +149,7 @@ class HubLink:
                 self._log.debug("> %s", describe(close))
             with contextlib.suppress(TimeoutError):  # the peer may have stopped reading
                 async with asyncio.timeout_at(deadline):
-                    await self._outgoing.wait_empty()
+                    await self.outgoing.wait_empty()
         self.abort(deadline)
 
     def abort(self, deadline: float = math.inf) -> None:
@@ -176,12 +177,12 @@ class HubLink:
     @property
     def full(self) -> bool:
         """Whether senders have to wait, with `drain`."""
-        session, outgoing = self._session, self._outgoing  # asked for every message, so nothing else is called
+        session, outgoing = self._session, self.outgoing  # asked for every message, so nothing else is called
         return session.queued > outgoing.room or (session.stateful and outgoing.waits_for_ack)
 
     async def drain(self) -> None:
         """Return when senders may go on, or the link has ended."""
-        await self._outgoing.drain()
+        await self.outgoing.drain()
 
     # in
 
@@ -215,7 +216,7 @@ class HubLink:
                 if not self._opened.done():
                     self._note_handshake()
                 elif session.stateful:
-                    self._outgoing.note_received()
+                    self.outgoing.note_received()
                 if session.deadline_moved:
                     self._set_timer()
                 if messages:
@@ -256,12 +257,12 @@ class HubLink:
     async def _wait_for_handlers(self) -> None:
         """Let the receive limit hold up the reader. The server is not silent in the meantime: nobody listens."""
         self._reading = False
-        self._outgoing.note_reading(reading=False)
+        self.outgoing.note_reading(reading=False)
         try:
             await self._intake.wait(self.calls, self._writer if self._session.stateful else None)
         finally:
             self._reading = True
-            self._outgoing.note_reading(reading=True)
+            self.outgoing.note_reading(reading=True)
             self._session.excuse_silence(self._loop.time())
 
     def _note_handshake(self) -> None:
@@ -276,9 +277,10 @@ class HubLink:
         """Continue on a new transport, after the old one was lost with *error*.
 
         Raises:
-            TransportError: no new one could be opened in time.
+            TransportError: no new one could be opened in time, or messages could be lost on it.
         """
         session = self._session
+        self.outgoing.check_resumable()
         counter = session.counter
         session.detach()
         if self._writer is not None:
@@ -309,7 +311,7 @@ class HubLink:
     async def _write(self, transport: Transport) -> None:
         """Send what is queued until *transport* breaks."""
         try:
-            await self._outgoing.run(transport)
+            await self.outgoing.run(transport)
         except BaseException as exc:  # user code, as in `_read`
             error = failure(exc)
             if isinstance(error, SocketLostError) and self._session.resumable:
@@ -357,7 +359,7 @@ class HubLink:
             )
         elif self._is_open:
             self._owner.link_ended(self, end)
-        self._outgoing.close()
+        self.outgoing.close()
         self.calls.fail(end.error)
         self.uploads.cancel()
         deadline = min(deadline, self._loop.time() + self._close_timeout)

@@ -42,7 +42,9 @@ class ConnectionOptions:
     stateful_buffer_size: int | None
     refresh: RefreshOptions
 
-    def session(self, now: float, *, handshake_timeout: float, inherent_keep_alive: bool, stateful: bool) -> HubSession:
+    def session(
+        self, now: float, *, handshake_timeout: float, inherent_keep_alive: bool, stateful: bool, counts_all_items: bool
+    ) -> HubSession:
         """Return the session of a new physical connection.
 
         Args:
@@ -50,6 +52,7 @@ class ConnectionOptions:
             handshake_timeout: shorter than the option while there are other transports to try.
             inherent_keep_alive: see `Transport`.
             stateful: the server lets the connection be resumed on another WebSocket.
+            counts_all_items: see `SessionOptions`.
         """
         options = SessionOptions(
             peer_timeout=self.server_timeout,
@@ -58,5 +61,6 @@ class ConnectionOptions:
             max_message_size=self.max_message_size,
             inherent_keep_alive=inherent_keep_alive,
             replay_limit=self.stateful_buffer_size if stateful else None,
+            counts_all_items=counts_all_items,
         )
         return HubSession.client(self.protocol, options, now)

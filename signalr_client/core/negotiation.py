@@ -50,6 +50,7 @@ class NegotiateResponse(msgspec.Struct, frozen=True, rename="camel", kw_only=Tru
     """The response to a negotiate request; unknown members are ignored.
 
     ``connection_id`` is public. ``connection_token`` is the secret that every later request carries as ``id``.
+    ``counts_all_stream_items`` is not in the specification: only the server of this package sends it (docs/reconnecting.md, "Stateful reconnect").
     """
 
     connection_id: str | None = None
@@ -60,6 +61,7 @@ class NegotiateResponse(msgspec.Struct, frozen=True, rename="camel", kw_only=Tru
     access_token: str | None = None
     error: str | None = None
     use_stateful_reconnect: bool = False
+    counts_all_stream_items: bool = False
     token_lifetime_seconds: float | None = None
     legacy_protocol_version: object = msgspec.field(default=None, name="ProtocolVersion")
 

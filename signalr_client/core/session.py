@@ -47,6 +47,7 @@ from signalr_client.core import handshake
 from signalr_client.core.framing import Framer
 from signalr_client.core.messages import COUNTED, Ack, Close, CountedMessage, HubMessage, Ping, Sequence
 from signalr_client.core.outbox import Control, Outbox
+from signalr_client.core.padding import item_padding
 from signalr_client.core.protocols import HubProtocol
 from signalr_client.core.replay import ReceivedCounter, ReplayBuffer
 from signalr_client.core.session_options import Phase, Role, SessionOptions
@@ -266,7 +267,7 @@ class HubSession:
         self.deadline_moved = True
         counter.resume()
         self.queued -= replay.queued
-        sequence = Sequence(sequence_id=replay.resume())
+        sequence = Sequence(sequence_id=replay.resume(None if self.options.counts_all_items else item_padding(self.protocol)))
         self.queued += replay.queued
         self._queue(Control.SEQUENCE, self.protocol.encode(sequence), now)
 
@@ -289,8 +290,7 @@ class HubSession:
 
     def next_deadline(self) -> float | None:
         """Return the time at which `handle_timeout` must be called, or None for never."""
-        self.deadline_moved = False
-        self._reported = self._deadline()
+        self.deadline_moved, self._reported = False, self._deadline()
         return self._reported
 
     def handle_timeout(self, now: float) -> None:

@@ -58,6 +58,7 @@ class SessionOptions:
         measure: keep the sizes of received messages in `HubSession.sizes`.
         replay_limit: allow stateful reconnect: how much may be sent but not acknowledged before `HubSession.replay_full` asks senders
             to wait. None does not allow it.
+        counts_all_items: the peer counts a StreamItem also after its stream has ended; see padding.py.
     """
 
     peer_timeout: float | None = 30.0
@@ -69,3 +70,4 @@ class SessionOptions:
     enable_detailed_errors: bool = False
     measure: bool = False
     replay_limit: int | None = None
+    counts_all_items: bool = True

@@ -82,6 +82,7 @@ class Connected:
         token_lifetime: seconds for which the server accepts the access token, if it says so.
         url: the URL of the hub, after redirects.
         stateful: the server lets the connection be resumed on another WebSocket.
+        counts_all_items: the server counts items of an upload that has ended, too (see core/padding.py).
     """
 
     transport: Transport
@@ -90,6 +91,7 @@ class Connected:
     token_lifetime: float | None = None
     url: str = ""
     stateful: bool = False
+    counts_all_items: bool = False
 
 
 class Connector:
@@ -248,6 +250,7 @@ class Connector:
             response.token_lifetime_seconds,
             url,
             stateful=self._stateful and response.use_stateful_reconnect and candidate is HttpTransportType.WEB_SOCKETS,
+            counts_all_items=response.counts_all_stream_items,
         )
 
     def _report(self, candidate: HttpTransportType, exc: SignalRError) -> None:
