@@ -11,19 +11,15 @@ from signalr_client import HubConnection, HubConnectionState
 from signalr_client.server.http import dispatcher, long_polling
 from tests.support.cancelling import Pair, pair, upload
 from tests.support.hubs import TRANSPORTS
-from tests.support.interruption import WAYS, Outcome, at_each_await, left_running
+from tests.support.interruption import Outcome, at_each_await, generate_ways, left_running
 from tests.support.leaks import left_behind, open_sockets
 
-each_way = pytest.mark.parametrize("way", WAYS)
 DISCONNECTED = HubConnectionState.DISCONNECTED
 
 
 def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
-    """Run a test in every way over WebSockets, and in one way over the others; with ``--long`` in all ways."""
-    if "transport" in metafunc.fixturenames:
-        everything = metafunc.config.getoption("--long")
-        cases = [(name, way) for name in TRANSPORTS for way in WAYS if everything or name == "ws" or way == WAYS[0]]
-        metafunc.parametrize(("transport", "way"), cases)
+    """Interrupt in every way."""
+    generate_ways(metafunc, TRANSPORTS)
 
 
 @pytest.fixture(autouse=True)
@@ -124,7 +120,6 @@ async def test_a_connection_in_async_with_can_be_cancelled_at_each_await(transpo
         await at_each_await(attempt, check, way, at_least=5)
 
 
-@each_way
 async def test_waiting_for_the_connection_can_be_cancelled_at_each_await(way: str) -> None:
     """Only the wait ends: the start and the other waits go on."""
     async with pair(start=False, disconnect_timeout=0.3) as there:
@@ -148,7 +143,6 @@ async def test_waiting_for_the_connection_can_be_cancelled_at_each_await(way: st
         await at_each_await(attempt, check, way, prepare=prepare)
 
 
-@each_way
 async def test_waiting_for_the_end_can_be_cancelled_at_each_await(way: str) -> None:
     async with pair(start=False, disconnect_timeout=0.3) as there:
         connection = there.connection

@@ -9,10 +9,13 @@ from contextlib import suppress
 import pytest
 
 from signalr_client.testing import Direction, FaultProxy
-from tests.support.interruption import WAYS, Outcome, at_each_await
+from tests.support.interruption import Outcome, at_each_await, generate_ways
 from tests.support.leaks import left_behind, open_sockets
 
-each_way = pytest.mark.parametrize("way", WAYS)
+
+def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
+    """Interrupt in every way."""
+    generate_ways(metafunc)
 
 
 async def echo(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
@@ -53,7 +56,6 @@ class Behind:
             self.writers.pop().close()
 
 
-@each_way
 async def test_starting_a_proxy_can_be_cancelled_at_each_await(way: str) -> None:
     async with await asyncio.start_server(echo, "127.0.0.1", 0) as server:
         behind = Behind(server)
@@ -69,7 +71,6 @@ async def test_starting_a_proxy_can_be_cancelled_at_each_await(way: str) -> None
         await at_each_await(behind.proxy.start, check, way)
 
 
-@each_way
 async def test_stopping_a_proxy_can_be_cancelled_at_each_await(way: str) -> None:
     """Everything is closed all the same: connections that are open, one that is being made, and one that is stalled."""
     async with await asyncio.start_server(echo, "127.0.0.1", 0) as server:
@@ -98,7 +99,6 @@ async def test_stopping_a_proxy_can_be_cancelled_at_each_await(way: str) -> None
         await at_each_await(behind.proxy.stop, check, way, prepare=prepare)
 
 
-@each_way
 async def test_a_proxy_in_async_with_can_be_cancelled_at_each_await(way: str) -> None:
     async with await asyncio.start_server(echo, "127.0.0.1", 0) as server:
         behind = Behind(server)
@@ -130,7 +130,6 @@ WAITS: dict[str, Callable[[FaultProxy], Awaitable[object]]] = {
 }
 
 
-@each_way
 @pytest.mark.parametrize("name", WAITS)
 async def test_a_wait_for_the_proxy_can_be_cancelled_at_each_await(name: str, way: str) -> None:
     """The wait ends, and nothing else: another wait for the same thing goes on, and so do the connections."""

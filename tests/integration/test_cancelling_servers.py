@@ -14,12 +14,14 @@ from signalr_client import ConnectionClosedError, HubConnection, HubConnectionBu
 from signalr_client.server import Hub, HubContext, HubOptions, HubServer, ServiceCollection
 from signalr_client.testing import Direction, FaultProxy
 from tests.support.hubs import TRANSPORTS
-from tests.support.interruption import WAYS, Outcome, at_each_await, left_running
+from tests.support.interruption import Outcome, at_each_await, generate_ways, left_running
 from tests.support.leaks import left_behind, open_sockets
 from tests.support.served_app import remembered
 
-each_way = pytest.mark.parametrize("way", WAYS)
-each_transport = pytest.mark.parametrize("transport", TRANSPORTS)
+
+def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
+    """Interrupt in every way."""
+    generate_ways(metafunc, TRANSPORTS)
 
 
 class Receiver(Protocol):
@@ -97,7 +99,6 @@ class Served:
             self.server.url()
 
 
-@each_way
 async def test_starting_a_server_can_be_cancelled_at_each_await(way: str) -> None:
     """Nothing listens then, what the application had opened is closed, and the server can be started again."""
     served = Served()
@@ -113,7 +114,6 @@ async def test_starting_a_server_can_be_cancelled_at_each_await(way: str) -> Non
     await at_each_await(served.server.start, check, way, at_least=4)
 
 
-@each_way
 async def test_stopping_a_server_can_be_cancelled_at_each_await(way: str) -> None:
     """It stops listening at once, and another `stop` does what is left to do."""
     served = Served()
@@ -138,7 +138,6 @@ async def test_stopping_a_server_can_be_cancelled_at_each_await(way: str) -> Non
     await at_each_await(served.server.stop, check, way, prepare=prepare, at_least=4)
 
 
-@each_way
 async def test_a_server_in_async_with_can_be_cancelled_at_each_await(way: str) -> None:
     served = Served()
 
@@ -153,7 +152,6 @@ async def test_a_server_in_async_with_can_be_cancelled_at_each_await(way: str) -
     await at_each_await(attempt, check, way, at_least=5)
 
 
-@each_way
 async def test_services_are_closed_when_stopping_a_server_is_cancelled(way: str) -> None:
     Closed.open = 0
     tasks, sockets = asyncio.all_tasks(), open_sockets()
@@ -244,8 +242,6 @@ async def _refused(call: Awaitable[object]) -> None:
         await call
 
 
-@each_way
-@each_transport
 async def test_what_a_hub_sends_can_be_cancelled_at_each_await(transport: str, way: str) -> None:
     """Nothing waits for the client then, and the next call reaches it."""
     async with AsyncExitStack() as stack:
@@ -258,8 +254,6 @@ async def test_what_a_hub_sends_can_be_cancelled_at_each_await(transport: str, w
             await at_each_await(attempt, there.check, way, at_least=0 if name in NEVER_WAIT else 1)
 
 
-@each_way
-@each_transport
 async def test_sending_to_a_client_that_does_not_read_can_be_cancelled(transport: str, way: str) -> None:
     """The sender waits for room. The messages were queued, and are delivered when the client reads again."""
     async with AsyncExitStack() as stack:

@@ -8,14 +8,14 @@ from __future__ import annotations
 
 import asyncio
 import contextvars
-from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine, Generator
-from contextlib import asynccontextmanager
+from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine, Generator, Iterable
+from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass
-from typing import Any, Final, TypeVar
+from typing import Any, Final
 
-__all__ = ["WAYS", "Outcome", "at_each_await", "counting_awaits", "interrupted", "left_running"]
+import pytest
 
-T = TypeVar("T")
+__all__ = ["WAYS", "Outcome", "at_each_await", "counting_awaits", "generate_ways", "interrupted", "left_running"]
 
 QUIET = 3
 """Attempts in a row that must end undisturbed: with real sockets the number of awaits varies."""
@@ -23,12 +23,20 @@ QUIET = 3
 PATIENCE = 30.0
 """Seconds after which an attempt that does not end fails the test."""
 
-WAYS: Final = ("cancelled", "cancelled with the result", "cancelled twice", "timed out", "in a failing group")
+WAYS: Final = (
+    "cancelled",
+    "cancelled with the result",
+    "cancelled twice",
+    "cancelled in a cleanup",
+    "timed out",
+    "in a failing group",
+)
 """How a coroutine can be interrupted:
 
 - as soon as it waits;
 - when what it waits for has happened, and it has not noticed yet;
 - as soon as it waits, by two requests, with a third one at its next await;
+- as soon as it waits, in a task that has caught an earlier cancellation, so that `asyncio.Task.cancelling` is not 0;
 - by `asyncio.timeout`;
 - by an `asyncio.TaskGroup` in which another task has failed.
 """
@@ -142,12 +150,17 @@ async def interrupted(work: Coroutine[Any, Any, Any], number: int, way: str = "c
     awaits = _Awaits(number, way)
     context = contextvars.copy_context()
     context.run(_awaits.set, awaits)
-    run = {"timed out": _in_timeout, "in a failing group": _in_group}.get(way, _cancelled)
     async with asyncio.timeout(PATIENCE):
-        return await run(work, awaits, context, number)
+        if way == "timed out":
+            return await _in_timeout(work, awaits, context, number)
+        if way == "in a failing group":
+            return await _in_group(work, awaits, context, number)
+        return await _cancelled(work, awaits, context, number, way)
 
 
-async def _cancelled(work: Coroutine[Any, Any, Any], awaits: _Awaits, context: contextvars.Context, number: int) -> Outcome:
+async def _cancelled(
+    work: Coroutine[Any, Any, Any], awaits: _Awaits, context: contextvars.Context, number: int, way: str
+) -> Outcome:
     task: asyncio.Task[Any] | None = None
     accepted = False
 
@@ -155,11 +168,17 @@ async def _cancelled(work: Coroutine[Any, Any, Any], awaits: _Awaits, context: c
         nonlocal accepted
         assert awaits.task is not None
         accepted = awaits.task.cancel()
-        if awaits._way == "cancelled twice":
+        if way == "cancelled twice":
             awaits.task.cancel()
 
     async def adopt() -> Any:
-        awaits.task = asyncio.current_task()
+        current = asyncio.current_task()
+        assert current is not None
+        if way == "cancelled in a cleanup":
+            current.cancel()
+            with suppress(asyncio.CancelledError):
+                await asyncio.sleep(0)
+        awaits.task = current
         return await work
 
     awaits.interrupt = cancel
@@ -261,6 +280,25 @@ async def at_each_await(
             interruptions += outcome.interrupted
             quiet = 0 if outcome.interrupted else quiet + 1
     assert interruptions >= at_least, f"only {interruptions} awaits were found"
+
+
+def generate_ways(metafunc: pytest.Metafunc, transports: Iterable[str] = ("ws",), *, few: int = len(WAYS)) -> None:
+    """Parametrize a test that takes ``way``, and perhaps ``transport``, for a module's ``pytest_generate_tests``.
+
+    Args:
+        metafunc: given by pytest.
+        transports: names of transports. Those after the first are interrupted in one way only.
+        few: how many ways are enough for the first one. With ``--long`` all ways are used for all transports.
+    """
+    if "way" not in metafunc.fixturenames:
+        return
+    every = metafunc.config.getoption("--long")
+    if "transport" in metafunc.fixturenames:
+        first, *_ = transports
+        counts = {name: len(WAYS) if every else few if name == first else 1 for name in transports}
+        metafunc.parametrize(("transport", "way"), [(name, way) for name, count in counts.items() for way in WAYS[:count]])
+    else:
+        metafunc.parametrize("way", WAYS if every else WAYS[:few])
 
 
 async def left_running(before: set[asyncio.Task[Any]]) -> None:
