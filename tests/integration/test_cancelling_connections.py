@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Awaitable, Callable
+from contextlib import suppress
 
 import pytest
 
-from signalr_client import HubConnection, HubConnectionState
+from signalr_client import ConnectionClosedError, HubConnection, HubConnectionState
 from signalr_client.server.http import dispatcher, long_polling
 from tests.support.cancelling import Pair, pair, upload
 from tests.support.hubs import TRANSPORTS
@@ -248,3 +249,28 @@ async def test_a_call_can_be_cancelled_at_each_await(transport: str, way: str) -
                 await call(there.connection)
 
             await at_each_await(attempt, check, way, at_least=0 if name in NEVER_WAIT else 1)
+
+
+async def test_a_call_that_is_cancelled_when_the_connection_ends_reports_no_error(way: str) -> None:
+    """It waits for room; the end wakes it, and has failed its response already."""
+    async with pair(start=False) as there:
+        connection = there.connection
+
+        async def prepare() -> None:
+            await connection.start()
+            there.proxy.stall()
+            with suppress(TimeoutError):
+                while True:
+                    async with asyncio.timeout(0.05):
+                        await connection.send("Echo", "x" * 200_000)
+
+        async def attempt() -> None:
+            asyncio.get_running_loop().call_later(0.01, there.proxy.reset)
+            with pytest.raises(ConnectionClosedError):
+                await connection.invoke("Echo", 1)
+
+        async def check(outcome: Outcome) -> None:
+            there.proxy.restore()
+            await connection.stop()
+
+        await at_each_await(attempt, check, way, prepare=prepare)

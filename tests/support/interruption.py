@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import contextvars
+import gc
 from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine, Generator, Iterable
 from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass
@@ -15,7 +16,16 @@ from typing import Any, Final
 
 import pytest
 
-__all__ = ["WAYS", "Outcome", "at_each_await", "counting_awaits", "generate_ways", "interrupted", "left_running"]
+__all__ = [
+    "WAYS",
+    "Outcome",
+    "at_each_await",
+    "counting_awaits",
+    "generate_ways",
+    "interrupted",
+    "left_running",
+    "nothing_unhandled",
+]
 
 QUIET = 3
 """Attempts in a row that must end undisturbed: with real sockets the number of awaits varies."""
@@ -139,6 +149,21 @@ async def counting_awaits() -> AsyncIterator[None]:
         yield
     finally:
         loop.set_task_factory(given)
+
+
+@asynccontextmanager
+async def nothing_unhandled() -> AsyncIterator[None]:
+    """Fail if asyncio reports an error that nobody handles, such as an exception that was never retrieved."""
+    loop = asyncio.get_running_loop()
+    given = loop.get_exception_handler()
+    reports: list[str] = []
+    loop.set_exception_handler(lambda _, context: reports.append(f"{context['message']}: {context.get('exception')!r}"))
+    try:
+        yield
+        gc.collect()
+    finally:
+        loop.set_exception_handler(given)
+    assert not reports, reports
 
 
 async def interrupted(work: Coroutine[Any, Any, Any], number: int, way: str = "cancelled") -> Outcome:
@@ -266,7 +291,7 @@ async def at_each_await(
         at_least: how many attempts must have been interrupted.
     """
     number = quiet = interruptions = 0
-    async with counting_awaits():
+    async with counting_awaits(), nothing_unhandled():
         while quiet < QUIET:
             number += 1
             if prepare is not None:
