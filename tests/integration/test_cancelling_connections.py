@@ -88,6 +88,37 @@ async def test_start_with_retries_can_be_cancelled_at_each_await(transport: str,
         await at_each_await(attempt, check, way, at_least=1 if way == "cancelled with the result" else 15)
 
 
+async def test_start_with_code_of_the_application_can_be_cancelled_at_each_await(way: str) -> None:
+    """While it awaits an access token factory, and callbacks that call the hub."""
+    under_way: list[str] = []
+
+    async def take_a_while(name: str) -> str:
+        under_way.append(name)
+        try:
+            await asyncio.sleep(0)
+            await asyncio.sleep(0)
+        finally:
+            under_way.remove(name)
+        return name
+
+    async with pair(start=False, disconnect_timeout=0.3, token=lambda: take_a_while("token")) as there:
+        rest = Rest(there)
+
+        @there.connection.on_connected
+        async def join(_connection_id: str | None) -> None:
+            await take_a_while("callback")
+            await there.connection.invoke("Echo", 1)
+
+        async def check(outcome: Outcome) -> None:
+            if not outcome.interrupted:
+                await there.assert_works()
+                await there.connection.stop()
+            await rest.assert_disconnected(way)
+            assert under_way == []
+
+        await at_each_await(there.connection.start, check, way, at_least=1 if way == "cancelled with the result" else 15)
+
+
 async def test_stop_can_be_cancelled_at_each_await(transport: str, way: str) -> None:
     """The connection ends all the same, in good order."""
     async with pair(transport, start=False, disconnect_timeout=0.3) as there:
@@ -209,6 +240,15 @@ async def _invoke_much(connection: HubConnection) -> None:
     await connection.invoke("Echo", "x" * 30_000)
 
 
+async def _wait_beside_a_call(connection: HubConnection) -> None:
+    waiting = asyncio.create_task(connection.invoke("Wait"))
+    try:
+        await connection.invoke("Echo", 1)
+    finally:
+        waiting.cancel()
+        await asyncio.wait({waiting})
+
+
 async def _several(connection: HubConnection) -> None:
     async with asyncio.TaskGroup() as group:
         for call in (_read, _leave, _read_while_uploading):
@@ -230,6 +270,8 @@ CALLS: dict[str, Callable[[HubConnection], Awaitable[object]]] = {
     "stream and aclose": _leave,
     "stream and break": _break,
     "stream with an upload": _read_while_uploading,
+    "a call that is cancelled by another one": _wait_beside_a_call,
+    "refresh_authentication": lambda connection: connection.refresh_authentication(),
     "several calls in a task group": _several,
 }
 NEVER_WAIT = {"send", "send with an upload"}

@@ -120,13 +120,24 @@ async def pair(
         start: whether to start the client.
         stateful: whether it uses stateful reconnect.
         disconnect_timeout: of the server.
-        options: ``waiting`` lets calls wait while reconnecting; ``retry`` is its retry policy, and covers the start.
+        options: ``token`` is its access token factory. ``waiting`` lets calls wait while reconnecting. ``retry`` is its retry policy,
+            and covers the start.
     """
-    server_options = HubOptions(allow_stateful_reconnects=stateful, disconnect_timeout=disconnect_timeout, close_timeout=1)
+    server_options = HubOptions(
+        allow_stateful_reconnects=stateful,
+        disconnect_timeout=disconnect_timeout,
+        close_timeout=1,
+        enable_authentication_refresh=True,
+    )
     async with AsyncExitStack() as stack:
         server = await stack.enter_async_context(HubServer({"/hub": Steps}, options=server_options))
         proxy = await stack.enter_async_context(FaultProxy(server.url("/hub")))
-        builder = HubConnectionBuilder().with_url(proxy.url, transports=TRANSPORTS[transport], close_timeout=1)
+        way: dict[str, Any] = {
+            "transports": TRANSPORTS[transport],
+            "close_timeout": 1,
+            "access_token_factory": options.get("token"),
+        }
+        builder = HubConnectionBuilder().with_url(proxy.url, **way)
         builder = builder.with_hub_protocol(PROTOCOLS[protocol]())
         if stateful:
             builder = builder.with_stateful_reconnect()
