@@ -37,12 +37,12 @@ class Rest:
         self._there = there
         self._tasks, self._sockets = asyncio.all_tasks(), open_sockets()
 
-    async def assert_disconnected(self, way: str) -> None:
-        """Check that nothing of the connection is left."""
-        if way == "cancelled twice":  # nobody waited for the end
-            await left_running(self._tasks)
-        assert self._there.connection.state is DISCONNECTED
+    async def assert_disconnected(self, *, at_once: bool = False) -> None:
+        """Check that nothing of the connection is left; *at_once*, that it need not be waited for either."""
+        assert not at_once or self._there.connection.state is DISCONNECTED
         await self._there.assert_forgotten()
+        await left_running(self._tasks)
+        assert self._there.connection.state is DISCONNECTED
         assert await left_behind(self._tasks, self._sockets) == []
 
 
@@ -51,21 +51,21 @@ class Rest:
 
 async def test_start_can_be_cancelled_at_each_await(transport: str, way: str) -> None:
     """The connection is disconnected then, nothing is left open, and it can be started again."""
-    async with pair(transport, start=False, disconnect_timeout=0.3) as there:
+    async with pair(transport, start=False) as there:
         rest = Rest(there)
 
         async def check(outcome: Outcome) -> None:
             if not outcome.interrupted:
                 await there.assert_works()
                 await there.connection.stop()
-            await rest.assert_disconnected(way)
+            await rest.assert_disconnected(at_once=way != "cancelled twice")
 
         await at_each_await(there.connection.start, check, way, at_least=1 if way == "cancelled with the result" else 8)
 
 
 async def test_start_with_retries_can_be_cancelled_at_each_await(transport: str, way: str) -> None:
     """While the server refuses, between two attempts, and when it accepts."""
-    async with pair(transport, start=False, disconnect_timeout=0.3, retry=lambda _: 0.001) as there:
+    async with pair(transport, start=False, retry=lambda _: 0.001) as there:
         rest = Rest(there)
 
         async def attempt() -> None:
@@ -83,7 +83,7 @@ async def test_start_with_retries_can_be_cancelled_at_each_await(transport: str,
             if not outcome.interrupted:
                 await there.assert_works()
                 await there.connection.stop()
-            await rest.assert_disconnected(way)
+            await rest.assert_disconnected(at_once=way != "cancelled twice")
 
         await at_each_await(attempt, check, way, at_least=1 if way == "cancelled with the result" else 15)
 
@@ -101,7 +101,7 @@ async def test_start_with_code_of_the_application_can_be_cancelled_at_each_await
             under_way.remove(name)
         return name
 
-    async with pair(start=False, disconnect_timeout=0.3, token=lambda: take_a_while("token")) as there:
+    async with pair(start=False, token=lambda: take_a_while("token")) as there:
         rest = Rest(there)
 
         @there.connection.on_connected
@@ -113,7 +113,7 @@ async def test_start_with_code_of_the_application_can_be_cancelled_at_each_await
             if not outcome.interrupted:
                 await there.assert_works()
                 await there.connection.stop()
-            await rest.assert_disconnected(way)
+            await rest.assert_disconnected(at_once=way != "cancelled twice")
             assert under_way == []
 
         await at_each_await(there.connection.start, check, way, at_least=1 if way == "cancelled with the result" else 15)
@@ -121,7 +121,7 @@ async def test_start_with_code_of_the_application_can_be_cancelled_at_each_await
 
 async def test_stop_can_be_cancelled_at_each_await(transport: str, way: str) -> None:
     """The connection ends all the same, in good order."""
-    async with pair(transport, start=False, disconnect_timeout=0.3) as there:
+    async with pair(transport, start=False) as there:
         rest = Rest(there)
 
         async def prepare() -> None:
@@ -129,15 +129,14 @@ async def test_stop_can_be_cancelled_at_each_await(transport: str, way: str) -> 
             await there.connection.send("Wait")
 
         async def check(outcome: Outcome) -> None:
-            await left_running(rest._tasks)
-            await rest.assert_disconnected(way)
+            await rest.assert_disconnected()
 
         await at_each_await(there.connection.stop, check, way, prepare=prepare)
 
 
 async def test_a_connection_in_async_with_can_be_cancelled_at_each_await(transport: str, way: str) -> None:
     """While it starts, in the body of the block, and while it stops."""
-    async with pair(transport, start=False, disconnect_timeout=0.3) as there:
+    async with pair(transport, start=False) as there:
         rest = Rest(there)
 
         async def attempt() -> None:
@@ -146,15 +145,14 @@ async def test_a_connection_in_async_with_can_be_cancelled_at_each_await(transpo
                 assert [number async for number in connection.stream("Count", 3)] == [0, 1, 2]
 
         async def check(outcome: Outcome) -> None:
-            await left_running(rest._tasks)
-            await rest.assert_disconnected(way)
+            await rest.assert_disconnected()
 
         await at_each_await(attempt, check, way, at_least=5)
 
 
 async def test_waiting_for_the_connection_can_be_cancelled_at_each_await(way: str) -> None:
     """Only the wait ends: the start and the other waits go on."""
-    async with pair(start=False, disconnect_timeout=0.3) as there:
+    async with pair(start=False) as there:
         connection = there.connection
         tasks: list[asyncio.Future[None]] = []
 
@@ -176,7 +174,7 @@ async def test_waiting_for_the_connection_can_be_cancelled_at_each_await(way: st
 
 
 async def test_waiting_for_the_end_can_be_cancelled_at_each_await(way: str) -> None:
-    async with pair(start=False, disconnect_timeout=0.3) as there:
+    async with pair(start=False) as there:
         connection = there.connection
         tasks: list[asyncio.Future[None]] = []
 

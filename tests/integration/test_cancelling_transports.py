@@ -27,7 +27,7 @@ async def test_a_transport_can_be_cancelled_at_each_await(transport: str, way: s
     """While it negotiates, connects, sends, receives, and closes: no task and no socket is left."""
     monkeypatch.setattr(dispatcher, "_TICK", 0.02)
     monkeypatch.setattr(long_polling, "_TICK", 0.02)
-    async with pair(start=False, disconnect_timeout=0.3) as there:
+    async with pair(start=False) as there:
         tasks, sockets = asyncio.all_tasks(), open_sockets()
         builder = HubConnectionBuilder().with_url(there.proxy.url, transports=TRANSPORTS[transport], close_timeout=1)
         options = builder.build()._http_options
@@ -49,8 +49,8 @@ async def test_a_transport_can_be_cancelled_at_each_await(transport: str, way: s
                 await connector.aclose()
 
         async def check(outcome: Outcome) -> None:
-            await left_running(tasks)
             await there.assert_forgotten()
+            await left_running(tasks)
             assert await left_behind(tasks, sockets) == []
 
         await at_each_await(attempt, check, way, at_least=5)

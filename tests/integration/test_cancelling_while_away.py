@@ -99,15 +99,15 @@ async def test_a_call_can_be_cancelled_while_the_connection_is_detached(name: st
 
 
 async def test_stop_can_be_cancelled_while_the_connection_is_detached(way: str) -> None:
-    async with pair(stateful=True, start=False, disconnect_timeout=0.2) as there:
+    async with pair(stateful=True, start=False) as there:
         away = Away(there)
         tasks = asyncio.all_tasks()
 
         async def check(outcome: Outcome) -> None:
             there.proxy.accept()
+            await there.assert_forgotten()
             await left_running(tasks)
             assert there.connection.state is HubConnectionState.DISCONNECTED
-            await there.assert_forgotten()
 
         await at_each_await(there.connection.stop, check, way, prepare=away.begin)
 
@@ -137,7 +137,7 @@ async def test_a_call_can_be_cancelled_while_it_waits_for_the_reconnect(name: st
 @pytest.mark.parametrize("name", ["stop", "wait_connected", "wait_closed"])
 async def test_the_others_can_be_cancelled_while_the_connection_reconnects(name: str, transport: str, way: str) -> None:
     """A wait ends alone. A stop is not undone."""
-    async with pair(transport, retry=lambda _: 0.001, disconnect_timeout=0.2) as there:
+    async with pair(transport, retry=lambda _: 0.001) as there:
         away = Away(there)
         connection = there.connection
 

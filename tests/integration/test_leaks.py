@@ -15,10 +15,11 @@ import pytest
 
 from signalr_client import ConnectionClosedError, HubConnection, HubConnectionBuilder
 from signalr_client.server import Hub, HubOptions, HubServer
+from signalr_client.server.http import dispatcher, long_polling
 from signalr_client.testing import FaultProxy
 from tests.support.census import grown, repeat
 from tests.support.hubs import PAIRINGS, PROTOCOLS, TRANSPORTS
-from tests.support.served_app import remembered
+from tests.support.served_app import forget_lost_clients, remembered
 
 each_pairing = pytest.mark.parametrize(("transport", "protocol"), PAIRINGS, ids=["-".join(pairing) for pairing in PAIRINGS])
 each_protocol = pytest.mark.parametrize("protocol", PROTOCOLS)
@@ -59,6 +60,13 @@ class Held(Hub):
         return collected
 
 
+@pytest.fixture(autouse=True)
+def _look_often(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Let the server look often whether the readers of event streams and the senders of polls are still there."""
+    monkeypatch.setattr(dispatcher, "_TICK", 0.1)
+    monkeypatch.setattr(long_polling, "_TICK", 0.1)
+
+
 @pytest.fixture
 def cycles(pytestconfig: pytest.Config) -> int:
     """How many cycles a test runs."""
@@ -70,12 +78,12 @@ class Network:
     """A server behind a proxy.
 
     Attributes:
-        clients: how many connections the server remembers while nothing happens.
+        connection: the one that is open while nothing happens, if any.
     """
 
     server: HubServer
     proxy: FaultProxy
-    clients: int = 0
+    connection: HubConnection | None = None
 
     def builder(self, transport: str, protocol: str) -> HubConnectionBuilder:
         """Return a builder for a client."""
@@ -85,15 +93,17 @@ class Network:
     def at_rest(self) -> bool:
         """Whether the server has forgotten its earlier clients, and runs no hub code."""
         self.proxy._log.latest.clear()  # it keeps the last 10,000 events
+        forget_lost_clients(self.server.app, None if self.connection is None else self.connection.connection_id)
         left = remembered(self.server.app)
-        return left["contexts"] == left["connections"] == self.clients and left["tasks"] == 0
+        clients = 0 if self.connection is None else 1
+        return left["contexts"] == left["connections"] == clients and left["tasks"] == 0
 
 
 @asynccontextmanager
-async def network(cycles: int) -> AsyncIterator[Network]:
-    """Serve the hub behind a proxy. A census waits until the server has forgotten lost clients: few cycles must not wait long."""
+async def network() -> AsyncIterator[Network]:
+    """Serve the hub behind a proxy."""
     Held.begun, Held.released = asyncio.Semaphore(0), asyncio.Event()
-    options = HubOptions(allow_stateful_reconnects=True, disconnect_timeout=0.5 if cycles < 1_000 else 5)
+    options = HubOptions(allow_stateful_reconnects=True)
     async with HubServer({"/hub": Held}, options=options) as server, FaultProxy(server.url("/hub")) as proxy:
         yield Network(server, proxy)
 
@@ -104,7 +114,7 @@ async def network(cycles: int) -> AsyncIterator[Network]:
 @each_pairing
 async def test_connections_that_come_and_go_leave_nothing(transport: str, protocol: str, cycles: int) -> None:
     """Every other cycle restarts the connection of the one before instead of building a new one."""
-    async with network(cycles) as net:
+    async with network() as net:
         kept: list[HubConnection] = []
 
         async def cycle(number: int) -> None:
@@ -122,7 +132,7 @@ async def test_connections_that_come_and_go_leave_nothing(transport: str, protoc
 @each_pairing
 async def test_connections_that_are_dropped_without_a_stop_leave_nothing(transport: str, protocol: str, cycles: int) -> None:
     """Their network is cut, and there is no reconnect; nobody calls `stop`."""
-    async with network(cycles) as net:
+    async with network() as net:
 
         async def cycle(number: int) -> None:
             connection = net.builder(transport, protocol).build()
@@ -187,7 +197,7 @@ class InFlight:
 
 @each_pairing
 async def test_cuts_that_lead_to_a_reconnect_leave_nothing(transport: str, protocol: str, cycles: int) -> None:
-    async with network(cycles) as net:
+    async with network() as net:
         connection = net.builder(transport, protocol).with_automatic_reconnect(lambda _: 0).build()
         reconnected = asyncio.Semaphore(0)
         connection.on_reconnected(lambda _: reconnected.release())
@@ -200,20 +210,19 @@ async def test_cuts_that_lead_to_a_reconnect_leave_nothing(transport: str, proto
             await reconnected.acquire()
 
         async with connection:
-            net.clients = 1
+            net.connection = connection
             first, last = await repeat(cycle, cycles, at_rest=net.at_rest)
-            net.clients = 0
     assert grown(first, last) == []
 
 
 @each_protocol
 async def test_cuts_that_lead_to_a_resume_leave_nothing(protocol: str, cycles: int) -> None:
-    async with network(cycles) as net:
+    async with network() as net:
         connection = net.builder("ws", protocol).with_stateful_reconnect().build()
         resumed = asyncio.Semaphore(0)
         connection.on_resumed(lambda _: resumed.release())
         async with connection:
-            net.clients = 1
+            net.connection = connection
             connection_id = connection.connection_id
 
             async def cycle(number: int) -> None:
@@ -225,7 +234,6 @@ async def test_cuts_that_lead_to_a_resume_leave_nothing(protocol: str, cycles: i
 
             first, last = await repeat(cycle, cycles, at_rest=net.at_rest)
             assert connection.connection_id == connection_id
-            net.clients = 0
     assert grown(first, last) == []
 
 

@@ -11,7 +11,7 @@ from signalr_client import HubConnection, HubConnectionBuilder
 from signalr_client.server import CancellationToken, Hub, HubOptions, HubServer
 from signalr_client.testing import FaultProxy
 from tests.support.hubs import PROTOCOLS, TRANSPORTS
-from tests.support.served_app import remembered
+from tests.support.served_app import forget_lost_clients, remembered
 
 __all__ = ["Pair", "Steps", "pair", "upload"]
 
@@ -94,6 +94,7 @@ class Pair:
         """Check that the server does not keep the client that it has lost, and the proxy no connection."""
         async with asyncio.timeout(PATIENCE):
             while any(remembered(self.server.app).values()) or self.proxy.connections:
+                forget_lost_clients(self.server.app)
                 await asyncio.sleep(0)
 
     async def assert_works(self) -> None:
@@ -109,7 +110,6 @@ async def pair(
     *,
     start: bool = True,
     stateful: bool = False,
-    disconnect_timeout: float = 5.0,
     **options: Any,
 ) -> AsyncIterator[Pair]:
     """Connect a client to its server through a proxy.
@@ -119,13 +119,11 @@ async def pair(
         protocol: of the hub.
         start: whether to start the client.
         stateful: whether it uses stateful reconnect.
-        disconnect_timeout: of the server.
         options: ``token`` is its access token factory. ``waiting`` lets calls wait while reconnecting. ``retry`` is its retry policy,
             and covers the start.
     """
     server_options = HubOptions(
         allow_stateful_reconnects=stateful,
-        disconnect_timeout=disconnect_timeout,
         close_timeout=1,
         enable_authentication_refresh=True,
     )
