@@ -19,8 +19,8 @@ __all__ = ["Census", "grown", "repeat", "take_census"]
 COUNTED = ("signalr_client", "asyncio", "_asyncio", "uvloop", "aiohttp")
 """The packages whose objects are counted by type."""
 
-PATIENCE = 30.0
-"""Seconds after which a process that does not come to rest fails the test."""
+PATIENCE = 60.0
+"""Seconds after which a cycle that does not end, or a process that does not come to rest, fails the test."""
 
 SETTLED = 3
 """Turns of the event loop without a change in tasks and descriptors after which the process is at rest."""
@@ -97,7 +97,8 @@ async def repeat(
     taken: list[Census] = []
     async with nothing_unhandled():
         for number in range(1, cycles + 1):
-            await cycle(number)
+            async with asyncio.timeout(PATIENCE):
+                await cycle(number)
             if number in (third, 2 * third, cycles):
                 taken.append(await take_census(number, at_rest))
                 print(taken[-1])
