@@ -205,6 +205,8 @@ class HubConnection:
             result = await response
         except asyncio.CancelledError:
             call.cancel()
+            if not response.cancel() and not response.cancelled():
+                response.exception()  # the connection has ended; without this, asyncio logs that nobody retrieved the error
             raise
         return result if result_type is None else bind(result, result_type)
 

@@ -314,6 +314,8 @@ class HubLink:
             await self.outgoing.run(transport)
         except BaseException as exc:  # user code, as in `_read`
             error = failure(exc)
+            if self.over:
+                return  # a timer would keep the link in memory
             if isinstance(error, SocketLostError) and self._session.resumable:
                 return  # the reader notices the loss too, and resumes
             end = self._broken(error)
