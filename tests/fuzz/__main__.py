@@ -22,7 +22,9 @@ if TYPE_CHECKING:
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run the command line, and return the exit status."""
     parser = argparse.ArgumentParser(prog="python -m tests.fuzz", description=__doc__)
-    parser.add_argument("target", choices=["all", *TARGETS, "broken"], metavar="TARGET", help=f"one of {', '.join(TARGETS)}, or all")
+    parser.add_argument(
+        "target", choices=["all", *TARGETS, "broken"], metavar="TARGET", help=f"one of {', '.join(TARGETS)}, or all"
+    )
     parser.add_argument("files", nargs="*", type=Path, metavar="FILE", help="inputs to reproduce a failure with")
     parser.add_argument("--runs", type=int, default=1_000_000, help="inputs for each target (default: %(default)s)")
     parser.add_argument("--seed", type=int, default=1, help="0 for another one each time (default: %(default)s)")

@@ -11,7 +11,7 @@ from tests.fuzz.seeds import JSON
 
 CONTROL: Final = 0
 SEEDS: Final = [b'{"type":7}']
-WORDS: Final[list[bytes]] = []
+WORDS: Final = [b'"']
 
 
 def target(data: bytes) -> None:
