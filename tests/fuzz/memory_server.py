@@ -88,18 +88,20 @@ class FuzzHub(Hub[Client]):
 
 
 class MemorySocket:
-    """A WebSocket that delivers some pieces, and then ends or waits.
+    """A WebSocket that delivers some pieces, with some turns of the event loop between them, and then ends.
 
     Attributes:
         sent: what the server has sent.
         code: the code of the server's close frame.
     """
 
-    def __init__(self, pieces: Sequence[bytes], code: int | None) -> None:
+    def __init__(self, pieces: Sequence[bytes], code: int | None, pause: int = 0) -> None:
         self.sent: list[bytes] = []
         self.code: int | None = None
         self._pieces = list(pieces)
         self._end = code
+        self._pause = 0
+        self._next_pause = pause
         self._aborted = asyncio.Event()
 
     unsent = 0
@@ -110,6 +112,8 @@ class MemorySocket:
     async def receive(self) -> bytes:
         """Return the next piece; after the last one give the server some turns, and end."""
         if self._pieces:
+            await turns(count=self._pause)
+            self._pause = self._next_pause
             return self._pieces.pop(0)
         await turns(count=20)
         raise WebSocketClosedError(self._end)
@@ -150,6 +154,7 @@ class Request:
     close_code: int | None = 1000
     encoded: bool = False
     gone: bool = False
+    pause: int = 0
     native: Any = None
     opened: list[MemorySocket] = field(default_factory=list)
 
@@ -177,7 +182,7 @@ class Request:
 
     def websocket(self, *, sub_protocol: str | None, close_timeout: float, buffer_size: int | None) -> Any:
         """Return the WebSocket."""
-        self.opened.append(MemorySocket(self.pieces, self.close_code))
+        self.opened.append(MemorySocket(self.pieces, self.close_code, self.pause))
         return self.opened[-1]
 
 

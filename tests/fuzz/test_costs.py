@@ -125,7 +125,7 @@ def test_single_bytes_cost_linear_time(name: str, pytestconfig: pytest.Config) -
 
 
 _STATEFUL: Final = frozenset({"item", "ack"})
-TINY: Final = {
+TINY: Final[dict[str, Callable[[HubProtocol], bytes]]] = {
     "ping": lambda protocol: protocol.encode(Ping()),
     "call": lambda protocol: protocol.encode(Invocation(target="T", arguments=[])),
     "item": lambda protocol: protocol.encode(StreamItem(invocation_id="1", item=None)),
@@ -163,7 +163,7 @@ def test_tiny_frames_cost_linear_time() -> None:
 
 
 _PRECISE: Final = b"\xd7\xff\x00\x00\x00\x2c" + bytes(4)  # makes msgpack read the message, as well as msgspec
-NESTED: Final = {
+NESTED: Final[dict[str, tuple[HubProtocol, Callable[[int], bytes]]]] = {
     "lists": (JSON, lambda size: b'{"type":1,"target":"T","arguments":[' + b"[" * size + b"]" * size + b"]}"),
     "maps": (JSON, lambda size: b'{"type":2,"invocationId":"1","item":' + b'{"":' * size + b"1" + b"}" * size + b"}"),
     "unclosed lists": (JSON, lambda size: b"[" * size),
