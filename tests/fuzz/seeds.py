@@ -67,7 +67,7 @@ MESSAGES: Final[tuple[HubMessage, ...]] = (
 HANDSHAKES: Final = (
     handshake.encode_request("json", 1),
     handshake.encode_request("messagepack", 2),
-    handshake.encode_request("MessagePack", 1),
+    handshake.encode_request("JSON", 2),
     handshake.encode_response(),
     handshake.encode_response("The protocol 'x' is not supported."),
     b'{"type":1}\x1e',

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import gc
+import json
 import logging
 import socket
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
@@ -16,6 +17,7 @@ from urllib.parse import urlsplit
 import pytest
 
 from signalr_client import HttpTransportType, HubConnectionBuilder, HubProtocol
+from signalr_client.core.messages import Sequence
 from signalr_client.server import HubOptions, HubServer
 from tests.fuzz.memory_server import FuzzHub
 from tests.fuzz.mutation import mutations
@@ -115,6 +117,23 @@ async def post_between_polls(url: str, data: bytes, random: Random) -> None:
         assert (await client.request("DELETE", id=token)).status in (202, 404)
 
 
+async def come_back(url: str, data: bytes, random: Random) -> None:
+    """Lose the WebSocket of a stateful connection and come back, twice, with hostile messages on each of them."""
+    async with raw(url) as client:
+        answer = await client.request("POST", "/negotiate", negotiateVersion="1", useStatefulReconnect="true")
+        token = json.loads(answer.body)["connectionToken"]
+    for number in range(3):
+        try:
+            async with handmade(f"{url}?id={token}") as websocket:
+                sequence = JSON.encode(Sequence(sequence_id=random.choice((1, 1, 0, 2, 2**40)))) if number else HANDSHAKES[2]
+                await websocket.send(frame(sequence + data))
+                await websocket.read()
+                if random.getrandbits(1):
+                    await read_to_the_end(websocket)
+        except (AssertionError, ConnectionError):  # refused: the connection has ended
+            return
+
+
 async def negotiate(url: str, data: bytes, random: Random) -> None:
     """Ask for hostile things with valid requests."""
     async with raw(url) as client:
@@ -151,6 +170,7 @@ ATTACKS: Final[dict[str, tuple[Attack, list[bytes], list[bytes]]]] = {
     "requests": (send_requests, _REQUESTS, _HTTP_WORDS),
     "event stream": (post_to_an_event_stream, hub.SEEDS, hub.WORDS),
     "long polling": (post_between_polls, hub.SEEDS, hub.WORDS),
+    "stateful reconnect": (come_back, hub.SEEDS, hub.WORDS),
     "negotiation": (negotiate, [*NEGOTIATE_RESPONSES, b"1", b"-1", b"true"], [b"0", b"%", b"&", b"="]),
 }
 
