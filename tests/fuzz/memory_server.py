@@ -192,10 +192,8 @@ class MemoryServer:
     def __init__(self, **options: Any) -> None:
         FuzzHub.connected = FuzzHub.disconnected = 0
         self.options = HubOptions(**options)
-        self._manager = InMemoryLifetimeManager()
-        descriptor = HubDescriptor(FuzzHub, _CONTAINER, self._manager, policies={})
-        self._handler = HubConnectionHandler(descriptor, self.options)
-        self.dispatcher = HttpConnectionDispatcher(self.options, descriptor.requirements, self._handler.serve)
+        self._handler = HubConnectionHandler(_HUB, self.options)
+        self.dispatcher = HttpConnectionDispatcher(self.options, _HUB.requirements, self._handler.serve)
 
     async def stop(self) -> None:
         """Stop as an application does, and check that nothing is left and that each connection of the hub has ended."""
@@ -207,8 +205,7 @@ class MemoryServer:
         assert not self._handler.tasks
         assert not self._handler._connections
         assert len(self.dispatcher.connections) == 0
-        manager = self._manager
-        for table in (manager._connections, manager._groups, manager._users, manager._memberships, manager._results):
+        for table in (_MANAGER._connections, _MANAGER._groups, _MANAGER._users, _MANAGER._memberships, _MANAGER._results):
             assert len(table) == 0
         assert FuzzHub.connected == FuzzHub.disconnected
 
@@ -217,4 +214,6 @@ class MemoryServer:
         return not (self.dispatcher.connections.serving or self._handler.tasks)
 
 
-_CONTAINER = build_container(ServiceCollection())
+# Made once, because reading a hub class takes longer than most inputs. `stop` checks that no connection is left in them.
+_MANAGER = InMemoryLifetimeManager()
+_HUB = HubDescriptor(FuzzHub, build_container(ServiceCollection()), _MANAGER, policies={})

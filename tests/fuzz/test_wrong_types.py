@@ -159,7 +159,7 @@ def test_a_handshake_with_a_wrong_type_is_accepted_or_a_handshake_error(role: Ro
 
 @both_protocols
 def test_a_client_gets_over_every_wrong_message(name: str, pytestconfig: pytest.Config) -> None:
-    """The whole client above the transport. With ``--long`` all of them, else one of seven."""
+    """The whole client above the transport. With ``--long`` all of them, else one of eleven."""
     target, (protocol, records) = load("client"), RECORDS[name]
     control = bytes([0 if protocol is JSON else 1, 1, 0, 0, 5, 0])
     for record in records[:: step(pytestconfig)]:
@@ -190,7 +190,7 @@ def test_a_server_gets_over_every_wrong_message(name: str, pytestconfig: pytest.
 
 def step(config: pytest.Config) -> int:
     """Return the distance of the records to use."""
-    return 1 if config.getoption("--long") else 7
+    return 1 if config.getoption("--long") else 11
 
 
 MESSAGE_BEFORE: Final[Any] = msgspec.convert(

@@ -18,21 +18,34 @@ from signalr_client.server.http.door import HttpResponse
 from tests.fuzz.inputs import Choices
 from tests.fuzz.loops import run, turns
 from tests.fuzz.memory_server import MemoryServer, Request
-from tests.fuzz.seeds import HANDSHAKES, JSON, streams
+from tests.fuzz.seeds import HANDSHAKES
 
 CONTROL: Final = 1
+_REQUEST: Final = bytes([0, 0, 1, 2, 0, 0, 0])  # after its kind: of the last connection, with a handshake and two empty pieces
 SEEDS: Final = [
-    bytes([0, 1, 0, 1, 20]) + b"negotiateVersion=1&x" + bytes([0, 0, 0, 0]),
-    bytes([0, 0, 2, 0, 0, 0, 0, 0, 0, 0, 0, 2, 2, 0, 1, 0, 0, 0, 0, 0]) * 3,
-    bytes([1, 0, 2, 2, 0, 0, 1, 31]) + HANDSHAKES[0] + streams(JSON)[0],
+    *(
+        bytes([0, 0]) + b"".join(bytes([kind]) + _REQUEST for kind in kinds)
+        for kinds in ((0, 0, 3, 0, 4), (1, 3, 3, 4), (2, 2, 6), (0, 3, 7, 5), (1, 2, 0, 3), (5, 7, 7, 7))
+    ),
+    bytes([1, 0]) + bytes([1, 1, 19]) + b"negotiateVersion=1&x" + bytes(40),
+    bytes([2, 0]) + bytes([0, 1, 30]) + b"ID=1&id=2&ACCESS_TOKEN=%FF&;=&" + bytes([3, 1, 2, 0]) * 9,
     bytes(range(64)),
-    bytes([2, 0, 3, 0, 0, 1, 0, 30]) + b"ID=1&id=2&ACCESS_TOKEN=%FF&;=&",
 ]
 WORDS: Final = [
     b"negotiateVersion=", b"useStatefulReconnect=true", b"id=", b"access_token=", b"-2147483648", b"2147483647", b"\xd9\xa3", b" 1 ",
     b"http://host", b"http://[", b"text/event-stream", b"websocket", b"Bearer x", *HANDSHAKES,
 ]  # fmt: skip
 
+_KINDS: Final[dict[str, tuple[str, tuple[str, str] | None]]] = {
+    "poll": ("GET", None),
+    "event stream": ("GET", ("Accept", "text/event-stream")),
+    "websocket": ("GET", ("Upgrade", "websocket")),
+    "post": ("POST", None),
+    "delete": ("DELETE", None),
+    "negotiate": ("POST", None),
+    "refresh": ("POST", None),
+    "any": ("", None),
+}
 _METHODS: Final = ("GET", "POST", "DELETE", "OPTIONS", "PUT", "HEAD", "CONNECT", "")
 _HEADERS: Final = (
     "Accept", "Upgrade", "Origin", "Access-Control-Request-Method", "Access-Control-Request-Headers", "Authorization",
@@ -50,47 +63,59 @@ def target(data: bytes) -> None:
 
 
 async def serve(choices: Choices) -> None:
-    """Serve a few requests, of which later ones may name the connection that an earlier one has negotiated."""
+    """Serve a few requests, most of which name the connection that was negotiated last."""
     server = MemoryServer(
         cors_origins=choices.pick(((), ("http://host",), ("*",), ("http://a", "null"))),
-        minimum_protocol_version=0,
+        minimum_protocol_version=choices.pick((0, 0, 0, 1)),
         allow_stateful_reconnects=True,
         enable_authentication_refresh=True,
         sub_protocol_selector=lambda offered: offered[0] if offered else None,
     )
-    token = ""
-    for _ in range(6):
-        request = read_request(choices, token)
-        handle = choices.pick((server.dispatcher.handle, server.dispatcher.handle_negotiate, server.dispatcher.handle_refresh))
-        response = await answer(handle(request))
+    dispatcher, token = server.dispatcher, ""
+    for number in range(8):
+        kind = choices.pick(tuple(_KINDS)) if number else "negotiate"
+        request = read_request(choices, kind, token)
+        anywhere = choices.pick((dispatcher.handle, dispatcher.handle_negotiate, dispatcher.handle_refresh))
+        handle = {"negotiate": dispatcher.handle_negotiate, "refresh": dispatcher.handle_refresh, "any": anywhere}.get(kind)
+        response = await answer((handle or dispatcher.handle)(request))
         check_token(request)
-        if response is None:
-            continue
-        check_response(request, response)
-        if response.body.startswith(b'{"') and b"connectionId" in response.body:
-            negotiated = json.loads(response.body)
-            token = negotiated.get("connectionToken", negotiated["connectionId"])
+        if response is not None:
+            check_response(request, response)
+            token = negotiated(response) or token
     await server.stop()
 
 
-def read_request(choices: Choices, token: str) -> Request:
-    """Return a request. What aiohttp never lets through, such as line ends in headers, is not in it."""
-    method = choices.pick(_METHODS)
-    query = parse_qsl(choices.text(), keep_blank_values=True)
-    if token and choices.number(4):
+def negotiated(response: HttpResponse) -> str:
+    """Return the token of a connection that a response has begun, or nothing."""
+    if b'"connectionId"' not in response.body:
+        return ""
+    members = json.loads(response.body)
+    token: str = members.get("connectionToken", members["connectionId"])
+    return token
+
+
+def read_request(choices: Choices, kind: str, token: str) -> Request:
+    """Return a request of one kind, with hostile details.
+
+    What aiohttp never lets through, such as line ends in headers, is not in it.
+    """
+    method, given = _KINDS[kind]
+    headers = [given] if given else []
+    query = [("negotiateVersion", "1"), ("useStatefulReconnect", "true")] if kind == "negotiate" and choices.flag() else []
+    if choices.flag():
+        query += parse_qsl(choices.text(), keep_blank_values=True)
+        for _ in range(choices.number(4)):
+            value = choices.pick(_VALUES) if choices.flag() else re.sub(r"[\x00-\x1f\x7f]", "", choices.text())
+            headers.append((choices.pick(_HEADERS), value))
+    if token and choices.number(8) < 7:
         query.append(("id", token))
-    headers = []
-    for _ in range(choices.number(4)):
-        name = choices.pick(_HEADERS)
-        value = choices.pick(_VALUES) if choices.number(4) else re.sub(r"[\x00-\x1f\x7f]", "", choices.text())
-        headers.append((name, value))
     pieces = [choices.take(choices.number(64)) for _ in range(choices.number(4))]
     return Request(
-        method,
+        method or choices.pick(_METHODS),
         host=choices.pick(("host", "", "host:1", "[::1]")),
         query=query,
         headers=headers,
-        pieces=[HANDSHAKES[0], *pieces] if choices.flag() else pieces,
+        pieces=[choices.pick(HANDSHAKES), *pieces] if choices.flag() else pieces,
         close_code=choices.pick((1000, None)),
         encoded=choices.number(8) == 1,
     )
