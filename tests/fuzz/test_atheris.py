@@ -8,12 +8,12 @@ from pathlib import Path
 
 import pytest
 
-from tests.fuzz.targets import TARGETS
+from tests.fuzz.targets import TARGETS, WHOLE_CONNECTIONS
 
 pytest.importorskip("atheris", reason="atheris exists for Linux on x86-64 only")
 
 ROOT = Path(__file__).parents[2]
-RUNS, LONG_RUNS = 2_000, 1_000_000
+RUNS, LONG_RUNS, LONG_RUNS_OF_CONNECTIONS = 2_000, 1_000_000, 100_000
 
 
 def fuzz(name: str, runs: int, artifacts: Path, *more: str) -> subprocess.CompletedProcess[str]:
@@ -36,7 +36,8 @@ def short_run(tmp_path_factory: pytest.TempPathFactory) -> subprocess.CompletedP
 @pytest.mark.parametrize("name", TARGETS)
 def test_a_guided_search_finds_no_broken_promise(name: str, request: pytest.FixtureRequest, tmp_path: Path) -> None:
     if request.config.getoption("--long"):
-        done, runs = fuzz(name, LONG_RUNS, tmp_path), LONG_RUNS
+        runs = LONG_RUNS_OF_CONNECTIONS if name in WHOLE_CONNECTIONS else LONG_RUNS
+        done = fuzz(name, runs, tmp_path)
     else:
         done, runs = request.getfixturevalue("short_run"), RUNS
     assert report(done, name).startswith(f"{name}: ok, {runs} runs in"), done.stdout + done.stderr

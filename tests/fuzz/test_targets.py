@@ -8,10 +8,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from tests.fuzz.targets import TARGETS, Target, load
-
-SLOW = {"client", "hub", "requests"}
-"""Targets that run an event loop for each input."""
+from tests.fuzz.targets import TARGETS, WHOLE_CONNECTIONS, Target, load
 
 
 @st.composite
@@ -43,7 +40,7 @@ def inputs(target: Target) -> st.SearchStrategy[bytes]:
 @pytest.mark.parametrize("name", TARGETS)
 def test_hostile_input_breaks_no_promise(name: str, pytestconfig: pytest.Config) -> None:
     target = load(name)
-    count = 60 if name in SLOW else 200
+    count = 60 if name in WHOLE_CONNECTIONS else 200
 
     @settings(
         max_examples=100 * count if pytestconfig.getoption("--long") else count,

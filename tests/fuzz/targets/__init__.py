@@ -11,7 +11,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Final
 
-__all__ = ["TARGETS", "Target", "load"]
+__all__ = ["TARGETS", "WHOLE_CONNECTIONS", "Target", "load"]
 
 TARGETS: Final = (
     "framing",
@@ -34,6 +34,9 @@ TARGETS: Final = (
     "boundaries",
 )
 """The names of all targets: the modules of this folder."""
+
+WHOLE_CONNECTIONS: Final = frozenset({"client", "hub", "requests"})
+"""Those for which an input is a whole connection, which takes a millisecond and more; a parser takes some microseconds."""
 
 
 @dataclass(frozen=True)
