@@ -9,10 +9,11 @@ from types import TracebackType
 from typing import TYPE_CHECKING, Any, Final, Self
 
 from aiohttp import web
+from aiohttp.log import server_logger
 
 from signalr_client.server.connections.handler import HubConnectionHandler
 from signalr_client.server.errors import HubDefinitionError
-from signalr_client.server.http.aiohttp_adapter import add_routes
+from signalr_client.server.http.aiohttp_adapter import ServerLog, add_routes
 from signalr_client.server.http.dispatcher import HttpConnectionDispatcher
 from signalr_client.server.hubs.descriptor import HubDescriptor
 from signalr_client.server.hubs.hub import Hub
@@ -236,7 +237,13 @@ class HubServer:
         if self._runner is not None:
             raise RuntimeError("The server is running already.")
         # auto_decompress: a request body is what the client sent, as in ASP.NET Core, and nothing is unpacked past the limits
-        runner = web.AppRunner(self.app, access_log=None, shutdown_timeout=_CLEANUP_TIMEOUT, auto_decompress=False)
+        runner = web.AppRunner(
+            self.app,
+            access_log=None,
+            logger=ServerLog(server_logger),
+            shutdown_timeout=_CLEANUP_TIMEOUT,
+            auto_decompress=False,
+        )
         await runner.setup()
         try:
             await web.TCPSite(runner, self._host, self._port, ssl_context=self._ssl).start()

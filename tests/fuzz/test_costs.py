@@ -6,6 +6,7 @@ is quadratic sixteen times. Each is the best of several runs.
 
 from __future__ import annotations
 
+import asyncio
 import gc
 import time
 import tracemalloc
@@ -14,6 +15,8 @@ from contextlib import contextmanager, suppress
 from typing import Final, Protocol
 
 import pytest
+from aiohttp._websocket.reader import WebSocketDataQueue, WebSocketReader
+from aiohttp.base_protocol import BaseProtocol
 
 from signalr_client.core import handshake
 from signalr_client.core.framing import BinaryFramer, TextFramer, write_varint
@@ -316,3 +319,13 @@ def test_the_messages_of_these_tests_are_valid() -> None:
             [found] = protocol.framer().feed(encode(protocol))
             assert (protocol.decode(found) is None) == (kind == "unknown")
         assert record(protocol, Ping())
+
+
+@pytest.mark.parametrize("length", [2**63 - 1, 2**31, 2**24])
+async def test_a_frame_that_a_server_announces_takes_no_memory(length: int) -> None:
+    """aiohttp assembles the frames for the client; without a limit of ours it must not take the announced length for granted."""
+    loop = asyncio.get_running_loop()
+    reader = WebSocketReader(WebSocketDataQueue(BaseProtocol(loop), 2**16, loop=loop), 0, compress=False, decode_text=False)
+    with peak_memory() as peak:
+        reader.feed_data(b"\x82\x7f" + length.to_bytes(8) + b"x" * 1000)
+    assert peak() < A_MEGABYTE

@@ -4,11 +4,9 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-import gc
 import json
-import logging
 import socket
-from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
+from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import AsyncExitStack, asynccontextmanager
 from random import Random
 from typing import Final
@@ -27,6 +25,8 @@ from tests.support.handmade import HandmadeSocket, frame, handmade
 from tests.support.raw import raw
 from tests.support.served_app import remembered
 
+pytestmark = pytest.mark.usefixtures("no_leaks", "no_errors")
+
 SEED: Final = 20_260_725
 SHORT, LONG = 200, 6_000  # hostile connections of each kind
 CROWD: Final = 10  # at a time
@@ -43,11 +43,6 @@ OPTIONS: Final = HubOptions(
     enable_authentication_refresh=True,
     cors_origins=["http://host"],
 )
-
-
-@pytest.fixture(autouse=True)
-def _check_leaks(no_leaks: None) -> None:
-    """Every test opens sockets."""
 
 
 # what hostile clients do
@@ -207,19 +202,8 @@ async def working(url: str, protocol: HubProtocol, transport: HttpTransportType)
             await asyncio.wait({calling})
 
 
-@pytest.fixture
-def quiet(caplog: pytest.LogCaptureFixture) -> Iterator[None]:
-    """Fail a test in which anything was logged as an error, by whatever library."""
-    caplog.set_level(logging.ERROR)
-    yield
-    gc.collect()  # "Task exception was never retrieved" is logged when the task is collected
-    assert [record.getMessage() for record in caplog.records] == []
-
-
 @pytest.mark.parametrize("name", ATTACKS)
-async def test_hostile_clients_disturb_neither_the_server_nor_the_others(
-    name: str, quiet: None, pytestconfig: pytest.Config
-) -> None:
+async def test_hostile_clients_disturb_neither_the_server_nor_the_others(name: str, pytestconfig: pytest.Config) -> None:
     """The server logs no error, keeps nothing of them, and other clients of all transports notice nothing."""
     attack, seeds, words = ATTACKS[name]
     random = Random(SEED)
@@ -253,7 +237,7 @@ async def test_hostile_clients_disturb_neither_the_server_nor_the_others(
             await asyncio.sleep(0)
 
 
-async def test_a_hostile_client_gets_an_answer_where_there_is_one(quiet: None) -> None:
+async def test_a_hostile_client_gets_an_answer_where_there_is_one() -> None:
     """Otherwise the tests above would show little."""
     async with HubServer({"/hub": FuzzHub}, options=OPTIONS) as server, asyncio.timeout(10):
         url = server.url("/hub")

@@ -4,8 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-import gc
-import logging
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
 from contextlib import asynccontextmanager
 from random import Random
@@ -22,26 +20,14 @@ from tests.support.listening import listening
 from tests.support.scripted_server import OFFER, Peer, ScriptedServer, scripted_server
 from tests.support.served_app import served_app
 
+pytestmark = pytest.mark.usefixtures("no_leaks", "no_errors")
+
 SEED: Final = 20_260_725
 SHORT, LONG = 60, 4_000  # hostile servers of each kind
 CROWD: Final = 5  # at a time
 
 _HANDSHAKE: Final = b"{}\x1e"
 _PUT_UP_WITH: Final = 30.0  # seconds; a client that hangs must not hang the tests
-
-
-@pytest.fixture(autouse=True)
-def _check_leaks(no_leaks: None) -> None:
-    """Every test opens sockets."""
-
-
-@pytest.fixture(autouse=True)
-def _quiet(caplog: pytest.LogCaptureFixture) -> Iterator[None]:
-    """Fail a test in which anything was logged as an error: a task whose exception nobody retrieved, above all."""
-    caplog.set_level(logging.ERROR)
-    yield
-    gc.collect()  # that is logged when the task is collected
-    assert [record.getMessage() for record in caplog.records] == []
 
 
 @pytest.fixture
