@@ -33,11 +33,11 @@ CROWD: Final = 10  # at a time
 
 OPTIONS: Final = HubOptions(
     close_timeout=0.2,
-    disconnect_timeout=0.3,
+    disconnect_timeout=2.0,  # not shorter, because the other clients must keep to these times on a busy machine
     poll_timeout=0.2,
-    handshake_timeout=0.5,
-    client_timeout_interval=1.0,
-    transport_send_timeout=0.5,
+    handshake_timeout=5.0,
+    client_timeout_interval=10.0,
+    transport_send_timeout=5.0,
     enable_detailed_errors=True,
     allow_stateful_reconnects=True,
     enable_authentication_refresh=True,
@@ -60,14 +60,16 @@ async def send_messages(url: str, data: bytes, random: Random) -> None:
         if opening:
             await client.send(frame(opening, random.choice((1, 2))))
         await client.send(frame(data, random.choice((1, 2))))
-        await read_to_the_end(client)
+        if random.getrandbits(1):  # else it is reset
+            await read_to_the_end(client)
 
 
 async def send_frames(url: str, data: bytes, random: Random) -> None:
     """Send hostile frames."""
     async with handmade(url) as client:
         await client.send(frames.frame(HANDSHAKES[0]) + data)
-        await read_to_the_end(client)
+        if random.getrandbits(1):
+            await read_to_the_end(client)
 
 
 async def read_to_the_end(client: HandmadeSocket) -> None:
@@ -105,7 +107,7 @@ async def post_between_polls(url: str, data: bytes, random: Random) -> None:
     """POST hostile messages, and poll for the answers."""
     async with raw(url) as client:
         token = await client.negotiate()
-        assert (await client.request("GET", id=token)).status == 200
+        assert (await client.request("GET", id=token)).status in (200, 404)  # 404: it took longer than the disconnect timeout
         for body in (openings(random), data):
             assert (await client.request("POST", body=body, id=token)).status in (200, 404)
         assert (await client.request("GET", id=token)).status in (200, 204, 404)
@@ -161,7 +163,7 @@ _HTTP_WORDS: Final = [
 Attack = Callable[[str, bytes, Random], Awaitable[None]]
 ATTACKS: Final[dict[str, tuple[Attack, list[bytes], list[bytes]]]] = {
     "messages": (send_messages, hub.SEEDS, hub.WORDS),
-    "frames": (send_frames, frames.SEEDS, frames.WORDS),
+    "frames": (send_frames, [*frames.SEEDS, frames.frame(b"", 0x89) * 500], frames.WORDS),
     "requests": (send_requests, _REQUESTS, _HTTP_WORDS),
     "event stream": (post_to_an_event_stream, hub.SEEDS, hub.WORDS),
     "long polling": (post_between_polls, hub.SEEDS, hub.WORDS),

@@ -114,7 +114,7 @@ async def test_hostile_messages_over_websockets(protocol: HubProtocol, count: in
 
 async def test_hostile_frames(count: int) -> None:
     """In place of WebSocket frames, behind a valid handshake."""
-    inputs = mutations(Random(SEED), websocket.SEEDS, websocket.WORDS, count)
+    inputs = mutations(Random(SEED), [*websocket.SEEDS, b"\x89\x00" * 500], websocket.WORDS, count)
 
     async def script(peer: Peer) -> None:
         await peer.shake_hands()

@@ -350,3 +350,36 @@ async def test_a_defect_of_the_application_is_still_logged_with_its_traceback(ca
     [record] = [record for record in caplog.records if record.name == "aiohttp.server"]
     assert record.exc_info is not None
     assert record.exc_info[0] is ZeroDivisionError
+
+
+@pytest.mark.parametrize("stateful", [False, True], ids=["", "stateful"])
+async def test_a_client_that_is_gone_while_its_pings_are_answered_is_no_error(
+    stateful: bool, caplog: pytest.LogCaptureFixture
+) -> None:
+    """aiohttp answers the pings of WebSockets by itself, and then it is the reader that notices."""
+    caplog.set_level(logging.INFO)
+    options: dict[str, Any] = {"disconnect_timeout": 0.1, "allow_stateful_reconnects": True} if stateful else {}
+    async with serving(Echo, **options) as server, raw(server.url) as hub, asyncio.timeout(5):
+        answer = await hub.request("POST", "/negotiate", negotiateVersion="1", useStatefulReconnect="true")
+        token = json.loads(answer.body)["connectionToken"]
+        async with handmade(f"{server.url}?id={token}") as client:
+            await client.shake_hands()
+            client._sock.send((b"\x89\x80" + bytes(4)) * 200)  # the socket is reset before the server can read this
+        while any(remembered(server.server.app).values()):
+            await asyncio.sleep(0)
+    assert [record.getMessage() for record in caplog.records] == []
+
+
+@pytest.mark.parametrize("key", ["", "x", "\udcec", "dGhlIHNhbXBsZSBub25jZQ="])
+async def test_a_websocket_key_that_is_not_valid_is_refused(key: str, caplog: pytest.LogCaptureFixture) -> None:
+    """And the connection that it named is not kept."""
+    async with serving(Echo) as server, asyncio.timeout(5):
+        address = server.url.removeprefix("http://").partition("/")[0].split(":")
+        reader, writer = await asyncio.open_connection(address[0], int(address[1]))
+        writer.write(UPGRADE.replace(b"dGhlIHNhbXBsZSBub25jZQ==", key.encode(errors="surrogateescape")))
+        answer = await reader.readline()
+        writer.close()
+        await writer.wait_closed()
+        assert answer == b"HTTP/1.1 400 Bad Request\r\n"
+        assert not any(remembered(server.server.app).values())
+    assert [record.getMessage() for record in caplog.records if record.levelno >= logging.ERROR] == []

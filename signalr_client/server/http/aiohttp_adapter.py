@@ -208,11 +208,17 @@ class AiohttpWebSocket(_Connection):
     async def open(self, headers: Mapping[str, str]) -> None:
         """Accept the upgrade."""
         self.response.headers.update(headers)
-        await self.response.prepare(self._request)
+        try:
+            await self.response.prepare(self._request)
+        except ValueError as exc:  # the key is not even ASCII, which aiohttp does not expect
+            raise web.HTTPBadRequest(text="Handshake error: the Sec-WebSocket-Key is not valid.") from exc
 
     async def receive(self) -> bytes:
         """Return the next bytes."""
-        message = await self.response.receive()
+        try:
+            message = await self.response.receive()
+        except OSError as exc:  # the client is gone, and aiohttp could not answer its ping
+            raise WebSocketClosedError(None) from exc
         match message.type:
             case WSMsgType.BINARY:
                 data: bytes = message.data
