@@ -28,7 +28,7 @@ from tests.support.served_app import remembered
 pytestmark = pytest.mark.usefixtures("no_leaks", "no_errors")
 
 SEED: Final = 20_260_725
-SHORT, LONG = 200, 6_000  # hostile connections of each kind
+SHORT, LONG = 200, 3_000  # hostile connections of each kind
 CROWD: Final = 10  # at a time
 
 OPTIONS: Final = HubOptions(
