@@ -13,7 +13,7 @@ from tests.fuzz.targets import TARGETS, WHOLE_CONNECTIONS
 pytest.importorskip("atheris", reason="atheris exists for Linux on x86-64 only")
 
 ROOT = Path(__file__).parents[2]
-RUNS, LONG_RUNS, LONG_RUNS_OF_CONNECTIONS = 2_000, 1_000_000, 100_000
+RUNS, LONG_RUNS, LONG_RUNS_OF_CONNECTIONS = 1_000, 1_000_000, 100_000
 
 
 def fuzz(name: str, runs: int, artifacts: Path, *more: str) -> subprocess.CompletedProcess[str]:
