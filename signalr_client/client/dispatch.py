@@ -16,6 +16,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Final, Protocol
 
+from signalr_client.client.describe import shown
 from signalr_client.client.handlers import Handlers
 from signalr_client.client.tasks import TaskSet, counted
 from signalr_client.core.messages import Completion, CountedMessage, Invocation
@@ -147,7 +148,7 @@ class Dispatcher:
 
     async def _unhandled(self, message: Invocation) -> None:
         if not self._handlers.unhandled:
-            self._log.warning("! failed to find handler for '%s' method", message.target)
+            self._log.warning("! failed to find handler for '%s' method", shown(message.target))
         for handler in self._handlers.unhandled:
             try:
                 await call(handler, message.target, message.arguments)

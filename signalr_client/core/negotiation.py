@@ -138,11 +138,7 @@ def parse_negotiate_response(body: bytes, url: str) -> NegotiateResponse:
     if response.error:
         raise NegotiationError(response.error, shown, 200)
     if response.url:
-        try:
-            urlsplit(response.url)
-        except ValueError as exc:
-            text = f"Invalid negotiation response received. The redirect URL is not valid: {exc}."
-            raise NegotiationError(text, shown, 200) from exc
+        _check_redirect(response.url, shown)
         return response
     if not response.connection_id:
         raise NegotiationError("Invalid negotiation response received. Missing required property 'connectionId'.", shown, 200)
@@ -155,6 +151,22 @@ def parse_negotiate_response(body: bytes, url: str) -> NegotiateResponse:
             "Invalid negotiation response received. Missing required property 'connectionToken'.", shown, 200
         )
     return response
+
+
+def _check_redirect(url: str, shown: str) -> None:
+    """Check that a redirect leads to a web server, and not to a Unix socket of this machine, for example.
+
+    Raises:
+        NegotiationError: it does not.
+    """
+    try:
+        parts = urlsplit(url)
+    except ValueError as exc:
+        text = f"Invalid negotiation response received. The redirect URL is not valid: {exc}."
+        raise NegotiationError(text, shown, 200) from exc
+    if parts.scheme not in ("http", "https") or not parts.netloc.rpartition("@")[2]:
+        text = "Invalid negotiation response received. The redirect URL must begin with http:// or https:// and name a host."
+        raise NegotiationError(text, shown, 200)
 
 
 def parse_refresh_response(body: bytes) -> RefreshResponse:

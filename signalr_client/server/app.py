@@ -9,11 +9,12 @@ from types import TracebackType
 from typing import TYPE_CHECKING, Any, Final, Self
 
 from aiohttp import web
+from aiohttp.log import server_logger
 
 from signalr_client.listening import close, listen
 from signalr_client.server.connections.handler import HubConnectionHandler
 from signalr_client.server.errors import HubDefinitionError
-from signalr_client.server.http.aiohttp_adapter import add_routes
+from signalr_client.server.http.aiohttp_adapter import ServerLog, add_routes
 from signalr_client.server.http.dispatcher import HttpConnectionDispatcher
 from signalr_client.server.hubs.descriptor import HubDescriptor
 from signalr_client.server.hubs.hub import Hub
@@ -243,7 +244,13 @@ class HubServer:
         if self._runner is not None:
             raise RuntimeError("The server is running already.")
         # auto_decompress: a request body is what the client sent, as in ASP.NET Core, and nothing is unpacked past the limits
-        runner = web.AppRunner(self.app, access_log=None, shutdown_timeout=_CLEANUP_TIMEOUT, auto_decompress=False)
+        runner = web.AppRunner(
+            self.app,
+            access_log=None,
+            logger=ServerLog(server_logger),
+            shutdown_timeout=_CLEANUP_TIMEOUT,
+            auto_decompress=False,
+        )
         try:
             await runner.setup()
             assert runner.server is not None  # it is set up

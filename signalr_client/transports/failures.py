@@ -136,7 +136,15 @@ def explain(exc: BaseException) -> str:
         case aiohttp.ClientResponseError():
             return f"{exc.message or 'unexpected answer'} (status {exc.status})"
         case _:
-            return _URL.sub(lambda found: redact_url(found[0]), str(exc)) or type(exc).__name__
+            return _URL.sub(_shown, str(exc)) or type(exc).__name__
+
+
+def _shown(found: re.Match[str]) -> str:
+    """Return a URL in a text without its secrets, and nearly nothing of one that cannot be parsed: it may contain any."""
+    try:
+        return redact_url(found[0])
+    except ValueError:
+        return f"{found[0].partition('://')[0]}://***"
 
 
 def _cut_off(exc: aiohttp.ServerDisconnectedError) -> bool:
