@@ -53,6 +53,7 @@ _CONNECT: Final[Mapping[HttpTransportType, Callable[[HttpClient, str, TransferFo
 
 _ADVICE: Final = {
     404: " Either this is not a SignalR endpoint or there is a proxy blocking the connection.",
+    503: " The server is overloaded, or not running behind its proxy: try again later.",
     407: " The proxy requires a name and a password: pass proxy_auth=.",
 }
 _SILENCE: Final = {

@@ -13,7 +13,7 @@ from signalr_client.server.http.context import HttpConnectionContext, Serve
 from signalr_client.server.http.cors import CrossOrigin
 from signalr_client.server.http.door import HttpRequest, HttpResponse, UnsupportedBodyError
 from signalr_client.server.http.long_polling import NO_CACHE, LongPollingTransport
-from signalr_client.server.http.manager import HttpConnectionManager
+from signalr_client.server.http.manager import HttpConnectionManager, TooManyConnectionsError
 from signalr_client.server.http.negotiate import (
     NegotiateRefusedError,
     encode_refresh_response,
@@ -102,7 +102,10 @@ class HttpConnectionDispatcher:
             version = negotiate_version(_query(request, "negotiateVersion"), self._options.minimum_protocol_version)
         except NegotiateRefusedError as exc:
             return HttpResponse.json(encode_refusal(str(exc)))
-        connection = self.connections.create(version)
+        try:
+            connection = self.connections.create(version)
+        except TooManyConnectionsError as exc:
+            return HttpResponse.plain(503, str(exc))
         connection.resumable = self._options.allow_stateful_reconnects and _asks_for_stateful_reconnect(request)
         lifetime = token_lifetime(user) if self._options.enable_authentication_refresh else None
         return HttpResponse.json(
@@ -143,8 +146,11 @@ class HttpConnectionDispatcher:
         is_websocket = transport is HttpTransportType.WEB_SOCKETS
         if is_websocket and not self._cors.allows_websocket(request):
             return HttpResponse.plain(403)
-        if is_websocket and not _token(request) and transport in self._options.transports:
-            connection = self.connections.create(0)  # negotiation was skipped
+        if is_websocket and not _token(request) and transport in self._options.transports:  # negotiation was skipped
+            try:
+                connection = self.connections.create(0)
+            except TooManyConnectionsError as exc:
+                return HttpResponse.plain(503, str(exc))
         else:
             found = self._find(request, transport)
             if isinstance(found, HttpResponse):
