@@ -101,7 +101,7 @@ class HubConnectionContext:
             options.transport_max_buffer_size or None,
             ack_timeout=seconds(options.transport_send_timeout),
             on_broken=self._write_failed,
-            on_ack_timeout=self._ack_missing,
+            on_ack_timeout=self.give_up,
         )
         self.protocol = self._session.protocol
 
@@ -301,7 +301,8 @@ class HubConnectionContext:
         self.end(Ending(None))
         return False
 
-    def _ack_missing(self) -> None:
+    def give_up(self) -> None:
+        """End the connection of a client that does not acknowledge what it was sent."""
         logger.debug("! %s acknowledges nothing", self.connection_id)
         self.end(Ending(None))
 

@@ -144,7 +144,7 @@ class HubDispatcher:
         method = self._hub.methods.find(message.target)
         if method is None:
             self._mistakes.warning(now, "! %s called the unknown method %.100r", self._connection.connection_id, message.target)
-            self._answer(message, f"Failed to invoke '{message.target}' due to an error on the server. {_NO_METHOD}")
+            self._reject(message, f"Failed to invoke '{message.target}' due to an error on the server. {_NO_METHOD}")
             return
         try:
             protocol = self._connection.protocol
@@ -159,12 +159,12 @@ class HubDispatcher:
                 now, "! a call of '%s' from %s failed: %s", method.name, self._connection.connection_id, reason
             )
             text = describe(f"Failed to invoke '{method.name}' due to an error on the server.", exc, detailed=self._detailed)
-            self._answer(message, text)
+            self._reject(message, text)
             return
         call = Call(message, method, arguments, size)
         if call.invocation_id is not None:
             if call.cancellable and call.invocation_id in self._by_id:
-                self._answer(message, f"Invocation ID '{call.invocation_id}' is already in use.")
+                self._reject(message, f"Invocation ID '{call.invocation_id}' is already in use.")
                 return
             self._by_id.setdefault(call.invocation_id, call)
         # Registered now, not when the call begins: the first items may be in the same frame.
@@ -190,7 +190,7 @@ class HubDispatcher:
         self._mistakes.warning(
             now, "! a call of '%s' from %s was refused: %s", call.method.name, self._connection.connection_id, limit
         )
-        self._complete(call, f"Failed to invoke '{call.method.name}' due to an error on the server. HubException: {limit}")
+        self._reject(call.message, f"Failed to invoke '{call.method.name}' due to an error on the server. HubException: {limit}")
         self._forget(call)
 
     def _leave_slot(self, call: Call) -> None:
@@ -302,6 +302,12 @@ class HubDispatcher:
         if not call.answered:
             call.answered = True
             self._answer(call.message, error, result)
+
+    def _reject(self, message: Invocation | StreamInvocation, error: str) -> None:
+        """Answer a call that does not begin. Nobody waits for room here, so a client that acknowledges nothing has to go."""
+        self._answer(message, error)
+        if self._connection.outgoing.overdrawn:
+            self._connection.give_up()
 
     def _answer(self, message: Invocation | StreamInvocation, error: str | None = None, result: object = UNSET) -> None:
         """Send the Completion of a call, if the client wants one."""
