@@ -72,7 +72,8 @@ class HubSession:
         protocol: the hub protocol; a server knows it once the handshake has arrived.
         queued: bytes waiting for `data_to_send`.
         largest_sent: bytes of the largest message sent so far, which helps to explain why a server closed the connection.
-        sizes: with `SessionOptions.measure`, the size in bytes of each message that the last `receive` returned, without framing.
+        measure: whether `receive` sets `sizes`.
+        sizes: the size in bytes of each message that the last `receive` returned, without framing.
         skipped: received messages of an unknown type.
         last_received: when something was received last, or else when the session began or was resumed.
         deadline_moved: `next_deadline` may be earlier than when it was last asked.
@@ -86,10 +87,9 @@ class HubSession:
         self.error: SignalRError | None = None
         self.options = options
         self.protocol = next(iter(protocols))
-        self.queued = 0
-        self.largest_sent = 0
+        self.queued = self.largest_sent = self.skipped = 0
+        self.measure = options.measure
         self.sizes: list[int] = []
-        self.skipped = 0
         self.deadline_moved = False
         self.stateful = False
         self.replay: ReplayBuffer | None = None
@@ -129,7 +129,7 @@ class HubSession:
     def receive(self, data: bytes, now: float) -> list[HubMessage]:
         """Return the messages that *data* completes, for the caller to act on. Check `error` afterwards."""
         self.last_received, self._second_look = now, None
-        measure, sizes = self.options.measure, self.sizes
+        measure, sizes = self.measure, self.sizes
         if measure:
             self.sizes = sizes = []
         if self.phase is not Phase.OPEN:

@@ -241,7 +241,7 @@ async def test_a_client_that_is_refused_is_told_and_its_reconnect_tries_again() 
         with pytest.raises(NegotiationError, match=r"503 \(Service Unavailable\)\. The server is overloaded.*try again later"):
             await serve.builder().build().start()
         direct = serve.builder(skip_negotiation=True, transports=HttpTransportType.WEB_SOCKETS).build()
-        with pytest.raises(TransportError, match="status code '503'.*The server is overloaded.*try again later"):
+        with pytest.raises(TransportError, match=r"status code '503'.*The server is overloaded.*try again later"):
             await direct.start()
         cut_all(serve)
         await reconnected.wait()
@@ -310,7 +310,7 @@ async def test_a_pending_result_is_forgotten_however_it_ends() -> None:
                     await proxy.invoke("Q")
         waiting = [asyncio.create_task(proxy.invoke("Q")) for _ in range(2)]
         await asyncio.sleep(0)
-        with pytest.raises(HubException, match="has not answered 2 invocations .* maximum_pending_results_per_client"):
+        with pytest.raises(HubException, match=r"has not answered 2 invocations .* maximum_pending_results_per_client"):
             await proxy.invoke("Q")
         other = await serve.connect()
         other.on("Q", lambda: "other")

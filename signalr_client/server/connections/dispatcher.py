@@ -190,7 +190,9 @@ class HubDispatcher:
         self._mistakes.warning(
             now, "! a call of '%s' from %s was refused: %s", call.method.name, self._connection.connection_id, limit
         )
-        self._reject(call.message, f"Failed to invoke '{call.method.name}' due to an error on the server. HubException: {limit}")
+        self._reject(
+            call.message, f"Failed to invoke '{call.method.name}' due to an error on the server. HubException: {limit}"
+        )
         self._forget(call)
 
     def _leave_slot(self, call: Call) -> None:

@@ -68,9 +68,7 @@ class OutgoingMessages:
     @property
     def full(self) -> bool:
         """Whether a sender has to wait."""
-        return self.unsent.full or (
-            self._session.replay_full and not self._closing and (self._reading or self.overdrawn)
-        )
+        return self.unsent.full or (self._session.replay_full and not self._closing and (self._reading or self.overdrawn))
 
     @property
     def overdrawn(self) -> bool:

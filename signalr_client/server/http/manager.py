@@ -52,9 +52,7 @@ class HttpConnectionManager:
             text = "! refused a connection: %d others are open before their handshake (maximum_pending_connections)"
             self._refusals.warning(now, text, len(self._pending))
             raise TooManyConnectionsError("Too many connections have not completed their handshake. Try again later.")
-        connection = HttpConnectionContext(
-            self._options, version, on_handshake=self._pending.discard, on_disposed=self._forget
-        )
+        connection = HttpConnectionContext(self._options, version, on_handshake=self._pending.discard, on_disposed=self._forget)
         self._by_token[connection.token] = connection
         self._pending.add(connection)
         return connection
