@@ -1,8 +1,8 @@
 """From a call of the server to its handlers: in order of arrival, off the read loop. Room: client.
 
 Calls that need no response wait in one queue and are handled one after another, in a task that exists only while there are some. A
-call whose result the server waits for runs in a task of its own, beside that queue (requests.py). What a handler raises is logged, and sent to a
-server that waits; it ends nothing.
+call whose result the server waits for runs in a task of its own, beside that queue (requests.py). What a handler raises is logged, and
+sent to a server that waits; it ends nothing.
 """
 
 from __future__ import annotations

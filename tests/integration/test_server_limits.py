@@ -39,6 +39,10 @@ class Open(Hub):
     """Has calls that last until their client ends them."""
 
     served: asyncio.Event
+    connection_ids: list[str]
+
+    async def on_connected(self) -> None:
+        Open.connection_ids.append(self.context.connection_id)
 
     def same(self, value: Any) -> Any:
         return value
@@ -61,7 +65,7 @@ class Open(Hub):
 
 @pytest.fixture(autouse=True)
 def _begin() -> Iterator[None]:
-    Open.served = asyncio.Event()
+    Open.served, Open.connection_ids = asyncio.Event(), []
     yield
     tracemalloc.stop()
 
@@ -94,8 +98,8 @@ async def until(condition: Callable[[], bool]) -> None:
 )
 def test_a_limit_is_at_least_one_or_none(option: str) -> None:
     with pytest.raises(HubDefinitionError, match=f"^{option} is 0; it must be at least 1, or None for no limit.$"):
-        HubOptions(**{option: 0})
-    HubOptions(**{option: None})
+        HubOptions(**dict[str, Any]({option: 0}))
+    HubOptions(**dict[str, Any]({option: None}))
 
 
 # connections before their handshake
@@ -227,7 +231,7 @@ async def test_a_client_that_is_refused_is_told_and_its_reconnect_tries_again() 
         raw(serve.url) as hub,
         asyncio.timeout(20),
     ):
-        refusals: list[Exception | None] = []
+        refusals: list[BaseException | None] = []
 
         def next_delay(context: RetryContext) -> float:
             refusals.append(context.retry_reason)
@@ -331,7 +335,7 @@ async def test_a_pending_result_is_forgotten_however_it_ends() -> None:
 async def test_questions_that_time_out_do_not_pile_up_for_a_client_that_reads_nothing() -> None:
     async with serving(Open, close_timeout=0.1) as serve, handmade(serve.url, receive_buffer=4096) as hostile:
         await hostile.shake_hands()
-        [connection_id] = serve.hub_context.clients._manager._connections
+        [connection_id] = Open.connection_ids
         proxy = serve.hub_context.clients.client(connection_id)
         measure()
         for _ in range(300):
