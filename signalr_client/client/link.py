@@ -212,7 +212,7 @@ class HubLink:
                 session.receive_end()
                 messages = []
             else:
-                session.measure = backlog.refresh()
+                session.measure, size = backlog.refresh(), len(data) + session.pending
                 messages = session.receive(data, time())
                 if not self._opened.done():
                     self._note_handshake()
@@ -221,7 +221,7 @@ class HubLink:
                 if session.deadline_moved:
                     self._set_timer()
                 if messages:
-                    self._hand_out(messages, len(data))
+                    self._hand_out(messages, size - session.pending)
             if session.error is not None:
                 raise session.error
             if session.phase is Phase.ENDED:
@@ -230,7 +230,7 @@ class HubLink:
                 await asyncio.sleep(0)
 
     def _hand_out(self, messages: list[HubMessage], size: int) -> None:
-        """Pass on the messages of one frame of *size* bytes. Hop 3 of 4; it never runs user code."""
+        """Pass on the messages that one frame has completed, of *size* bytes in all. Hop 3 of 4; it never runs user code."""
         calls, streams, debug = self.calls, self.calls.streams, self._debug
         invocations: list[Invocation] = []
         requests: list[Invocation] = []  # the server waits for their result

@@ -208,6 +208,40 @@ async def test_the_count_of_unread_items_is_exact(read: str, wire: Wire) -> None
         assert (backlog.gate.size, backlog.gate.items) == (0, 0)
 
 
+# calls
+
+
+async def test_calls_in_pieces_count_with_all_of_their_bytes(wire: Wire) -> None:
+    """The last byte of each call comes in a frame of its own, and the rest of it behind a message that does not wait."""
+    sender = Sender()
+
+    async def script(peer: WirePeer) -> None:
+        await peer.shake_hands()
+        call = peer.encode(Invocation(target="M", arguments=[PAYLOAD]))
+        other = peer.encode(Completion(invocation_id="unknown"))
+        for _ in range(FLOOD):
+            await peer.write(other + call[:-1])
+            await peer.write(call[-1:])
+            sender.sent += 1
+        await peer.until_closed()
+
+    wire.play(script)
+    connection = wire.builder(close_timeout=0.1).with_receive_limit(bytes=2_000_000).build()
+    ended = asyncio.Event()
+
+    async def slow(_payload: str) -> None:
+        await ended.wait()
+
+    connection.on("M", slow)
+    async with asyncio.timeout(60):
+        await connection.start()
+        measure()
+        await sender.stalled()
+        assert sender.sent < 400
+        assert most_allocated() < 20 * MEGABYTE
+        await connection.stop()
+
+
 # while something waits for the server, which never responds
 
 
