@@ -1,8 +1,8 @@
 """From a call of the server to its handlers: in order of arrival, off the read loop. Room: client.
 
 Calls that need no response wait in one queue and are handled one after another, in a task that exists only while there are some. A
-call whose result the server waits for runs in a task of its own, beside that queue. What a handler raises is logged, and sent to a
-server that waits; it ends nothing.
+call whose result the server waits for runs in a task of its own, beside that queue (requests.py). What a handler raises is logged, and
+sent to a server that waits; it ends nothing.
 """
 
 from __future__ import annotations
@@ -12,12 +12,13 @@ import contextvars
 import inspect
 import logging
 from collections import deque
-from collections.abc import Iterator, Sequence
+from collections.abc import Coroutine, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Final, Protocol
 
 from signalr_client.client.describe import shown
 from signalr_client.client.handlers import Handlers
+from signalr_client.client.requests import Requests
 from signalr_client.client.tasks import TaskSet, counted
 from signalr_client.core.messages import Completion, CountedMessage, Invocation
 from signalr_client.errors import BindingError, SignalRError
@@ -40,8 +41,15 @@ class ReplyTo(Protocol):
 
     over: bool
 
+    @property
+    def full(self) -> bool:
+        """Whether senders have to wait, with `drain`."""
+
     def send(self, message: CountedMessage) -> None:
         """Queue *message*."""
+
+    async def drain(self) -> None:
+        """Return when senders may go on, or the link has ended."""
 
 
 @dataclass(slots=True)
@@ -65,12 +73,19 @@ class Dispatcher:
     Args:
         handlers: what to call.
         gate: counts the calls that wait, for the receive limit.
+        max_requests: how many calls that the server waits for run at once; None for no limit.
         tasks: owns the tasks in which handlers run.
         context: the context of the handlers.
     """
 
     def __init__(
-        self, handlers: Handlers, gate: Gate, tasks: TaskSet, context: contextvars.Context, logger: logging.Logger
+        self,
+        handlers: Handlers,
+        gate: Gate,
+        max_requests: int | None,
+        tasks: TaskSet,
+        context: contextvars.Context,
+        logger: logging.Logger,
     ) -> None:
         self._handlers = handlers
         self._gate = gate
@@ -78,6 +93,7 @@ class Dispatcher:
         self._context = context
         self._log = logger.getChild("dispatch")
         self._batches: deque[_Batch] = deque()
+        self._requests = Requests(self._answer, self._start_request, gate, max_requests)
         self._running = False
         self.awaited: Invocation | None = None
         """The call whose asynchronous handler is running, if any."""
@@ -85,11 +101,7 @@ class Dispatcher:
     def put(self, link: ReplyTo, calls: list[Invocation], requests: Sequence[Invocation], size: int) -> None:
         """Take the calls of one frame of *size* bytes; *requests* are those that the server waits for. Hop 3 of 4."""
         if requests:
-            share = size // (len(calls) + len(requests))
-            size -= share * len(requests)
-            for request in requests:
-                self._gate.add(share)
-                self._tasks.start(self._answer(link, request, share), name="signalr request", context=self._context.copy())
+            self._requests.put(link, requests, size)
         if calls:
             self._gate.add(size, len(calls))
             self._batches.append(_Batch(iter(calls), size, len(calls)))
@@ -98,10 +110,13 @@ class Dispatcher:
 
     def drop(self) -> None:
         """Forget the calls that have not begun; their number is logged."""
-        dropped = sum(sum(1 for _ in batch.left) for batch in self._batches)
+        dropped = self._requests.drop() + sum(sum(1 for _ in batch.left) for batch in self._batches)
         self._batches.clear()
         if dropped:
             self._log.warning("! dropped %s", counted(dropped, "queued server call"))
+
+    def _start_request(self, work: Coroutine[object, object, None]) -> None:
+        self._tasks.start(work, name="signalr request", context=self._context.copy())
 
     def _start(self) -> None:
         self._running = True
@@ -155,12 +170,9 @@ class Dispatcher:
             except Exception as exc:  # user code
                 self._report(handler, message, exc)
 
-    async def _answer(self, link: ReplyTo, message: Invocation, size: int) -> None:
-        """Run the handlers of a call that the server waits for, and send the response."""
-        try:
-            completion = await self._result(message, str(message.invocation_id))
-        finally:
-            self._gate.remove(size)
+    async def _answer(self, link: ReplyTo, message: Invocation) -> None:
+        """Run the handlers of a call that the server waits for, send the response, and wait until there is room for another one."""
+        completion = await self._result(message, str(message.invocation_id))
         if link.over:
             self._log.warning("! the result of '%s' was dropped: the connection that asked for it has ended", message.target)
             return
@@ -169,6 +181,8 @@ class Dispatcher:
         except BindingError as exc:
             self._log.exception("! the result of '%s' cannot be sent", message.target)
             link.send(Completion(invocation_id=completion.invocation_id, error=str(exc)))
+        if link.full:  # a server that asks without reading the answers is not read either
+            await link.drain()
 
     async def _result(self, message: Invocation, invocation_id: str) -> Completion:
         """Return the response that the handlers give together."""

@@ -25,6 +25,13 @@ class StreamSink(Protocol):
     def awaited(self) -> bool:
         """Whether a reader waits for the next item."""
 
+    @property
+    def unread(self) -> int:
+        """The number of items that have arrived and were not read."""
+
+    def watch(self, changed: asyncio.Event | None) -> None:
+        """Set *changed* when a reader has read everything, or has left; None sets nothing any more."""
+
     def feed(self, item: object) -> None:
         """Take the next item."""
 

@@ -24,7 +24,7 @@ from signalr_client.client.describe import describe
 from signalr_client.client.dispatch import Dispatcher
 from signalr_client.client.ends import End, broken, closed
 from signalr_client.client.intake import Intake
-from signalr_client.client.invocations import PendingCalls
+from signalr_client.client.invocations import PendingCalls, StreamSink
 from signalr_client.client.outgoing import Outgoing
 from signalr_client.client.resume import Resumption
 from signalr_client.client.tasks import TaskSet
@@ -104,6 +104,7 @@ class HubLink:
         self._owner = owner
         self._dispatcher = dispatcher
         self._intake = intake
+        self._backlog = intake.new_backlog()
         self._tasks = tasks
         self._close_timeout = close_timeout
         self._loop = asyncio.get_running_loop()
@@ -197,10 +198,10 @@ class HubLink:
 
     async def _receive_messages(self) -> None:
         """Read and hand out messages until the server ends the connection. Hop 2 of 4."""
-        session, intake, time = self._session, self._intake, self._loop.time
+        session, intake, backlog, time = self._session, self._intake, self._backlog, self._loop.time
         while True:
-            if intake.limited:
-                await self._wait_for_handlers()
+            if intake.limits(backlog) and self._opened.done():
+                await self._wait_for_readers()
             try:
                 data = await self._transport.receive()
             except SocketLostError as exc:
@@ -212,6 +213,7 @@ class HubLink:
                 session.receive_end()
                 messages = []
             else:
+                session.measure, size = backlog.refresh(), len(data) + session.pending
                 messages = session.receive(data, time())
                 if not self._opened.done():
                     self._note_handshake()
@@ -220,7 +222,7 @@ class HubLink:
                 if session.deadline_moved:
                     self._set_timer()
                 if messages:
-                    self._hand_out(messages, len(data))
+                    self._hand_out(messages, size - session.pending)
             if session.error is not None:
                 raise session.error
             if session.phase is Phase.ENDED:
@@ -229,10 +231,12 @@ class HubLink:
                 await asyncio.sleep(0)
 
     def _hand_out(self, messages: list[HubMessage], size: int) -> None:
-        """Pass on the messages of one frame of *size* bytes. Hop 3 of 4; it never runs user code."""
+        """Pass on the messages that one frame has completed, of *size* bytes in all. Hop 3 of 4; it never runs user code."""
         calls, streams, debug = self.calls, self.calls.streams, self._debug
         invocations: list[Invocation] = []
         requests: list[Invocation] = []  # the server waits for their result
+        fed: dict[str, StreamSink] = {}
+        stream: StreamSink | None = None
         for message in messages:
             if debug:
                 self._log.debug("< %s", describe(message))
@@ -240,9 +244,11 @@ class HubLink:
             if kind is Invocation:
                 (requests if message.invocation_id else invocations).append(message)  # type: ignore[union-attr, arg-type]
             elif kind is StreamItem:
-                stream = streams.get(message.invocation_id)  # type: ignore[union-attr, arg-type]
+                before, stream = stream, streams.get(message.invocation_id)  # type: ignore[union-attr, arg-type]
                 if stream is not None:
                     stream.feed(message.item)  # type: ignore[union-attr]
+                    if stream is not before:
+                        fed[message.invocation_id] = stream  # type: ignore[union-attr, index]
                 else:
                     calls.refuse_item(message)  # type: ignore[arg-type]
             elif kind is Completion:
@@ -251,15 +257,17 @@ class HubLink:
                 self._close = message  # type: ignore[assignment]
             else:  # the TypeScript client ignores messages that are not meant for clients, too
                 self._log.warning("! ignored a %s: servers do not send it", kind.__name__)
+        if fed:
+            self._backlog.add(fed, size, messages, self._session.sizes if self._session.measure else None)
         if invocations or requests:
             self._dispatcher.put(self, invocations, requests, size)
 
-    async def _wait_for_handlers(self) -> None:
-        """Let the receive limit hold up the reader. The server is not silent in the meantime: nobody listens."""
+    async def _wait_for_readers(self) -> None:
+        """Let the receive limit hold up the link. The server is not silent in the meantime: nobody listens."""
         self._reading = False
         self.outgoing.note_reading(reading=False)
         try:
-            await self._intake.wait(self.calls, self._writer if self._session.stateful else None)
+            await self._intake.wait(self.calls, self._backlog, self._writer if self._session.stateful else None)
         finally:
             self._reading = True
             self.outgoing.note_reading(reading=True)

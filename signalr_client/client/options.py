@@ -15,10 +15,16 @@ __all__ = ["ConnectionOptions", "ReceiveLimit"]
 
 @dataclass(frozen=True, slots=True)
 class ReceiveLimit:
-    """How many calls of the server may wait for their handlers before the client stops reading; None for no limit."""
+    """What the client takes from the server before it stops reading; None for no limit.
+
+    Attributes:
+        bytes, messages: of calls that wait for their handlers, and likewise of items of streams that were not read.
+        requests: calls for a result that run at once; others wait for their handlers.
+    """
 
     bytes: int | None = 16_777_216
     messages: int | None = 100_000
+    requests: int | None = 1000
 
     def gate(self) -> Gate:
         """Return a new gate with these limits."""

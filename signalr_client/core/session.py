@@ -73,7 +73,8 @@ class HubSession:
         protocol: the hub protocol; a server knows it once the handshake has arrived.
         queued: bytes waiting for `data_to_send`.
         largest_sent: bytes of the largest message sent so far, which helps to explain why a server closed the connection.
-        sizes: with `SessionOptions.measure`, the size in bytes of each message that the last `receive` returned, without framing.
+        measure, sizes: if *measure*, the size in bytes of each message that the last `receive` returned, without framing.
+        pending: bytes that the last `receive` has kept of an incomplete message.
         skipped: received messages of an unknown type.
         last_received: when something was received last, or else when the session began or was resumed.
         deadline_moved: `next_deadline` may be earlier than when it was last asked.
@@ -87,12 +88,10 @@ class HubSession:
         self.error: SignalRError | None = None
         self.options = options
         self.protocol = next(iter(protocols))
-        self.queued = 0
-        self.largest_sent = 0
+        self.queued = self.largest_sent = self.skipped = self.pending = 0
+        self.measure = options.measure
         self.sizes: list[int] = []
-        self.skipped = 0
-        self.deadline_moved = False
-        self.stateful = False
+        self.deadline_moved = self.stateful = False
         self.replay: ReplayBuffer | None = None
         self._is_client = role is Role.CLIENT
         self._protocols = {protocol.name.lower(): protocol for protocol in protocols}
@@ -130,7 +129,7 @@ class HubSession:
     def receive(self, data: bytes, now: float) -> list[HubMessage]:
         """Return the messages that *data* completes, for the caller to act on. Check `error` afterwards."""
         self.last_received, self._second_look = now, None
-        measure, sizes = self.options.measure, self.sizes
+        measure, sizes = self.measure, self.sizes
         if measure:
             self.sizes = sizes = []
         if self.phase is not Phase.OPEN:
@@ -162,6 +161,7 @@ class HubSession:
             except ProtocolError as exc:
                 self._fail(exc)
                 return messages
+        self.pending = framer.pending
         if framer.error is not None:
             self._fail(self.role.framing_error(framer.error))
         elif counter is not None:

@@ -34,7 +34,7 @@ from signalr_client.errors import (
     TransportError,
 )
 from signalr_client.transports.base import HttpOptions, Transport
-from signalr_client.transports.failures import REQUEST_TIMEOUT, NoResponseError, RequestError
+from signalr_client.transports.failures import OVERLOADED, REQUEST_TIMEOUT, NoResponseError, RequestError
 from signalr_client.transports.http import HttpClient
 from signalr_client.transports.long_polling import LongPollingTransport
 from signalr_client.transports.server_sent_events import ServerSentEventsTransport
@@ -54,6 +54,7 @@ _CONNECT: Final[Mapping[HttpTransportType, Callable[[HttpClient, str, TransferFo
 _ADVICE: Final = {
     404: " Either this is not a SignalR endpoint or there is a proxy blocking the connection.",
     407: " The proxy requires a name and a password: pass proxy_auth=.",
+    503: OVERLOADED,
 }
 _SILENCE: Final = {
     HttpTransportType.WEB_SOCKETS: (

@@ -20,6 +20,7 @@ from signalr_client.errors import ProtocolError, TransportError
 
 __all__ = [
     "FAILURES",
+    "OVERLOADED",
     "REQUEST_TIMEOUT",
     "NoResponseError",
     "RequestError",
@@ -37,6 +38,9 @@ REQUEST_TIMEOUT: Final = 100.0
 
 FAILURES: Final = (aiohttp.ClientError, OSError, TimeoutError, ValueError, RuntimeError, ProxyError)
 """What a request may raise. ValueError: a header or URL is malformed; RuntimeError: the caller's session is closed."""
+
+OVERLOADED: Final = " The server is overloaded, or not running behind its proxy: try again later."
+"""The usual reason for a response with status 503, and what to do."""
 
 FRAME_SLACK: Final = 2**20
 """Bytes that one frame may have beyond one message of the largest size, because servers put several messages into a frame.

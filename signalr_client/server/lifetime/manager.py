@@ -35,12 +35,14 @@ class LifetimeConnection(Protocol):
         outgoing: counts what is queued for the client; a sender waits while it is full.
         protocol: the hub protocol of the connection.
         writable: whether messages are still accepted; after the end they are dropped.
+        max_pending_results: how many invocations may wait for its result at once; None for no limit.
     """
 
     connection_id: str
     user_identifier: str | None
     protocol: HubProtocol
     writable: bool
+    max_pending_results: int | None
 
     @property
     def outgoing(self) -> Outgoing:
