@@ -234,6 +234,12 @@ class _SocketResponse(web.WebSocketResponse[bool]):
         request.protocol.set_parser(_Parser(self._reader))  # type: ignore[arg-type]  # has what the protocol calls
         request.protocol.keep_alive(False)  # noqa: FBT003  # aiohttp's own signature
 
+    async def write_eof(self) -> None:  # type: ignore[override]  # as aiohttp's own WebSocketResponse
+        """End the response; aiohttp calls this for every response, also if the client left before it had begun."""
+        if self._writer is None:
+            raise ConnectionResetError("The client left before the WebSocket was opened.")
+        await super().write_eof()
+
 
 class _Parser:
     """Feeds what arrives on the socket, frame by frame, to the queue that `web.WebSocketResponse.receive` reads."""
