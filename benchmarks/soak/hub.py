@@ -255,8 +255,8 @@ class JoinsFirst(HubFilter):
         return await next(invocation)
 
 
-def make_server(oracle: Oracle) -> HubServer:
-    """Return the server; it has not been started."""
+def make_server(oracle: Oracle, hub: type[SoakHub]) -> HubServer:
+    """Return a server of *hub*; it has not been started."""
 
     def who(request: web.Request) -> User | None:
         """Return the user: the token is the name of the client and that of the user."""
@@ -277,6 +277,6 @@ def make_server(oracle: Oracle) -> HubServer:
     several_calls = replace(options, maximum_parallel_invocations_per_client=8)
     services = ServiceCollection().add_singleton(Oracle, oracle)
     server = HubServer(options=replace(options, hub_filters=[JoinsFirst(oracle)]), services=services)
-    server.map_hub(ONE_CALL, SoakHub)
-    server.map_hub(SEVERAL_CALLS, SoakHub, options=several_calls)
+    server.map_hub(ONE_CALL, hub)
+    server.map_hub(SEVERAL_CALLS, hub, options=several_calls)
     return server

@@ -46,6 +46,7 @@ class Operations:
             self.echo: 20,
             self.many_calls: 3,
             self.large: 1,
+            self.pause: 2,
             self.fail: 2,
             self.push: 8,
             self.push_many: 1,
@@ -76,6 +77,11 @@ class Operations:
 
     async def large(self) -> None:
         await self._echo(content(Push(self._rng.randint(0, 1_000_000), self._rng.randint(30_000, 300_000))))
+
+    async def pause(self) -> None:
+        """Call a method that is slow."""
+        seconds = self._rng.uniform(0.0, 0.2)
+        _check("pause", seconds, await self.client.connection.invoke("Pause", seconds))
 
     async def _echo(self, value: object) -> None:
         _check("echo", value, await self.client.connection.invoke("Echo", value))

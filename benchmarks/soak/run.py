@@ -18,7 +18,7 @@ from typing import Any, Final
 
 from benchmarks.soak.client import SoakClient, Traits
 from benchmarks.soak.health import LogWatch, Memory, objects_left, objects_of_the_package
-from benchmarks.soak.hub import ONE_CALL, SEVERAL_CALLS, make_server
+from benchmarks.soak.hub import ONE_CALL, SEVERAL_CALLS, SoakHub, make_server
 from benchmarks.soak.network import open_wires
 from benchmarks.soak.oracle import Oracle
 from benchmarks.soak.report import progress_line
@@ -47,14 +47,16 @@ class Plan:
         fault_interval: the mean time in seconds from one fault of a proxy to its next.
         patience: seconds after which an operation counts as hung.
         growth: bytes by which the memory may grow from the first third of the time to the last.
+        hub: the hub; another one shows whether its defects are noticed.
     """
 
     seconds: float
     clients: int
     seed: int
-    fault_interval: float
-    patience: float
-    growth: int
+    fault_interval: float = 3.0
+    patience: float = 60.0
+    growth: int = 100_000_000
+    hub: type[SoakHub] = SoakHub
 
 
 @dataclass(frozen=True, slots=True)
@@ -114,7 +116,7 @@ class _Soak:
 
     async def run(self) -> None:
         """Run everything, and check that the server remembers nobody."""
-        server = make_server(self._oracle)
+        server = make_server(self._oracle, self._plan.hub)
         async with server, AsyncExitStack() as stack:
             wires = await open_wires(
                 stack,

@@ -205,6 +205,8 @@ class HubConnection:
             result = await response
         except asyncio.CancelledError:
             call.cancel()
+            if response.done() and not response.cancelled():
+                response.exception()  # it has failed meanwhile; asyncio would report that nobody looked
             raise
         return result if result_type is None else bind(result, result_type)
 
