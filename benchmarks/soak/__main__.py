@@ -17,7 +17,14 @@ def main() -> int:
     """Run the soak test, print what has happened, and return 1 if it has failed."""
     options = _parser().parse_args()
     seed = random.randrange(1_000_000) if options.seed is None else options.seed
-    plan = Plan(options.seconds, options.clients, seed, options.fault_interval, options.patience, options.growth * 1_000_000)
+    plan = Plan(
+        seconds=options.seconds,
+        clients=options.clients,
+        seed=seed,
+        fault_interval=options.fault_interval,
+        patience=options.patience,
+        growth=options.growth * 1_000_000,
+    )
     print(
         f"seed {seed}: {plan.clients} clients, {plan.seconds:g} s, {options.loop}, Python {platform.python_version()}",
         flush=True,
@@ -56,9 +63,9 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument(
         "--growth",
         type=int,
-        default=100,
+        default=50,
         metavar="MB",
-        help="by which the memory may grow between first and last third (default: 100)",
+        help="by which the memory may grow between first and last third (default: 50)",
     )
     return parser
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import ctypes
 import gc
 import logging
 import os
@@ -42,6 +43,7 @@ class LogWatch(logging.Handler):
     def __enter__(self) -> Self:
         for logger in self._loggers:
             logger.addHandler(self)
+            logger.propagate = False  # other handlers might keep the exceptions of log lines, and all that those refer to
         logging.getLogger("soak").setLevel(logging.INFO)
         self._hook = sys.unraisablehook
         sys.unraisablehook = lambda args: self._tally.fail(f"unraisable: {args.exc_value!r} in {args.object!r}")
@@ -53,6 +55,7 @@ class LogWatch(logging.Handler):
         sys.unraisablehook = self._hook
         for logger in self._loggers:
             logger.removeHandler(self)
+            logger.propagate = True
 
     def forget_clients(self) -> None:
         """Drop the clients, so that they can be garbage-collected."""
@@ -77,14 +80,20 @@ class LogWatch(logging.Handler):
 
 
 class Memory:
-    """Resident memory of the process, measured every second."""
+    """Resident memory of the process, measured every second.
+
+    The C library keeps what large messages have left; it is given back first, or a leak could not be told from fragmentation.
+    """
 
     def __init__(self) -> None:
         self._measured: list[int] = []
+        self._trim = getattr(ctypes.CDLL(None), "malloc_trim", None)  # of glibc
 
     async def measure(self) -> None:
         """Measure until cancelled."""
         while True:
+            if self._trim is not None:
+                self._trim(0)
             self._measured.append(resident())
             await asyncio.sleep(1.0)
 

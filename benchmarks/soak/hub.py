@@ -255,7 +255,7 @@ class JoinsFirst(HubFilter):
         return await next(invocation)
 
 
-def make_server(oracle: Oracle, hub: type[SoakHub]) -> HubServer:
+def make_server(oracle: Oracle, hub: type[SoakHub], *, disconnect_timeout: float) -> HubServer:
     """Return a server of *hub*; it has not been started."""
 
     def who(request: web.Request) -> User | None:
@@ -273,6 +273,7 @@ def make_server(oracle: Oracle, hub: type[SoakHub]) -> HubServer:
         maximum_receive_message_size=1_048_576,
         keep_alive_interval=5.0,
         client_timeout_interval=20.0,
+        disconnect_timeout=disconnect_timeout,
     )
     several_calls = replace(options, maximum_parallel_invocations_per_client=8)
     services = ServiceCollection().add_singleton(Oracle, oracle)

@@ -19,7 +19,7 @@ from typing import Any, Final
 from benchmarks.soak.client import SoakClient, Traits
 from benchmarks.soak.health import LogWatch, Memory, objects_left, objects_of_the_package
 from benchmarks.soak.hub import ONE_CALL, SEVERAL_CALLS, SoakHub, make_server
-from benchmarks.soak.network import open_wires
+from benchmarks.soak.network import Wire, open_wires
 from benchmarks.soak.oracle import Oracle
 from benchmarks.soak.report import progress_line
 from benchmarks.soak.tally import Tally
@@ -32,8 +32,8 @@ __all__ = ["Outcome", "Plan", "soak"]
 
 _CLIENTS_ON_A_WIRE: Final = 8
 _WORKERS: Final = 3  # of each client, and one that sends notes
-_LEAVING: Final = 25.0
-"""Seconds after which the server has forgotten every client: 15 s for those that could not say goodbye, and some more."""
+_LEAVING: Final = 10.0
+"""Seconds that the server may take to forget every client, besides the disconnect timeout."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,6 +47,7 @@ class Plan:
         fault_interval: the mean time in seconds from one fault of a proxy to its next.
         patience: seconds after which an operation counts as hung.
         growth: bytes by which the memory may grow from the first third of the time to the last.
+        disconnect_timeout: seconds for which the server keeps connections whose clients could not say goodbye.
         hub: the hub; another one shows whether its defects are noticed.
     """
 
@@ -55,7 +56,8 @@ class Plan:
     seed: int
     fault_interval: float = 3.0
     patience: float = 60.0
-    growth: int = 100_000_000
+    growth: int = 50_000_000
+    disconnect_timeout: float = 15.0
     hub: type[SoakHub] = SoakHub
 
 
@@ -116,7 +118,7 @@ class _Soak:
 
     async def run(self) -> None:
         """Run everything, and check that the server remembers nobody."""
-        server = make_server(self._oracle, self._plan.hub)
+        server = make_server(self._oracle, self._plan.hub, disconnect_timeout=self._plan.disconnect_timeout)
         async with server, AsyncExitStack() as stack:
             wires = await open_wires(
                 stack,
@@ -136,7 +138,7 @@ class _Soak:
                 self._watch.add(client)
             faults = [asyncio.create_task(wire.misbehave()) for wire in wires]
             await self._run_clients(faults)
-            await self._check_server(server)
+            await self._check_server(server, wires)
 
     async def _run_clients(self, faults: list[asyncio.Task[None]]) -> None:
         """Run the clients and their workers, and end them in order."""
@@ -167,14 +169,18 @@ class _Soak:
             if not task.cancelled() and (error := task.exception()) is not None:
                 raise error
 
-    async def _check_server(self, server: HubServer) -> None:
-        """Check that nothing is left on the server once every client has left."""
-        deadline = asyncio.get_running_loop().time() + _LEAVING
-        while any(remembered(server.app).values()) and asyncio.get_running_loop().time() < deadline:  # noqa: ASYNC110  # no event
+    async def _check_server(self, server: HubServer, wires: list[Wire]) -> None:
+        """Check that nothing is left on the server and in the network once every client has left."""
+
+        def left() -> dict[str, int]:
+            sockets = sum(len(wire.proxy.connections) for wire in wires)
+            return {what: count for what, count in (remembered(server.app) | {"sockets": sockets}).items() if count}
+
+        deadline = asyncio.get_running_loop().time() + self._plan.disconnect_timeout + _LEAVING
+        while left() and asyncio.get_running_loop().time() < deadline:  # noqa: ASYNC110  # there is no event
             await asyncio.sleep(0.1)
-        for what, count in remembered(server.app).items():
-            if count:
-                self._tally.fail(f"the server remembers {count} {what}")
+        for what, count in left().items():
+            self._tally.fail(f"{count} {what} are left although all clients have left")
         if self._oracle.connections:
             self._tally.fail(f"on_disconnected did not run for {len(self._oracle.connections)} connections")
         for method, count in self._oracle.running.items():

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import random
 import traceback
 from collections.abc import Awaitable, Callable
@@ -44,9 +45,11 @@ class Pace:
             self.pause *= 1.1 if self.delay > _MOST_DELAY else 0.95
             self.pause = min(max(self.pause, 0.05), _LONGEST_PAUSE)
 
-    async def wait(self, rng: random.Random) -> None:
-        """Pause."""
-        await asyncio.sleep(min(rng.expovariate(1 / self.pause), _LONGEST_PAUSE))
+    async def wait(self, rng: random.Random, ending: asyncio.Event) -> None:
+        """Pause, until *ending* at most."""
+        with contextlib.suppress(TimeoutError):
+            async with asyncio.timeout(min(rng.expovariate(1 / self.pause), _LONGEST_PAUSE)):
+                await ending.wait()
 
 
 class Worker:
@@ -68,7 +71,7 @@ class Worker:
     async def run(self) -> None:
         """Perform operations until the end. Now and then the client is not connected, or the operation is cancelled."""
         while not self._ending.is_set():
-            await self._pace.wait(self._rng)
+            await self._pace.wait(self._rng, self._ending)
             if not self.client.up.is_set() and self._rng.random() < 0.9:
                 continue
             operation = self._rng.choices(self._operations, self._weights)[0]
@@ -117,7 +120,7 @@ class Notes(Worker):
 
     async def run(self) -> None:
         while not self._ending.is_set():
-            await self._pace.wait(self._rng)
+            await self._pace.wait(self._rng, self._ending)
             for _ in range(self._rng.randint(1, 10)):
                 if not await self.perform("send", self._send):
                     break

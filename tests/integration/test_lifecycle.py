@@ -849,7 +849,6 @@ async def test_an_invocation_that_waits_may_be_cancelled_just_when_the_connectio
         with pytest.raises(asyncio.CancelledError):
             await invoking
         await connection.stop()
-    del sending, invoking
     gc.collect()
     assert reported == []
 

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-import asyncio
 import subprocess
 import sys
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -13,6 +13,7 @@ from benchmarks.soak.hub import SoakHub
 from benchmarks.soak.run import Plan, soak
 
 ROOT = Path(__file__).parents[2]
+PLAN = Plan(seconds=2.0, clients=5, seed=1, fault_interval=1_000.0, disconnect_timeout=0.5)
 
 
 def test_clients_and_server_survive_a_network_that_misbehaves(pytestconfig: pytest.Config) -> None:
@@ -61,7 +62,7 @@ class NeverAnswers(SoakHub):
     """Gives no answer."""
 
     async def pause(self, seconds: float) -> float:
-        await asyncio.Event().wait()
+        await self.context.connection_aborted.wait()
         return seconds
 
 
@@ -93,11 +94,11 @@ class Fails(SoakHub):
     ],
 )
 async def test_a_defect_is_noticed(hub: type[SoakHub], text: str) -> None:
-    outcome = await soak(Plan(seconds=2.0, clients=5, seed=1, fault_interval=1_000.0, patience=1.0, hub=hub))
+    outcome = await soak(replace(PLAN, patience=1.0, hub=hub))
     assert any(text in failure for failure in outcome.tally.failures)
 
 
 async def test_nothing_is_noticed_without_a_defect() -> None:
-    outcome = await soak(Plan(seconds=2.0, clients=5, seed=1, fault_interval=1_000.0))
+    outcome = await soak(PLAN)
     assert outcome.tally.failures == []
     assert outcome.tally.done["message to a client"] > 0
