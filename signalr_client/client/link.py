@@ -113,7 +113,6 @@ class HubLink:
         self._opened: asyncio.Future[None] = self._loop.create_future()
         self._now = self._loop.time()
         self.outgoing = Outgoing(session)
-        self._wake = self.outgoing.wake
         self._resumption = Resumption(reopen, tasks=tasks, now=self._loop.time, logger=self._log)
         self._close: Close | None = None  # as received
         self._reading = True  # False while the receive limit holds the reader up
@@ -145,7 +144,7 @@ class HubLink:
         if not self.over and self._session.phase is not Phase.DETACHED:  # or nothing could be sent in the near future
             close = Close()
             self._session.send_close(close)
-            self._wake.set()
+            self.outgoing.wake.set()
             if self._debug:
                 self._log.debug("> %s", describe(close))
             with contextlib.suppress(TimeoutError):  # the peer may have stopped reading
@@ -170,7 +169,7 @@ class HubLink:
         session = self._session
         if not session.queued:  # the first message for the next frame: the clock is read once for all of them
             self._now = self._loop.time()
-            self._wake.set()
+            self.outgoing.wake.set()
         session.send(message, self._now)
         if self._debug:
             self._log.debug("> %s", describe(message))
@@ -277,7 +276,7 @@ class HubLink:
         """Act on the end of the handshake, if it is over: the session has queued a first ping."""
         if self._session.phase is Phase.HANDSHAKE or self._session.error is not None:
             return
-        self._wake.set()
+        self.outgoing.wake.set()
         self._opened.set_result(None)
         self._owner.link_opened(self)
 
@@ -322,10 +321,8 @@ class HubLink:
             await self.outgoing.run(transport)
         except BaseException as exc:  # user code, as in `_read`
             error = failure(exc)
-            if self.over:
-                return  # a timer would keep the link in memory
-            if isinstance(error, SocketLostError) and self._session.resumable:
-                return  # the reader notices the loss too, and resumes
+            if self.over or (isinstance(error, SocketLostError) and self._session.resumable):
+                return  # a timer would keep the link in memory; or else the reader notices the loss too, and resumes
             end = self._broken(error)
             # A write fails first when the server has just closed the connection; only the reader can tell why it did.
             self._last_words = self._loop.call_later(_LAST_WORDS, self._finish, end)
@@ -349,7 +346,7 @@ class HubLink:
             return
         if self._session.queued:
             self._log.debug("%% ping or ack")
-            self._wake.set()
+            self.outgoing.wake.set()
         self._set_timer()
 
     # the end

@@ -50,7 +50,7 @@ class NegotiateResponse(msgspec.Struct, frozen=True, rename="camel", kw_only=Tru
     """The response to a negotiate request; unknown members are ignored.
 
     ``connection_id`` is public. ``connection_token`` is the secret that every later request carries as ``id``.
-    ``counts_all_stream_items`` is not in the specification: only the server of this package sends it (docs/reconnecting.md, "Stateful reconnect").
+    ``counts_all_stream_items`` is not in the specification: only our server sends it (docs/reconnecting.md, "Stateful reconnect").
     """
 
     connection_id: str | None = None

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import socket
+import struct
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass, field
@@ -327,6 +328,23 @@ async def test_closing_both_halves_ends_the_connection() -> None:
         for peer in (client, server):
             await peer.until(lambda peer=peer: peer.at_eof)  # type: ignore[misc]  # bound here
             assert peer.error is None
+
+
+@pytest.mark.parametrize("fault", ["half_close", "cut"])
+async def test_a_peer_that_has_just_reset_its_connection_cannot_be_sent_an_end_of_file(fault: str) -> None:
+    """Nor does the proxy report an error. The event loop has not noticed the reset yet."""
+    async with network() as net:
+        sock = socket.create_connection(("127.0.0.1", net.proxy.port))
+        server = await net.accepted.get()
+        await net.proxy.wait_event("opened")
+        sock.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
+        sock.close()
+        if fault == "cut":
+            net.proxy.cut()
+        else:
+            net.proxy.half_close(DOWN)
+        await server.read_to_end()
+        await net.proxy.wait_until(lambda: net.proxy.connections == [])
 
 
 # cut at a byte

@@ -234,6 +234,48 @@ async def test_an_application_of_ones_own_refuses_a_compressed_body(encoding: st
         await hub.request("DELETE", id=token)
 
 
+# clients that leave early
+
+WEBSOCKET_HEADERS = (
+    "Upgrade: websocket\r\nConnection: Upgrade\r\nSec-WebSocket-Version: 13\r\nSec-WebSocket-Key: AAAAAAAAAAAAAAAAAAAAAA==\r\n"
+)
+EVENT_STREAM_HEADERS = "Accept: text/event-stream\r\n"
+
+
+@pytest.mark.parametrize("turns", range(3))
+@pytest.mark.parametrize("headers", [WEBSOCKET_HEADERS, EVENT_STREAM_HEADERS], ids=["ws", "sse"])
+async def test_a_client_may_leave_before_its_request_is_answered(
+    headers: str, turns: int, caplog: pytest.LogCaptureFixture
+) -> None:
+    """The server reports no error and remembers nothing, however many turns of the event loop have passed since then."""
+    answered = asyncio.Event()
+
+    @web.middleware
+    async def answer_late(request: web.Request, handler: Any) -> web.StreamResponse:
+        if request.method == "GET":
+            assert request.transport is not None
+            request.transport.abort()  # as after a reset by the client
+            for _ in range(turns):
+                await asyncio.sleep(0)
+        response: web.StreamResponse = await handler(request)
+        if request.method == "GET":
+            answered.set()
+        return response
+
+    app = web.Application(middlewares=[answer_late])
+    map_hub(app, "/hub", Echo)
+    async with asyncio.timeout(10), served_app(app) as url, raw(url + "/hub") as hub:
+        token = await hub.negotiate()
+        host, port = url.removeprefix("http://").split(":")
+        _, writer = await asyncio.open_connection(host, int(port))
+        writer.write(f"GET /hub?id={token} HTTP/1.1\r\nHost: {host}\r\n{headers}\r\n".encode())
+        await answered.wait()
+        writer.transport.abort()
+        while any(remembered(app).values()):
+            await asyncio.sleep(0)
+    assert [record.getMessage() for record in caplog.records if record.levelname == "ERROR"] == []
+
+
 # the end of a WebSocket
 
 

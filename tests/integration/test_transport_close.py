@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import asyncio
+import gc
 import logging
 import struct
+import weakref
 from collections.abc import AsyncIterator, Awaitable, Callable
 
 import aiohttp
@@ -285,6 +287,25 @@ async def test_a_waiting_receive_ends_with_the_transport(server: StubbornServer,
             assert await came.get() == "DELETE"
     await client.aclose()
     await no_clients(server)
+
+
+@over_http
+async def test_a_transport_closed_while_its_reader_waits_is_not_kept_in_memory(
+    server: StubbornServer, client: HttpClient, name: str
+) -> None:
+    async with asyncio.timeout(5):
+        transport, came = await connected(server, client, name, {"DELETE": take})
+        reader = asyncio.create_task(transport.receive())
+        if name == "lp":
+            assert await came.get() == "GET"
+        await iterations()
+        await transport.close()
+        assert await reader is None
+    closed = weakref.ref(transport)
+    del transport, reader
+    gc.collect()
+    assert closed() is None
+    await client.aclose()
 
 
 @over_http

@@ -15,12 +15,12 @@ from signalr_client.client.ends import End
 from signalr_client.client.handlers import Handlers
 from signalr_client.client.intake import Intake
 from signalr_client.client.link import HubLink
+from signalr_client.client.options import ReceiveLimit
 from signalr_client.client.streams import HubStream
 from signalr_client.client.tasks import TaskSet
 from signalr_client.core import handshake
 from signalr_client.core.session import HubSession, SessionOptions
 from signalr_client.errors import SignalRError
-from signalr_client.gate import Gate
 from signalr_client.transports.base import SocketLostError, Transport
 from tests.fuzz.inputs import PATTERNS, Choices, cut
 from tests.fuzz.loops import run, turns
@@ -113,8 +113,9 @@ async def connect(choices: Choices) -> None:
     handlers = Handlers()
     handlers.add("echo", lambda *arguments: list(arguments))
     handlers.add("sum", lambda *_arguments: None)
-    gate = Gate(None)
-    dispatcher = Dispatcher(handlers, gate, handler_tasks, contextvars.copy_context(), _LOG)
+    limit = ReceiveLimit(None, None)
+    gate = limit.gate()
+    dispatcher = Dispatcher(handlers, gate, limit.requests, handler_tasks, contextvars.copy_context(), _LOG)
 
     async def reopen(_limit: float) -> Transport:
         raise SocketLostError("gone", "WebSockets", 404)
@@ -126,7 +127,7 @@ async def connect(choices: Choices) -> None:
         reopen,
         owner=owner,
         dispatcher=dispatcher,
-        intake=Intake(gate, dispatcher, _LOG),
+        intake=Intake(limit, gate, dispatcher, _LOG),
         tasks=tasks,
         close_timeout=1.0,
         logger=_LOG,
