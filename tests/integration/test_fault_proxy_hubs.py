@@ -132,8 +132,35 @@ def test_a_stalled_network_is_noticed_by_the_server_timeout(transport: str, prot
     run_in_virtual_time(run())
 
 
+@pytest.mark.parametrize("direction", [Direction.TO_CLIENT, None], ids=["to client", "both"])
 @pytest.mark.parametrize("protocol", PROTOCOLS)
-async def test_over_long_polling_a_stall_only_delays(protocol: str) -> None:
+def test_over_long_polling_a_stalled_network_is_noticed_when_two_requests_get_no_answer(
+    protocol: str, direction: Direction | None
+) -> None:
+    """A poll and a POST: in 200 seconds of virtual time. Then the client comes back."""
+
+    async def run() -> None:
+        async with network(3600) as proxy:
+            connection = builder(proxy, "lp", protocol).with_automatic_reconnect([0, 0, 0]).build()
+            events = EventRecorder(connection)
+            loop = asyncio.get_running_loop()
+            async with connection:
+                call = asyncio.create_task(lose(connection))
+                await Numbers.waiting.wait()
+                proxy.stall(direction)
+                start = loop.time()
+                error = await call
+                assert "no answer within 100 s" in str(error)
+                assert 190 <= loop.time() - start <= 201
+                proxy.resume()
+                await events.wait("reconnected")
+                assert await connection.invoke("Echo", 1) == 1
+
+    run_in_virtual_time(run())
+
+
+@pytest.mark.parametrize("protocol", PROTOCOLS)
+async def test_over_long_polling_a_short_stall_only_delays(protocol: str) -> None:
     """There is no server timeout: polls end on their own. What was held arrives."""
     async with network() as proxy:
         connection = builder(proxy, "lp", protocol).build()
