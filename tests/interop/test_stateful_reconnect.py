@@ -69,6 +69,38 @@ async def test_the_dotnet_client_loses_nothing_when_its_network_is_cut(
     assert done > 3
 
 
+@pytest.mark.parametrize("between", [True, False], ids=["between messages", "at any byte"])
+@pytest.mark.parametrize("direction", Direction)
+@pytest.mark.parametrize("protocol", PROTOCOLS)
+async def test_the_typescript_client_loses_nothing_when_its_network_is_cut(
+    python_url: str, typescript_stress: list[str], protocol: str, direction: Direction, between: bool
+) -> None:
+    """Also where the real server closes the connection, because it keeps the beginning of a message that was cut."""
+    seed = random.randrange(1_000_000)
+    print("seed", seed)
+    chance = random.Random(seed)
+    done = 0
+
+    async def cut(proxy: FaultProxy) -> None:
+        # Not for ever: this client acknowledges once a second, so what is sent again grows, and might be cut again and again.
+        nonlocal done
+        for done in range(1, 21):  # noqa: B007  # counted for the test
+            await proxy.cut_after(chance.randrange(5_000, 50_000), direction, between_messages=between).wait()
+
+    async with FaultProxy(f"{python_url}/orderedhub") as proxy:
+        cutting = asyncio.create_task(cut(proxy))
+        try:
+            code, output = await run(*typescript_stress, proxy.url, protocol, "2")
+        finally:
+            cutting.cancel()
+            await asyncio.wait({cutting})
+    assert code == 0, output
+    result = json.loads(output.splitlines()[-1])
+    assert result["problems"] == []
+    assert result["calls"] > 0
+    assert done > 3
+
+
 @dataclass
 class Behind:
     """Our client, whose real server is behind a proxy."""
