@@ -88,11 +88,12 @@ class ReplayBuffer:
             self.queued -= sum(map(len, parts))
         first = self.first + len(self._sent)
         self._sent.extend(parts)
-        if padding:
-            added = {number: padding.pop(number) for number in range(first, first + len(parts)) if number in padding}
-            self.queued = max(self.queued - sum(map(len, added.values())), 0)
-            return [part + added.get(number, b"") for number, part in enumerate(parts, first)]
-        return parts
+        if not padding:
+            return parts
+        padded = [part + padding.pop(number, b"") for number, part in enumerate(parts, first)]
+        if self.queued:
+            self.queued -= sum(map(len, padded)) - sum(map(len, parts))
+        return padded
 
     def acknowledge(self, number: int) -> None:
         """Release the messages up to *number*, as an Ack of the peer says.

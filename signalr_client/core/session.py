@@ -249,7 +249,7 @@ class HubSession:
         if not (self.resumable and self.phase is Phase.OPEN):
             raise InvalidStateError("detach", self.phase.value, "The session cannot outlive its socket.")
         self.phase = Phase.DETACHED
-        self._framer = None  # with what was received in part
+        self._framer, self.pending = None, 0  # with what was received in part
         self.queued -= self._outbox.discard_control()
 
     def resume(self, now: float) -> None:
