@@ -275,6 +275,8 @@ class SoakClient:
             self.tally.done["cancelled start"] += 1
             if cancelled_after is None:
                 self.fail(f"start failed with {exc!r}")
+            if self.connection.state is HubConnectionState.CONNECTED:  # the time was up when it had just started
+                return self._note_started()
         except _START_ERRORS as exc:
             self.note(f"start failed: {exc!r}")
             self.tally.refused["start", type(exc).__name__] += 1
@@ -283,14 +285,17 @@ class SoakClient:
         except HungError as exc:
             self.fail(f"start {exc}")
         else:
-            self.tally.done["start"] += 1
-            self.note("started")
-            self.up.set()
-            return True
+            return self._note_started()
         self.losses += 1
         if self.connection.state is not HubConnectionState.DISCONNECTED:
             self.fail(f"after a failed start the connection is {self.connection.state.value}")
         return False
+
+    def _note_started(self) -> bool:
+        self.tally.done["start"] += 1
+        self.note("started")
+        self.up.set()
+        return True
 
     async def _stay(self) -> None:
         """Stay connected for a while, or until the connection has ended for good."""

@@ -18,7 +18,7 @@ PLAN = Plan(seconds=2.0, clients=5, seed=1, fault_interval=1_000.0, disconnect_t
 
 def test_clients_and_server_survive_a_network_that_misbehaves(pytestconfig: pytest.Config) -> None:
     """With a new seed each time; the output has it."""
-    seconds, clients = ("600", "200") if pytestconfig.getoption("--long") else ("10", "50")
+    seconds, clients = ("600", "200") if pytestconfig.getoption("--long") else ("5", "20")
     loop = pytestconfig.getoption("--loop")
     command = [sys.executable, "-m", "benchmarks.soak", "--seconds", seconds, "--clients", clients, "--loop", loop]
     done = subprocess.run(command, cwd=ROOT, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, check=False)
