@@ -324,7 +324,7 @@ async def test_a_reconnect_does_not_wait_for_slow_handlers(wire: Wire) -> None:
 
 @pytest.mark.parametrize("limits", [{"requests": 7}, {}])
 async def test_only_so_many_calls_for_a_result_run_at_once(limits: dict[str, Any], wire: Wire) -> None:
-    """1,000 by default. The others wait for their turn, in order, and the other calls go on meanwhile."""
+    """1,000 by default. The others wait for their turn, and the other calls go on meanwhile."""
     most = limits.get("requests", 1_000)
     number = 20_000
 
@@ -336,7 +336,8 @@ async def test_only_so_many_calls_for_a_result_run_at_once(limits: dict[str, Any
             await peer.send(*(Invocation(target="Ask", arguments=[n], invocation_id=str(n)) for n in numbers))
         await peer.send(Invocation(target="Plain", arguments=[]))
         answers = await reading
-        assert [answer.result for answer in answers if isinstance(answer, Completion)] == list(range(number))
+        results = [answer.result for answer in answers if isinstance(answer, Completion)]
+        assert sorted(results) == list(range(number))  # type: ignore[type-var]  # numbers
         done.set()
         await peer.until_closed()
 
