@@ -174,7 +174,9 @@ class Dispatcher:
         """Run the handlers of a call that the server waits for, send the response, and wait until there is room for another one."""
         completion = await self._result(message, str(message.invocation_id))
         if link.over:
-            self._log.warning("! the result of '%s' was dropped: the connection that asked for it has ended", message.target)
+            self._log.warning(
+                "! the result of '%s' was dropped: the connection that asked for it has ended", shown(message.target)
+            )
             return
         try:
             link.send(completion)
@@ -214,13 +216,13 @@ class Dispatcher:
         if isinstance(exc, BindingError) or (isinstance(exc, TypeError) and not _takes(handler, message.arguments)):
             self._log.error(
                 "! failed to bind arguments received in invocation '%s' of '%s': %s",
-                message.invocation_id or "",
-                message.target,
+                shown(message.invocation_id or ""),
+                shown(message.target),
                 exc,
             )
             return "Client failed to parse argument(s)."
         level = logging.WARNING if isinstance(exc, SignalRError) else logging.ERROR
-        self._log.log(level, "! invoking client side method '%s' failed", message.target, exc_info=exc)
+        self._log.log(level, "! invoking client side method '%s' failed", shown(message.target), exc_info=exc)
         return text_of(exc) or type(exc).__name__
 
 
