@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import gc
-import tracemalloc
 from collections.abc import Iterator
 from typing import Any
 
@@ -13,7 +12,8 @@ import pytest
 from signalr_client import ConnectionClosedError, HubConnection
 from signalr_client.client.link import HubLink
 from signalr_client.core.messages import Completion, HubMessage, Invocation, StreamInvocation, StreamItem
-from tests.support.wire import Wire, WirePeer
+from tests.support.memory import measure, most_allocated, stop_measuring
+from tests.support.wire import Wire, WirePeer, blocked
 
 MEGABYTE = 1_000_000
 PAYLOAD = "x" * 64_000
@@ -23,18 +23,7 @@ FLOOD = 1_500  # messages of 64 KB: 96 MB in total
 @pytest.fixture(autouse=True)
 def _stop_measuring() -> Iterator[None]:
     yield
-    tracemalloc.stop()
-
-
-def measure() -> None:
-    """Begin to count what is allocated."""
-    gc.collect()
-    tracemalloc.start()
-
-
-def most_allocated() -> int:
-    """Return the bytes that were allocated at most at one time since `measure`; the server runs in the same process."""
-    return tracemalloc.get_traced_memory()[1]
+    stop_measuring()
 
 
 class Sender:
@@ -51,11 +40,7 @@ class Sender:
 
     async def stalled(self) -> None:
         """Wait until nothing more was sent for many turns of the event loop."""
-        before = -1
-        while before != self.sent:
-            before = self.sent
-            for _ in range(300):
-                await asyncio.sleep(0)
+        await blocked(lambda: self.sent)
 
 
 def link_of(connection: HubConnection) -> HubLink:
@@ -95,7 +80,7 @@ async def test_items_that_nobody_reads_stop_the_server(
         await sender.stalled()
         assert sender.sent < 400  # what the buffers of the sockets take, and the limit
         assert most_allocated() < 20 * MEGABYTE
-        tracemalloc.stop()
+        stop_measuring()
         items = 0
         async for item in stream:
             assert item == PAYLOAD
@@ -459,3 +444,30 @@ async def test_results_are_dropped_in_bounded_time_when_the_connection_stops(
 def test_a_receive_limit_is_positive(name: str, wire: Wire) -> None:
     with pytest.raises(ValueError, match=f"The receive limit {name}= must be positive, or None for no limit; not 0."):
         wire.builder().with_receive_limit(**{name: 0})
+
+
+async def test_names_of_the_server_cannot_forge_lines_of_the_log(wire: Wire, caplog: pytest.LogCaptureFixture) -> None:
+    """Neither the id of a call whose arguments do not fit, nor a target that an on_unhandled handler fails on."""
+    forged = "x\n2026-01-01 ERROR forged"
+
+    async def script(peer: WirePeer) -> None:
+        await peer.shake_hands()
+        await peer.send(Invocation(target="Nothing", arguments=[1, 2], invocation_id=forged))
+        await peer.send(Invocation(target=forged, arguments=[], invocation_id="1"))
+        await peer.receive_until(Completion, 2)
+        done.set()
+        await peer.until_closed()
+
+    def fail(_target: str, _arguments: list[object]) -> None:
+        raise ValueError("no such target")
+
+    wire.play(script)
+    done = asyncio.Event()
+    connection = wire.builder().build()
+    connection.on("Nothing", lambda: None)
+    connection.on_unhandled(fail)
+    async with asyncio.timeout(10), connection:
+        await done.wait()
+    lines = [record.getMessage() for record in caplog.records if record.name.startswith("signalr_client")]
+    assert len(lines) == 2
+    assert all(line.isprintable() for line in lines)

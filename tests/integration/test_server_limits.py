@@ -6,9 +6,7 @@ Each test lets a client try to go past a limit, measures what the server allocat
 from __future__ import annotations
 
 import asyncio
-import gc
 import json
-import tracemalloc
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
 from contextlib import AsyncExitStack
 from typing import Any
@@ -29,6 +27,7 @@ from signalr_client.server import Hub, HubDefinitionError, HubOptions
 from signalr_client.server import app as app_module
 from tests.support.handmade import frame, handmade, settle
 from tests.support.hub_server import Serving, refusal, serving
+from tests.support.memory import measure, most_allocated, stop_measuring
 from tests.support.raw import HANDSHAKE, SEPARATOR, Raw, raw
 from tests.support.served_app import remembered
 
@@ -67,18 +66,7 @@ class Open(Hub):
 def _begin() -> Iterator[None]:
     Open.served, Open.connection_ids = asyncio.Event(), []
     yield
-    tracemalloc.stop()
-
-
-def measure() -> None:
-    """Begin to count what is allocated."""
-    gc.collect()
-    tracemalloc.start()
-
-
-def most_allocated() -> int:
-    """Return the bytes that were allocated at most at one time since `measure`."""
-    return tracemalloc.get_traced_memory()[1]
+    stop_measuring()
 
 
 def pending(serve: Serving) -> int:

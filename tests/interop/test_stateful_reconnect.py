@@ -36,6 +36,46 @@ async def stress(url: str, protocol: str, *options: str) -> dict[str, Any]:
     return result
 
 
+def chances() -> random.Random:
+    """Return random numbers whose seed is printed, so that a test that fails can be repeated."""
+    seed = random.randrange(1_000_000)
+    print("seed", seed)
+    return random.Random(seed)
+
+
+@asynccontextmanager
+async def cutting(
+    url: str, spread: tuple[int, int], direction: Direction, *, between_messages: bool = True, most: int = 1_000_000
+) -> AsyncIterator[FaultProxy]:
+    """Put a proxy before *url* that cuts the network again and again during the block, at most *most* times.
+
+    Args:
+        url: of the hub.
+        spread: the least and the most bytes between two cuts.
+        direction: of the bytes that are counted.
+        between_messages: cut between two messages, and not at any byte.
+        most: how many cuts there are at most.
+    """
+    chance = chances()
+    async with FaultProxy(url) as proxy:
+
+        async def cut() -> None:
+            for _ in range(most):
+                await proxy.cut_after(chance.randrange(*spread), direction, between_messages=between_messages).wait()
+
+        task = asyncio.create_task(cut())
+        try:
+            yield proxy
+        finally:
+            task.cancel()
+            await asyncio.wait({task})
+
+
+def cuts_of(proxy: FaultProxy) -> int:
+    """Return how often the network was cut."""
+    return sum(event.kind == "cut" for event in proxy.events)
+
+
 @pytest.mark.parametrize("protocol", PROTOCOLS)
 async def test_the_dotnet_client_is_read_while_its_calls_wait(python_url: str, protocol: str) -> None:
     """On a real server this hangs: the Ack that a running call waits for is behind a call that waits for its turn."""
@@ -48,25 +88,9 @@ async def test_the_dotnet_client_loses_nothing_when_its_network_is_cut(
 ) -> None:
     """Only with the calls and messages that this client does not lose with a real server: no streams, no uploads."""
     seconds = "60" if request.config.getoption("--long") else "3"
-    seed = random.randrange(1_000_000)
-    print("seed", seed)
-    chance = random.Random(seed)
-    done = 0
-
-    async def cut(proxy: FaultProxy) -> None:
-        nonlocal done
-        while True:
-            await proxy.cut_after(chance.randrange(50_000, 500_000), Direction.TO_CLIENT, between_messages=True).wait()
-            done += 1
-
-    async with FaultProxy(f"{python_url}/testhub") as proxy:
-        cutting = asyncio.create_task(cut(proxy))
-        try:
-            await stress(proxy.url, protocol, "--only", "receive,invoke", "--seconds", seconds)
-        finally:
-            cutting.cancel()
-            await asyncio.wait({cutting})
-    assert done > 3
+    async with cutting(f"{python_url}/testhub", (50_000, 500_000), Direction.TO_CLIENT) as proxy:
+        await stress(proxy.url, protocol, "--only", "receive,invoke", "--seconds", seconds)
+        assert cuts_of(proxy) > 3
 
 
 @pytest.mark.parametrize("between", [True, False], ids=["between messages", "at any byte"])
@@ -76,29 +100,14 @@ async def test_the_typescript_client_loses_nothing_when_its_network_is_cut(
     python_url: str, typescript_stress: list[str], protocol: str, direction: Direction, between: bool
 ) -> None:
     """Also where the real server closes the connection, because it keeps the beginning of a message that was cut."""
-    seed = random.randrange(1_000_000)
-    print("seed", seed)
-    chance = random.Random(seed)
-    done = 0
-
-    async def cut(proxy: FaultProxy) -> None:
-        # Not for ever: this client acknowledges once a second, so what is sent again grows, and might be cut again and again.
-        nonlocal done
-        for done in range(1, 21):  # noqa: B007  # counted for the test
-            await proxy.cut_after(chance.randrange(5_000, 50_000), direction, between_messages=between).wait()
-
-    async with FaultProxy(f"{python_url}/orderedhub") as proxy:
-        cutting = asyncio.create_task(cut(proxy))
-        try:
-            code, output = await run(*typescript_stress, proxy.url, protocol, "2")
-        finally:
-            cutting.cancel()
-            await asyncio.wait({cutting})
+    # Not for ever: this client acknowledges once a second, so what is sent again grows, and might be cut again and again.
+    async with cutting(f"{python_url}/orderedhub", (5_000, 50_000), direction, between_messages=between, most=20) as proxy:
+        code, output = await run(*typescript_stress, proxy.url, protocol, "2")
+        assert cuts_of(proxy) > 3
     assert code == 0, output
     result = json.loads(output.splitlines()[-1])
     assert result["problems"] == []
     assert result["calls"] > 0
-    assert done > 3
 
 
 @dataclass
@@ -175,9 +184,7 @@ async def test_our_client_loses_nothing_on_a_real_server_when_cut_between_its_me
 ) -> None:
     """Calls, streams and uploads go on over 50 cuts, and the connection stays the same."""
     cuts = 1_000 if request.config.getoption("--long") else 50
-    seed = random.randrange(1_000_000)
-    print("seed", seed)
-    chance = random.Random(seed)
+    chance = chances()
     async with behind_proxy(aspnetcore_url, protocol) as behind:
         first_id = behind.connection.connection_id
         load = Load(behind.connection, chance)
@@ -197,9 +204,7 @@ async def test_our_client_loses_nothing_in_silence_on_a_real_server_when_cut_at_
     aspnetcore_url: str, protocol: str
 ) -> None:
     """The real server may close the connection: it keeps the beginning of a message that was cut. Then everybody gets the error."""
-    seed = random.randrange(1_000_000)
-    print("seed", seed)
-    chance = random.Random(seed)
+    chance = chances()
     async with behind_proxy(aspnetcore_url, protocol) as behind:
         for _ in range(10):
             load = Load(behind.connection, chance)

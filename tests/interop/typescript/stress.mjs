@@ -37,7 +37,7 @@ async function receive() {
     received.length = 0;
     const expected = Array.from({ length: 50 }, (_, number) => `${round}:${number}`);
     for (const text of expected) await connection.send("SendToCaller", "Number", text);
-    await connection.invoke("Echo", "after them"); // on a hub that runs one call at a time, the messages have come before
+    await connection.invoke("Echo", "after them"); // the hub runs one call at a time, so its messages arrive before this result
     if (JSON.stringify(received) !== JSON.stringify(expected)) problems.push(`round ${round} received ${received}`);
     messages += expected.length;
   }
