@@ -267,7 +267,7 @@ class SoakClient:
     async def _start(self) -> bool:
         """Start; return whether it worked. Now and then the start is cancelled."""
         cancelled_after = self.rng.uniform(0, 0.1) if self.rng.random() < 0.1 else None
-        self._reconnecting = False
+        self._reconnecting = started = False
         try:
             async with asyncio.timeout(cancelled_after):
                 await watched(self.connection.start(), self.patience)
@@ -275,8 +275,7 @@ class SoakClient:
             self.tally.done["cancelled start"] += 1
             if cancelled_after is None:
                 self.fail(f"start failed with {exc!r}")
-            if self.connection.state is HubConnectionState.CONNECTED:  # the time was up when it had just started
-                return self._note_started()
+            started = self.connection.state is HubConnectionState.CONNECTED  # the time was up when it had just started
         except _START_ERRORS as exc:
             self.note(f"start failed: {exc!r}")
             self.tally.refused["start", type(exc).__name__] += 1
@@ -285,17 +284,16 @@ class SoakClient:
         except HungError as exc:
             self.fail(f"start {exc}")
         else:
-            return self._note_started()
+            started = True
+        if started:
+            self.tally.done["start"] += 1
+            self.note("started")
+            self.up.set()
+            return True
         self.losses += 1
         if self.connection.state is not HubConnectionState.DISCONNECTED:
             self.fail(f"after a failed start the connection is {self.connection.state.value}")
         return False
-
-    def _note_started(self) -> bool:
-        self.tally.done["start"] += 1
-        self.note("started")
-        self.up.set()
-        return True
 
     async def _stay(self) -> None:
         """Stay connected for a while, or until the connection has ended for good."""
