@@ -322,7 +322,7 @@ class HubLink:
         except BaseException as exc:  # user code, as in `_read`
             error = failure(exc)
             if self.over or (isinstance(error, SocketLostError) and self._session.resumable):
-                return  # a timer would keep the link in memory; or else the reader notices the loss too, and resumes
+                return  # after the end a timer would keep the link in memory; after a loss the reader resumes
             end = self._broken(error)
             # A write fails first when the server has just closed the connection; only the reader can tell why it did.
             self._last_words = self._loop.call_later(_LAST_WORDS, self._finish, end)

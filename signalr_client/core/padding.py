@@ -20,13 +20,14 @@ from __future__ import annotations
 
 import itertools
 from collections.abc import Callable, Iterable
+from typing import Final
 
 from signalr_client.core.messages import CancelInvocation, Sequence, StreamItem
 from signalr_client.core.protocols import HubProtocol
 
 __all__ = ["item_padding"]
 
-_NO_EFFECT = CancelInvocation(invocation_id="0")  # no call has this id
+_NO_EFFECT: Final = CancelInvocation(invocation_id="0")  # no call has this id
 
 
 def item_padding(protocol: HubProtocol) -> Callable[[Iterable[bytes], int], dict[int, bytes]]:
