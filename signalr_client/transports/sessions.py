@@ -8,7 +8,6 @@ from __future__ import annotations
 import asyncio
 import base64
 import concurrent.futures.thread  # noqa: F401  # see below
-import contextlib
 import encodings.idna  # noqa: F401  # see below
 from collections.abc import Callable
 from typing import Any, Final
@@ -82,12 +81,17 @@ class Sessions:
         return self._own("", aiohttp.TCPConnector), options
 
     async def aclose(self) -> None:
-        """Close our own sessions, within the close timeout; the caller's is left as it is."""
-        owned = [session.close() for session in self._owned.values()]
+        """Close our own sessions, within the close timeout; the caller's is left as it is. Cancelling only ends the wait."""
+        loop = asyncio.get_running_loop()
+        closing = [loop.create_task(session.close()) for session in self._owned.values()]
         self._owned.clear()
-        with contextlib.suppress(TimeoutError):
-            async with asyncio.timeout(self._options.close_timeout):
-                await asyncio.gather(*owned)
+        if not closing:
+            return
+        try:
+            await asyncio.wait(closing, timeout=self._options.close_timeout)
+        finally:
+            for task in closing:
+                loop.call_soon(task.cancel)  # not at once: a session closes its sockets in the first turn of its task
 
     def _tunnels(self, url: str) -> bool:
         """Return whether to ask the proxy for a tunnel to a plain WebSocket; aiohttp asks for one only where there is TLS.
