@@ -269,8 +269,7 @@ class SoakClient:
         cancelled_after = self.rng.uniform(0, 0.1) if self.rng.random() < 0.1 else None
         self._reconnecting = started = False
         try:
-            async with asyncio.timeout(cancelled_after):
-                await watched(self.connection.start(), self.patience)
+            await watched(self._start_within(cancelled_after), self.patience)
         except TimeoutError as exc:
             self.tally.done["cancelled start"] += 1
             if cancelled_after is None:
@@ -294,6 +293,11 @@ class SoakClient:
         if self.connection.state is not HubConnectionState.DISCONNECTED:
             self.fail(f"after a failed start the connection is {self.connection.state.value}")
         return False
+
+    async def _start_within(self, seconds: float | None) -> None:
+        """Start, and cancel it after some time, if *seconds* says so."""
+        async with asyncio.timeout(seconds):
+            await self.connection.start()
 
     async def _stay(self) -> None:
         """Stay connected for a while, or until the connection has ended for good."""

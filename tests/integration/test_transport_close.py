@@ -308,6 +308,21 @@ async def test_a_transport_closed_while_its_reader_waits_is_not_kept_in_memory(
     await client.aclose()
 
 
+async def test_closing_the_client_closes_its_sockets_even_if_it_is_cancelled(
+    server: StubbornServer, client: HttpClient
+) -> None:
+    """As by a timeout that has passed already, because the event loop was busy."""
+    async with asyncio.timeout(5):
+        await connected(server, client, "lp", {})
+        assert server.clients() == 1
+        closing = asyncio.create_task(client.aclose())
+        await asyncio.sleep(0)
+        closing.cancel()
+        with pytest.raises(asyncio.CancelledError):
+            await closing
+        await no_clients(server)
+
+
 @over_http
 @pytest.mark.parametrize("size", [10, len(HUGE)], ids=["small", "huge"])
 @pytest.mark.parametrize("cancelled", [False, True])
