@@ -57,11 +57,11 @@ class HubOptions:
         maximum_receive_message_size: the largest message that a client may send; None for no limit.
         maximum_parallel_invocations_per_client: how many calls of one client run at once; others wait for a slot.
         maximum_parallel_streams_per_client: how many calls of one client run at once besides those with a slot: streams, calls with
-            uploads, and calls that gave their slot up because they invoke a client for a result. Further ones fail with an error that
-            names this option. None for no limit.
+            uploads, calls that can be cancelled, and calls that gave their slot up because they invoke a client for a result. Further
+            ones fail with an error that names this option. None for no limit.
         maximum_pending_results_per_client: how many invocations may wait for the result of one client at once. Further ones raise
             HubException in the code that invokes the client. None for no limit.
-        stream_buffer_capacity: items of one upload that may wait for the hub method; above that the client is not read.
+        stream_buffer_capacity: items of one upload that may wait for a running hub method; above that the client is not read.
         client_timeout_interval: how long a client that has pinged once may be silent; None switches it off.
         keep_alive_interval: how often the server pings; None switches it off.
         handshake_timeout: how long a client may take for its handshake; None for no limit.

@@ -1,8 +1,9 @@
 """The calls of one client: which are running, which wait for a slot, which can be cancelled. Room: server, connections.
 
-Calls begin in the order they arrived. A plain call takes one of the client's slots; streams and calls with uploads need none, but do
-not overtake. While calls wait, the connection is still read, because results, stream items, cancellations and pings must get through;
-what the waiting calls hold in memory is counted by the connection's incoming gate.
+Calls begin in the order they arrived. A plain call takes one of the client's slots. Calls that messages of the client may have to end
+need none, but do not overtake: streams, calls with uploads, and calls that the client can cancel. While calls wait, the connection is
+still read, because results, stream items, cancellations and pings must get through; what the waiting calls hold in memory is counted by
+the connection's incoming gate.
 
 Calls without a slot cannot wait for each other: the items and cancellations that would end the running ones come behind the calls that
 wait, which count towards the same gate. So there is a maximum of them, and those above it are refused.
@@ -61,8 +62,9 @@ class Call:
         self.streaming = type(message) is StreamInvocation
         self.stream_ids: Sequence[str] = message.stream_ids or ()
         self.uploads: list[UploadStream] = []
-        self.needs_slot = not (self.streaming or method.streaming or self.stream_ids or method.stream_types)
         self.token = CancellationToken() if method.takes_token else None
+        # The cancellation of a call may come behind more waiting calls than the gate has room for, so they must not wait for its slot.
+        self.needs_slot = not (self.cancellable or method.streaming or self.stream_ids or method.stream_types)
         self.answered = False
         self.cancelled = False
         self._task: asyncio.Task[object] | None = None

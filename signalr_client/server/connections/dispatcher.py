@@ -116,7 +116,7 @@ class HubDispatcher:
                     logger.debug("! dropped StreamItem id=%.100r: no such stream", message.invocation_id)
                     return None
                 upload.feed(message.item, size)
-                if upload.gate.full:
+                if upload.gate.full and upload.begun:
                     return upload.gate
             case Invocation() | StreamInvocation():
                 self._receive_call(message, size)
@@ -181,6 +181,8 @@ class HubDispatcher:
 
     def _start(self, call: Call) -> None:
         self._running.add(call)
+        for upload in call.uploads:
+            upload.begun = True
         self._spawn(self._run(call))
 
     def _refuse(self, call: Call) -> None:
@@ -208,7 +210,7 @@ class HubDispatcher:
     def _too_many_streams(self) -> str:
         limit = self._options.maximum_parallel_streams_per_client
         return (
-            f"{limit} streams, calls with uploads and calls that invoke clients are running for this client, and"
+            f"{limit} streams, calls with uploads, cancellable calls and calls that invoke clients are running for this client, and"
             " maximum_parallel_streams_per_client allows no more."
         )
 
