@@ -42,6 +42,10 @@ class Gate:
         self._room.set()
         self._emptied: asyncio.Event | None = None  # while somebody waits for it: `add` and `remove` run for every message
 
+    def exceeds(self, factor: int, *, size: int, items: int) -> bool:
+        """Return whether *factor* times a limit is exceeded by more than *size* bytes, or more than *items* messages or items."""
+        return self.size > factor * self._limit + size or self.items > factor * self._max_items + items
+
     def add(self, size: int, items: int = 1) -> None:
         """Count what begins to wait."""
         self.size += size

@@ -197,23 +197,28 @@ class HubConnectionBuilder:
         self._handshake_timeout = _duration("handshake timeout", timeout)
         return self
 
-    def with_receive_limit(self, bytes: int | None = 16_777_216, messages: int | None = 100_000) -> Self:
-        """Limit the server's calls that wait for their handlers. Past a limit the client stops reading, until half of it is left.
+    def with_receive_limit(
+        self, bytes: int | None = 16_777_216, messages: int | None = 100_000, requests: int | None = 1000
+    ) -> Self:
+        """Limit the server's calls that wait for their handlers, and the items of streams that wait to be read.
 
-        What the client does not read piles up at the server, which then slows down whoever sends to this client. Pings are still
-        sent, and the server timeout does not run. A warning in the log names the handler that is running. See docs/handlers.md.
+        Past a limit the client stops reading, until half of it is left. What the client does not read piles up at the server, which
+        then slows down whoever sends to this client. Pings are still sent, and the server timeout does not run. A warning in the log
+        names the handler that is running. While something of yours waits for the server behind what is not read, the client reads on;
+        the connection ends if that brings four times a limit (and 1 MiB or 10,000 messages). See docs/handlers.md.
 
         Args:
-            bytes: bytes of received frames whose calls have not all been handled; None for no limit.
-            messages: calls that have not been handled; None for no limit.
+            bytes: bytes of received frames whose calls have not all been handled, and of items that were not read; None for no limit.
+            messages: calls that have not been handled, and items that were not read; None for no limit.
+            requests: calls for a result whose handlers run at once; others wait until one has ended. None for no limit.
 
         Raises:
             ValueError: a limit is not positive.
         """
-        for name, limit in (("bytes", bytes), ("messages", messages)):
+        for name, limit in (("bytes", bytes), ("messages", messages), ("requests", requests)):
             if limit is not None and not limit > 0:
                 raise ValueError(f"The receive limit {name}= must be positive, or None for no limit; not {limit}.")
-        self._receive_limit = ReceiveLimit(bytes, messages)
+        self._receive_limit = ReceiveLimit(bytes, messages, requests)
         return self
 
     def with_authentication_refresh(self, *, automatic: bool = True, before_expiration: Seconds = 300.0) -> Self:

@@ -9,14 +9,14 @@ import asyncio
 import logging
 from collections.abc import Callable
 from types import TracebackType
-from typing import Any, Self, TypeVar, cast, overload
+from typing import Any, Self, TypeVar, overload
 
 from typing_extensions import TypeForm
 
 from signalr_client.client.access import check_loop, link_or_wait, possible_refresh
 from signalr_client.client.calls import OutgoingCall
+from signalr_client.client.connection_events import ConnectionEvents
 from signalr_client.client.ends import fresh_error
-from signalr_client.client.events import EventCallback, Events
 from signalr_client.client.handlers import Handler, Handlers, Subscription, UnhandledHandler, handler_methods
 from signalr_client.client.invocations import StreamSink
 from signalr_client.client.life import Life
@@ -34,15 +34,10 @@ __all__ = ["HubConnection"]
 
 T = TypeVar("T")
 HandlerT = TypeVar("HandlerT", bound=Callable[..., object])
-ErrorCallbackT = TypeVar("ErrorCallbackT", bound=Callable[[Exception | None], object])
-FailureCallbackT = TypeVar("FailureCallbackT", bound=Callable[[Exception], object])
-IdCallbackT = TypeVar("IdCallbackT", bound=Callable[[str | None], object])
-LifetimeCallbackT = TypeVar("LifetimeCallbackT", bound=Callable[[float | None], object])
-CallbackT = TypeVar("CallbackT", bound=Callable[..., object])
 UnhandledT = TypeVar("UnhandledT", bound=Callable[[str, list[object]], object])
 
 
-class HubConnection:
+class HubConnection(ConnectionEvents):
     """A connection to a hub. Created by `HubConnectionBuilder`; all of its coroutines belong to the event loop that started it.
 
     Handlers run one after another, in the order in which the server's messages arrived, off the read loop: a handler may await
@@ -50,12 +45,12 @@ class HubConnection:
     """
 
     def __init__(self, http_options: HttpOptions, options: ConnectionOptions, logger: logging.Logger) -> None:
+        super().__init__()
         self._http_options = http_options
         self._options = options
         self._logger = logger
         self._binding = binding_of(options.protocol)
         self._handlers = Handlers(self._binding)
-        self._events = Events()
         self._life: Life | None = None
 
     def __repr__(self) -> str:
@@ -209,6 +204,8 @@ class HubConnection:
             result = await response
         except asyncio.CancelledError:
             call.cancel()
+            if not response.cancel() and not response.cancelled():
+                response.exception()  # the connection has ended; without this, asyncio logs that nobody retrieved the error
             raise
         return result if converter is None else converter.convert_result(result)
 
@@ -332,58 +329,6 @@ class HubConnection:
             raise TypeError(f"{receiver!r} has no public coroutine method to register.")
         return [self._handlers.add(target, method) for target, method in methods]
 
-    # events
-
-    def on_connected(self, callback: IdCallbackT) -> IdCallbackT:
-        """Call ``callback(connection_id)`` on the first connect and after each reconnect: the place to join groups.
-
-        The id is that of the new connection (None if negotiation was skipped). Calls made in the callback are sent at once. `start`,
-        `wait_connected`, the callbacks of `on_reconnected`, and calls that wait (`with_calls_while_reconnecting`) follow when all
-        callbacks have run, one after another. So a callback must not wait for any of them; it starts a task for what takes long.
-
-        An error is logged and does not end the connection. If the connection is lost, the callback that is running is cancelled,
-        and all of them run after the reconnect. In a callback, `stop` makes `start` raise ConnectionClosedError. Also a decorator.
-        """
-        return self._add(self._events.connected, callback)
-
-    def on_reconnecting(self, callback: ErrorCallbackT) -> ErrorCallbackT:
-        """Call ``callback(error)`` when the connection was lost and a reconnect begins; *error* may be None. Also a decorator."""
-        return self._add(self._events.reconnecting, callback)
-
-    def on_reconnected(self, callback: IdCallbackT) -> IdCallbackT:
-        """Call ``callback(connection_id)`` after a reconnect; the id is new (None if negotiation was skipped).
-
-        The server has forgotten the groups and other state of the old connection; `on_connected` is the place to join groups again.
-        Its callbacks have run when this one is called. Also a decorator.
-        """
-        return self._add(self._events.reconnected, callback)
-
-    def on_detached(self, callback: ErrorCallbackT) -> ErrorCallbackT:
-        """Call ``callback(error)`` when the WebSocket was lost and stateful reconnect opens a new one. Also a decorator.
-
-        The connection stays connected, and calls go on. If no new WebSocket can be opened in time, the connection is lost.
-        """
-        return self._add(self._events.detached, callback)
-
-    def on_resumed(self, callback: IdCallbackT) -> IdCallbackT:
-        """Call ``callback(connection_id)`` when stateful reconnect has succeeded; the id is the same as before. Also a decorator."""
-        return self._add(self._events.resumed, callback)
-
-    def on_close(self, callback: ErrorCallbackT) -> ErrorCallbackT:
-        """Call ``callback(error)`` when the connection has ended for good; *error* is None after `stop`. Also a decorator.
-
-        The callback may call `start`. It may take as long as it likes, unless `stop` is called meanwhile.
-        """
-        return self._add(self._events.close, callback)
-
-    def on_authentication_refreshed(self, callback: LifetimeCallbackT) -> LifetimeCallbackT:
-        """Call ``callback(lifetime)`` when a new token was accepted, for *lifetime* seconds or None. Also a decorator."""
-        return self._add(self._events.authentication_refreshed, callback)
-
-    def on_authentication_refresh_failed(self, callback: FailureCallbackT) -> FailureCallbackT:
-        """Call ``callback(error)`` when an automatic refresh failed; there is no second attempt. Also a decorator."""
-        return self._add(self._events.authentication_refresh_failed, callback)
-
     # inside
 
     @property
@@ -391,10 +336,3 @@ class HubConnection:
         """The calls that wait for the connection."""
         assert self._life is not None  # calls wait only in a life
         return self._life.readiness.waiting
-
-    @staticmethod
-    def _add(callbacks: list[EventCallback], callback: CallbackT) -> CallbackT:
-        if not callable(callback):
-            raise TypeError(f"A callback must be callable, not {callback!r}.")
-        callbacks.append(cast("EventCallback", callback))
-        return callback

@@ -1,8 +1,8 @@
 """From a call of the server to its handlers: in order of arrival, off the read loop. Room: client.
 
 Calls that need no response wait in one queue and are handled one after another, in a task that exists only while there are some. A
-call whose result the server waits for runs in a task of its own, beside that queue. What a handler raises is logged, and sent to a
-server that waits; it ends nothing.
+call whose result the server waits for runs in a task of its own, beside that queue (requests.py). What a handler raises is logged, and
+sent to a server that waits; it ends nothing.
 """
 
 from __future__ import annotations
@@ -12,11 +12,13 @@ import contextvars
 import inspect
 import logging
 from collections import deque
-from collections.abc import Iterator, Sequence
+from collections.abc import Coroutine, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Final, Protocol
 
+from signalr_client.client.describe import shown
 from signalr_client.client.handlers import Handlers
+from signalr_client.client.requests import Requests
 from signalr_client.client.tasks import TaskSet, counted
 from signalr_client.client.typed_handlers import ArgumentError
 from signalr_client.core.messages import Completion, CountedMessage, Invocation
@@ -40,8 +42,15 @@ class ReplyTo(Protocol):
 
     over: bool
 
+    @property
+    def full(self) -> bool:
+        """Whether senders have to wait, with `drain`."""
+
     def send(self, message: CountedMessage) -> None:
         """Queue *message*."""
+
+    async def drain(self) -> None:
+        """Return when senders may go on, or the link has ended."""
 
 
 @dataclass(slots=True)
@@ -68,12 +77,19 @@ class Dispatcher:
     Args:
         handlers: what to call.
         gate: counts the calls that wait, for the receive limit.
+        max_requests: how many calls that the server waits for run at once; None for no limit.
         tasks: owns the tasks in which handlers run.
         context: the context of the handlers.
     """
 
     def __init__(
-        self, handlers: Handlers, gate: Gate, tasks: TaskSet, context: contextvars.Context, logger: logging.Logger
+        self,
+        handlers: Handlers,
+        gate: Gate,
+        max_requests: int | None,
+        tasks: TaskSet,
+        context: contextvars.Context,
+        logger: logging.Logger,
     ) -> None:
         self.handlers = handlers
         self._gate = gate
@@ -81,6 +97,7 @@ class Dispatcher:
         self._context = context
         self._log = logger.getChild("dispatch")
         self._batches: deque[_Batch] = deque()
+        self._requests = Requests(self._answer, self._start_request, gate, max_requests)
         self._running = False
         self.awaited: Invocation | None = None
         """The call whose asynchronous handler is running, if any."""
@@ -88,11 +105,7 @@ class Dispatcher:
     def put(self, link: ReplyTo, calls: list[Invocation], requests: Sequence[Invocation], size: int) -> None:
         """Take the calls of one frame of *size* bytes; *requests* are those that the server waits for. Hop 3 of 4."""
         if requests:
-            share = size // (len(calls) + len(requests))
-            size -= share * len(requests)
-            for request in requests:
-                self._gate.add(share)
-                self._tasks.start(self._answer(link, request, share), name="signalr request", context=self._context.copy())
+            self._requests.put(link, requests, size)
         if calls:
             self._gate.add(size, len(calls))
             self._batches.append(_Batch(iter(calls), size, len(calls)))
@@ -101,10 +114,13 @@ class Dispatcher:
 
     def drop(self) -> None:
         """Forget the calls that have not begun; their number is logged."""
-        dropped = sum(sum(1 for _ in batch.left) for batch in self._batches)
+        dropped = self._requests.drop() + sum(sum(1 for _ in batch.left) for batch in self._batches)
         self._batches.clear()
         if dropped:
             self._log.warning("! dropped %s", counted(dropped, "queued server call"))
+
+    def _start_request(self, work: Coroutine[object, object, None]) -> None:
+        self._tasks.start(work, name="signalr request", context=self._context.copy())
 
     def _start(self) -> None:
         self._running = True
@@ -151,27 +167,28 @@ class Dispatcher:
 
     async def _unhandled(self, message: Invocation) -> None:
         if not self.handlers.unhandled:
-            self._log.warning("! failed to find handler for '%s' method", message.target)
+            self._log.warning("! failed to find handler for '%s' method", shown(message.target))
         for handler in self.handlers.unhandled:
             try:
                 await call(handler, message.target, message.arguments)
             except Exception as exc:  # user code
                 self._report(handler, message, exc)
 
-    async def _answer(self, link: ReplyTo, message: Invocation, size: int) -> None:
-        """Run the handlers of a call that the server waits for, and send the response."""
-        try:
-            completion = await self._result(message, str(message.invocation_id))
-        finally:
-            self._gate.remove(size)
+    async def _answer(self, link: ReplyTo, message: Invocation) -> None:
+        """Run the handlers of a call that the server waits for, send the response, and wait until there is room for another one."""
+        completion = await self._result(message, str(message.invocation_id))
         if link.over:
-            self._log.warning("! the result of '%s' was dropped: the connection that asked for it has ended", message.target)
+            self._log.warning(
+                "! the result of '%s' was dropped: the connection that asked for it has ended", shown(message.target)
+            )
             return
         try:
             link.send(completion)
         except BindingError as exc:
             self._log.exception("! the result of '%s' cannot be sent", message.target)
             link.send(Completion(invocation_id=completion.invocation_id, error=str(exc)))
+        if link.full:  # a server that asks without reading the answers is not read either
+            await link.drain()
 
     async def _result(self, message: Invocation, invocation_id: str) -> Completion:
         """Return the response that the handlers give together."""
@@ -203,13 +220,13 @@ class Dispatcher:
         if isinstance(exc, ArgumentError) or (isinstance(exc, TypeError) and not _takes(handler, message.arguments)):
             self._log.error(
                 "! failed to bind arguments received in invocation '%s' of '%s': %s",
-                message.invocation_id or "",
-                message.target,
+                shown(message.invocation_id or ""),
+                shown(message.target),
                 exc,
             )
             return "Client failed to parse argument(s)."
         level = logging.WARNING if isinstance(exc, SignalRError) else logging.ERROR
-        self._log.log(level, "! invoking client side method '%s' failed", message.target, exc_info=exc)
+        self._log.log(level, "! invoking client side method '%s' failed", shown(message.target), exc_info=exc)
         return text_of(exc) or type(exc).__name__
 
 

@@ -10,6 +10,7 @@ import logging
 from collections.abc import Sequence
 from typing import Protocol
 
+from signalr_client.client.describe import shown
 from signalr_client.client.ends import closed_error
 from signalr_client.core.messages import UNSET, Completion, StreamItem
 from signalr_client.errors import HubException, ProtocolError
@@ -23,6 +24,13 @@ class StreamSink(Protocol):
     @property
     def awaited(self) -> bool:
         """Whether a reader waits for the next item."""
+
+    @property
+    def unread(self) -> int:
+        """The number of items that have arrived and were not read."""
+
+    def watch(self, changed: asyncio.Event | None) -> None:
+        """Set *changed* when a reader has read everything, or has left; None sets nothing any more."""
 
     def feed(self, item: object) -> None:
         """Take the next item."""
@@ -95,7 +103,7 @@ class PendingCalls:
             return
         stream = self.streams.pop(invocation_id, None)
         if stream is None:  # a late response to a cancelled call, or a response to no call at all
-            self._log.debug("! dropped unsolicited Completion id=%s", invocation_id)
+            self._log.debug("! dropped unsolicited Completion id=%s", shown(invocation_id))
         elif message.error:
             stream.finish(HubException(message.error))
         elif message.result is not UNSET and message.result is not None:
@@ -107,7 +115,7 @@ class PendingCalls:
         """Handle an item that belongs to no stream: an invocation that gets one fails, other items are dropped."""
         future = self._futures.pop(message.invocation_id, None)
         if future is None:
-            self._log.debug("! dropped unsolicited StreamItem id=%s", message.invocation_id)
+            self._log.debug("! dropped unsolicited StreamItem id=%s", shown(message.invocation_id))
             return
         self._stop_uploads(message.invocation_id, tell_server=True)
         if not future.done():

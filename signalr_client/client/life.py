@@ -92,9 +92,10 @@ class Life:
             context=self._context,
             logger=self._log,
         )
-        gate = options.receive_limit.gate()
-        self._dispatcher = Dispatcher(handlers, gate, self._handler_tasks, self._context, logger)
-        self._intake = Intake(gate, self._dispatcher, logger)
+        limit = options.receive_limit
+        gate = limit.gate()
+        self._dispatcher = Dispatcher(handlers, gate, limit.requests, self._handler_tasks, self._context, logger)
+        self._intake = Intake(limit, gate, self._dispatcher, logger)
         self.refresh = AuthenticationRefresh(
             connector,
             options.refresh,
@@ -209,6 +210,8 @@ class Life:
             handshake_timeout=handshake_timeout,
             inherent_keep_alive=connected.transport.inherent_keep_alive,
             stateful=connected.stateful,
+            counts_all_items=connected.counts_all_items,
+            exact_targets=self._dispatcher.handlers.exact_targets,
         )
         self._newest = link = HubLink(
             connected.transport,

@@ -24,7 +24,7 @@ from signalr_client.client.describe import describe
 from signalr_client.client.dispatch import Dispatcher
 from signalr_client.client.ends import End, broken, closed
 from signalr_client.client.intake import Intake
-from signalr_client.client.invocations import PendingCalls
+from signalr_client.client.invocations import PendingCalls, StreamSink
 from signalr_client.client.outgoing import Outgoing
 from signalr_client.client.resume import Resumption
 from signalr_client.client.tasks import TaskSet
@@ -62,6 +62,7 @@ class HubLink:
 
     Attributes:
         calls: the calls that wait for a response.
+        outgoing: what has still to be sent.
         uploads: the tasks of upload streams.
         over: whether nothing can be sent any more.
         ended: done when the link is over, with how it ended.
@@ -94,9 +95,7 @@ class HubLink:
     ) -> None:
         self.connection_id = connection_id
         self.logger = logger
-        exact = session.options.exact
-        exact.targets = dispatcher.handlers.exact_targets
-        self.calls = PendingCalls(logger.getChild("invocations"), exact.ids)
+        self.calls = PendingCalls(logger.getChild("invocations"), session.options.exact.ids)
         self._log = logger.getChild("link")
         self.uploads = TaskSet("upload", self._log)
         self._debug = self._log.isEnabledFor(logging.DEBUG)  # checked once: a check for each message would be felt
@@ -105,6 +104,7 @@ class HubLink:
         self._owner = owner
         self._dispatcher = dispatcher
         self._intake = intake
+        self._backlog = intake.new_backlog()
         self._tasks = tasks
         self._close_timeout = close_timeout
         self._loop = asyncio.get_running_loop()
@@ -112,8 +112,7 @@ class HubLink:
         self.ended: asyncio.Future[End] = self._loop.create_future()
         self._opened: asyncio.Future[None] = self._loop.create_future()
         self._now = self._loop.time()
-        self._outgoing = Outgoing(session)
-        self._wake = self._outgoing.wake
+        self.outgoing = Outgoing(session)
         self._resumption = Resumption(reopen, tasks=tasks, now=self._loop.time, logger=self._log)
         self._close: Close | None = None  # as received
         self._reading = True  # False while the receive limit holds the reader up
@@ -145,12 +144,12 @@ class HubLink:
         if not self.over and self._session.phase is not Phase.DETACHED:  # or nothing could be sent in the near future
             close = Close()
             self._session.send_close(close)
-            self._wake.set()
+            self.outgoing.wake.set()
             if self._debug:
                 self._log.debug("> %s", describe(close))
             with contextlib.suppress(TimeoutError):  # the peer may have stopped reading
                 async with asyncio.timeout_at(deadline):
-                    await self._outgoing.wait_empty()
+                    await self.outgoing.wait_empty()
         self.abort(deadline)
 
     def abort(self, deadline: float = math.inf) -> None:
@@ -170,7 +169,7 @@ class HubLink:
         session = self._session
         if not session.queued:  # the first message for the next frame: the clock is read once for all of them
             self._now = self._loop.time()
-            self._wake.set()
+            self.outgoing.wake.set()
         session.send(message, self._now)
         if self._debug:
             self._log.debug("> %s", describe(message))
@@ -178,12 +177,12 @@ class HubLink:
     @property
     def full(self) -> bool:
         """Whether senders have to wait, with `drain`."""
-        session, outgoing = self._session, self._outgoing  # asked for every message, so nothing else is called
+        session, outgoing = self._session, self.outgoing  # asked for every message, so nothing else is called
         return session.queued > outgoing.room or (session.stateful and outgoing.waits_for_ack)
 
     async def drain(self) -> None:
         """Return when senders may go on, or the link has ended."""
-        await self._outgoing.drain()
+        await self.outgoing.drain()
 
     # in
 
@@ -198,10 +197,10 @@ class HubLink:
 
     async def _receive_messages(self) -> None:
         """Read and hand out messages until the server ends the connection. Hop 2 of 4."""
-        session, intake, time = self._session, self._intake, self._loop.time
+        session, intake, backlog, time = self._session, self._intake, self._backlog, self._loop.time
         while True:
-            if intake.limited:
-                await self._wait_for_handlers()
+            if intake.limits(backlog) and self._opened.done():
+                await self._wait_for_readers()
             try:
                 data = await self._transport.receive()
             except SocketLostError as exc:
@@ -213,15 +212,16 @@ class HubLink:
                 session.receive_end()
                 messages = []
             else:
+                session.measure, size = backlog.refresh(), len(data) + session.pending
                 messages = session.receive(data, time())
                 if not self._opened.done():
                     self._note_handshake()
                 elif session.stateful:
-                    self._outgoing.note_received()
+                    self.outgoing.note_received()
                 if session.deadline_moved:
                     self._set_timer()
                 if messages:
-                    self._hand_out(messages, len(data))
+                    self._hand_out(messages, size - session.pending)
             if session.error is not None:
                 raise session.error
             if session.phase is Phase.ENDED:
@@ -230,10 +230,12 @@ class HubLink:
                 await asyncio.sleep(0)
 
     def _hand_out(self, messages: list[HubMessage], size: int) -> None:
-        """Pass on the messages of one frame of *size* bytes. Hop 3 of 4; it never runs user code."""
+        """Pass on the messages that one frame has completed, of *size* bytes in all. Hop 3 of 4; it never runs user code."""
         calls, streams, debug = self.calls, self.calls.streams, self._debug
         invocations: list[Invocation] = []
         requests: list[Invocation] = []  # the server waits for their result
+        fed: dict[str, StreamSink] = {}
+        stream: StreamSink | None = None
         for message in messages:
             if debug:
                 self._log.debug("< %s", describe(message))
@@ -241,9 +243,11 @@ class HubLink:
             if kind is Invocation:
                 (requests if message.invocation_id else invocations).append(message)  # type: ignore[union-attr, arg-type]
             elif kind is StreamItem:
-                stream = streams.get(message.invocation_id)  # type: ignore[union-attr, arg-type]
+                before, stream = stream, streams.get(message.invocation_id)  # type: ignore[union-attr, arg-type]
                 if stream is not None:
                     stream.feed(message.item)  # type: ignore[union-attr]
+                    if stream is not before:
+                        fed[message.invocation_id] = stream  # type: ignore[union-attr, index]
                 else:
                     calls.refuse_item(message)  # type: ignore[arg-type]
             elif kind is Completion:
@@ -252,25 +256,27 @@ class HubLink:
                 self._close = message  # type: ignore[assignment]
             else:  # the TypeScript client ignores messages that are not meant for clients, too
                 self._log.warning("! ignored a %s: servers do not send it", kind.__name__)
+        if fed:
+            self._backlog.add(fed, size, messages, self._session.sizes if self._session.measure else None)
         if invocations or requests:
             self._dispatcher.put(self, invocations, requests, size)
 
-    async def _wait_for_handlers(self) -> None:
-        """Let the receive limit hold up the reader. The server is not silent in the meantime: nobody listens."""
+    async def _wait_for_readers(self) -> None:
+        """Let the receive limit hold up the link. The server is not silent in the meantime: nobody listens."""
         self._reading = False
-        self._outgoing.note_reading(reading=False)
+        self.outgoing.note_reading(reading=False)
         try:
-            await self._intake.wait(self.calls, self._writer if self._session.stateful else None)
+            await self._intake.wait(self.calls, self._backlog, self._writer if self._session.stateful else None)
         finally:
             self._reading = True
-            self._outgoing.note_reading(reading=True)
+            self.outgoing.note_reading(reading=True)
             self._session.excuse_silence(self._loop.time())
 
     def _note_handshake(self) -> None:
         """Act on the end of the handshake, if it is over: the session has queued a first ping."""
         if self._session.phase is Phase.HANDSHAKE or self._session.error is not None:
             return
-        self._wake.set()
+        self.outgoing.wake.set()
         self._opened.set_result(None)
         self._owner.link_opened(self)
 
@@ -278,16 +284,18 @@ class HubLink:
         """Continue on a new transport, after the old one was lost with *error*.
 
         Raises:
-            TransportError: no new one could be opened in time.
+            TransportError: no new one could be opened in time, or messages could be lost on it.
         """
         session = self._session
+        self.outgoing.check_resumable()
+        counter = session.counter
         session.detach()
         if self._writer is not None:
             self._writer.cancel()
         self._set_timer()
         self._tasks.start(self._close_lost(self._transport), name="signalr close")
         self._owner.link_detached(error)
-        transport = await self._resumption.open(session.last_received)
+        transport = await self._resumption.open(anew=counter is None or not counter.expects_sequence)
         if self.over:
             self._tasks.start(self._close_lost(transport), name="signalr close")
             raise error
@@ -310,11 +318,11 @@ class HubLink:
     async def _write(self, transport: Transport) -> None:
         """Send what is queued until *transport* breaks."""
         try:
-            await self._outgoing.run(transport)
+            await self.outgoing.run(transport)
         except BaseException as exc:  # user code, as in `_read`
             error = failure(exc)
-            if isinstance(error, SocketLostError) and self._session.resumable:
-                return  # the reader notices the loss too, and resumes
+            if self.over or (isinstance(error, SocketLostError) and self._session.resumable):
+                return  # after the end a timer would keep the link in memory; after a loss the reader resumes
             end = self._broken(error)
             # A write fails first when the server has just closed the connection; only the reader can tell why it did.
             self._last_words = self._loop.call_later(_LAST_WORDS, self._finish, end)
@@ -338,7 +346,7 @@ class HubLink:
             return
         if self._session.queued:
             self._log.debug("%% ping or ack")
-            self._wake.set()
+            self.outgoing.wake.set()
         self._set_timer()
 
     # the end
@@ -358,7 +366,7 @@ class HubLink:
             )
         elif self._is_open:
             self._owner.link_ended(self, end)
-        self._outgoing.close()
+        self.outgoing.close()
         self.calls.fail(end.error)
         self.uploads.cancel()
         deadline = min(deadline, self._loop.time() + self._close_timeout)

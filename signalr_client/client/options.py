@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+from collections.abc import Container
 from dataclasses import dataclass
 
 from signalr_client.client.refresh import RefreshOptions
+from signalr_client.core.exact_numbers import ExactNumbers
 from signalr_client.core.protocols import HubProtocol
 from signalr_client.core.retry import RetryPolicy
 from signalr_client.core.session import HubSession, SessionOptions
@@ -15,10 +17,16 @@ __all__ = ["ConnectionOptions", "ReceiveLimit"]
 
 @dataclass(frozen=True, slots=True)
 class ReceiveLimit:
-    """How many calls of the server may wait for their handlers before the client stops reading; None for no limit."""
+    """What the client takes from the server before it stops reading; None for no limit.
+
+    Attributes:
+        bytes, messages: of calls that wait for their handlers, and likewise of items of streams that were not read.
+        requests: calls for a result that run at once; others wait for their handlers.
+    """
 
     bytes: int | None = 16_777_216
     messages: int | None = 100_000
+    requests: int | None = 1000
 
     def gate(self) -> Gate:
         """Return a new gate with these limits."""
@@ -42,7 +50,16 @@ class ConnectionOptions:
     stateful_buffer_size: int | None
     refresh: RefreshOptions
 
-    def session(self, now: float, *, handshake_timeout: float, inherent_keep_alive: bool, stateful: bool) -> HubSession:
+    def session(
+        self,
+        now: float,
+        *,
+        handshake_timeout: float,
+        inherent_keep_alive: bool,
+        stateful: bool,
+        counts_all_items: bool,
+        exact_targets: Container[str],
+    ) -> HubSession:
         """Return the session of a new physical connection.
 
         Args:
@@ -50,6 +67,8 @@ class ConnectionOptions:
             handshake_timeout: shorter than the option while there are other transports to try.
             inherent_keep_alive: see `Transport`.
             stateful: the server lets the connection be resumed on another WebSocket.
+            counts_all_items: see `SessionOptions`.
+            exact_targets: the targets whose handlers take a Decimal; they may change at any time.
         """
         options = SessionOptions(
             peer_timeout=self.server_timeout,
@@ -58,5 +77,7 @@ class ConnectionOptions:
             max_message_size=self.max_message_size,
             inherent_keep_alive=inherent_keep_alive,
             replay_limit=self.stateful_buffer_size if stateful else None,
+            counts_all_items=counts_all_items,
+            exact=ExactNumbers(exact_targets),
         )
         return HubSession.client(self.protocol, options, now)

@@ -6,6 +6,7 @@ import asyncio
 from typing import Final
 
 from signalr_client.core.session import HubSession
+from signalr_client.errors import TransportError
 from signalr_client.gate import Gate
 from signalr_client.transports.base import Transport
 
@@ -24,6 +25,9 @@ class Outgoing:
     Senders wait for two reasons: more than the write limit is queued or in flight, or, with stateful reconnect, more than the buffer
     size is not acknowledged. The second does not count while the reader is held up, because no Ack is read then.
 
+    Servers other than ours do not count the items of an upload whose method has returned. When that may have happened, the connection
+    cannot be resumed until everything has been acknowledged (see core/padding.py).
+
     Attributes:
         wake: set when something is queued.
         room: bytes that may be queued before senders have to wait: less while something is in flight.
@@ -35,6 +39,7 @@ class Outgoing:
         self._session = session
         self._gate = Gate(WRITE_LIMIT)  # counts what is queued or in flight, for those who wait
         self._acknowledged = asyncio.Event()
+        self._doubtful = False  # whether the server may have lost count
         self._reading = True
         self._closed = False
 
@@ -56,12 +61,31 @@ class Outgoing:
         self._count()
         await self._gate.wait_empty()
 
+    def abandon_items(self) -> None:
+        """Note that an upload was ended before its source was."""
+        session = self._session
+        self._doubtful = not session.options.counts_all_items and session.unacknowledged > 0
+
+    def check_resumable(self) -> None:
+        """Check that nothing can be lost or doubled when the session is resumed.
+
+        Raises:
+            TransportError: the server may have lost count.
+        """
+        if self._doubtful:
+            text = (
+                "The connection cannot be resumed, because the server may have ignored items of an upload that was ended early."
+            )
+            raise TransportError(text, "WebSockets")
+
     def note_received(self) -> None:
         """Note that something came from the server of a stateful session: an Ack perhaps, or what has to be acknowledged."""
         if self._session.queued:
             self.wake.set()
         if not self.waits_for_ack:
             self._acknowledged.set()
+        if self._doubtful and not self._session.unacknowledged:
+            self._doubtful = False
 
     def note_reading(self, *, reading: bool) -> None:
         """Note whether the server is being read."""

@@ -47,18 +47,17 @@ class Resumption:
         self._log = logger
         self._attempts = 0
         self._deadline = 0.0
-        self._opened: float | None = None  # when the last WebSocket was opened
 
-    async def open(self, last_received: float) -> Transport:
+    async def open(self, *, anew: bool) -> Transport:
         """Return a new transport.
 
         Args:
-            last_received: when the link last received something, by the clock of the event loop.
+            anew: begin a new series of attempts, because something was received on the transport that was lost.
 
         Raises:
             TransportError: the server has forgotten the connection or refuses, or could not be reached in time.
         """
-        if self._opened is None or last_received > self._opened:
+        if anew:
             self._attempts, self._deadline = 0, self._now() + _WINDOW
         while True:
             await asyncio.sleep(_DELAYS[min(self._attempts, len(_DELAYS) - 1)])
@@ -70,7 +69,6 @@ class Resumption:
                 if _is_final(exc) or self._now() >= self._deadline:
                     raise TransportError(f"Reconnect attempt failed. {exc}", "WebSockets") from exc
             else:
-                self._opened = self._now()
                 return transport
 
     async def _attempt(self, limit: float) -> Transport:

@@ -31,11 +31,21 @@ class _Buffer:
         self.finished = False
         self._error: Exception | None = None
         self._waiter: asyncio.Future[None] | None = None
+        self._changed: asyncio.Event | None = None
 
     @property
     def awaited(self) -> bool:
         """Whether a reader waits for the next item."""
         return self._waiter is not None
+
+    @property
+    def unread(self) -> int:
+        """The number of items that have arrived and were not read."""
+        return len(self.items)
+
+    def watch(self, changed: asyncio.Event | None) -> None:
+        """Set *changed* when a reader has read everything, or has left; None sets nothing any more."""
+        self._changed = changed
 
     def feed(self, item: object) -> None:
         """Take the next item."""
@@ -48,6 +58,12 @@ class _Buffer:
         self.finished, self._error = True, error
         self._wake()
 
+    def clear(self) -> None:
+        """Drop what was not read."""
+        self.items.clear()
+        if self._changed is not None:
+            self._changed.set()
+
     async def wait(self) -> None:
         """Return when there is an item.
 
@@ -56,6 +72,8 @@ class _Buffer:
             SignalRError: it ended with this error.
         """
         while not self.items:
+            if self._changed is not None:
+                self._changed.set()
             if self.finished:
                 error, self._error = self._error, None
                 raise error or StopAsyncIteration
@@ -73,9 +91,10 @@ class _Buffer:
 class HubStream(AsyncIterator[T_co], Generic[T_co]):
     """The items of a streaming hub method, read with ``async for``. Created by `HubConnection.stream`.
 
-    The call is sent when reading begins, or on entering ``async with``. Items wait in the stream, without a limit, until they are
-    read, by one task at a time. Leaving early tells the server to stop and ends the stream: by ``break``, by an exception in the
-    loop, by cancelling the task, or with `aclose`. An error from the server is raised after the items that were sent before it.
+    The call is sent when reading begins, or on entering ``async with``. Items wait in the stream until they are read, by one task at a
+    time; past a limit the client stops reading from the server, see `HubConnectionBuilder.with_receive_limit`. Leaving early tells the
+    server to stop and ends the stream: by ``break``, by an exception in the loop, by cancelling the task, or with `aclose`. An error
+    from the server is raised after the items that were sent before it.
 
     Raises (while reading):
         HubException: the method failed.
@@ -145,7 +164,7 @@ class HubStream(AsyncIterator[T_co], Generic[T_co]):
         self._left = True
         if self._call is not None:
             self._call.cancel()
-        self._buffer.items.clear()
+        self._buffer.clear()
         self._buffer.finish(None)
 
     def __del__(self) -> None:

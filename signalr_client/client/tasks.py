@@ -71,13 +71,13 @@ class TaskSet:
         if await self.wait(deadline):
             return
         waited = loop.time() - began
-        self._log.warning("! %s still running after %.1f s: cancelled", counted(len(self._tasks), self._noun), waited)
+        self._log.warning("! %s still running after %.2f s: cancelled", counted(len(self._tasks), self._noun), waited)
         drop()
         self.cancel()
         if await self.wait(loop.time() + CANCEL_GRACE):
             return
         self._log.error(
-            "! %s still running after %.1f s were abandoned, because they ignored their cancellation",
+            "! %s still running after %.2f s were abandoned, because they ignored their cancellation",
             counted(len(self._tasks), self._noun),
             waited + CANCEL_GRACE,
         )

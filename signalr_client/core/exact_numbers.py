@@ -28,8 +28,8 @@ class ExactNumbers:
 
     __slots__ = ("ids", "targets")
 
-    def __init__(self) -> None:
-        self.targets: Container[str] | None = None
+    def __init__(self, targets: Container[str] | None = None) -> None:
+        self.targets = targets
         self.ids: set[str] = set()
 
     def decoder(self, protocol: HubProtocol) -> _Decode:

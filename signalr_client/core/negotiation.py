@@ -50,6 +50,7 @@ class NegotiateResponse(msgspec.Struct, frozen=True, rename="camel", kw_only=Tru
     """The response to a negotiate request; unknown members are ignored.
 
     ``connection_id`` is public. ``connection_token`` is the secret that every later request carries as ``id``.
+    ``counts_all_stream_items`` is not in the specification: only our server sends it (docs/reconnecting.md, "Stateful reconnect").
     """
 
     connection_id: str | None = None
@@ -60,6 +61,7 @@ class NegotiateResponse(msgspec.Struct, frozen=True, rename="camel", kw_only=Tru
     access_token: str | None = None
     error: str | None = None
     use_stateful_reconnect: bool = False
+    counts_all_stream_items: bool = False
     token_lifetime_seconds: float | None = None
     legacy_protocol_version: object = msgspec.field(default=None, name="ProtocolVersion")
 
@@ -136,11 +138,7 @@ def parse_negotiate_response(body: bytes, url: str) -> NegotiateResponse:
     if response.error:
         raise NegotiationError(response.error, shown, 200)
     if response.url:
-        try:
-            urlsplit(response.url)
-        except ValueError as exc:
-            text = f"Invalid negotiation response received. The redirect URL is not valid: {exc}."
-            raise NegotiationError(text, shown, 200) from exc
+        _check_redirect(response.url, shown)
         return response
     if not response.connection_id:
         raise NegotiationError("Invalid negotiation response received. Missing required property 'connectionId'.", shown, 200)
@@ -153,6 +151,22 @@ def parse_negotiate_response(body: bytes, url: str) -> NegotiateResponse:
             "Invalid negotiation response received. Missing required property 'connectionToken'.", shown, 200
         )
     return response
+
+
+def _check_redirect(url: str, shown: str) -> None:
+    """Check that a redirect leads to a web server, and not to a Unix socket of this machine, for example.
+
+    Raises:
+        NegotiationError: it does not.
+    """
+    try:
+        parts = urlsplit(url)
+    except ValueError as exc:
+        text = f"Invalid negotiation response received. The redirect URL is not valid: {exc}."
+        raise NegotiationError(text, shown, 200) from exc
+    if parts.scheme not in ("http", "https") or not parts.netloc.rpartition("@")[2]:
+        text = "Invalid negotiation response received. The redirect URL must begin with http:// or https:// and name a host."
+        raise NegotiationError(text, shown, 200)
 
 
 def parse_refresh_response(body: bytes) -> RefreshResponse:

@@ -11,16 +11,15 @@ but not that their replay on the current socket did. The official clients and th
 their position in the replay, so a sender that releases messages too early, and is then cut off again in the middle of a replay,
 cannot resume. An Ack for a newer message proves that the whole replay was read, and releases everything up to it.
 
-The .NET client and the real server do not count a StreamItem whose stream they do not know. They lose count, and drop new messages as
-duplicates, when items are replayed after the end of their stream has arrived. A sender prevents that by not ending a stream before
-its items are acknowledged (`ReplayBuffer.last` and `ReplayBuffer.acknowledged`).
 Spec: hub protocol specification, "Overview", "Ack Message Encoding" and "Sequence Message Encoding", and MessageBuffer.cs of
 ASP.NET Core where it says more.
 """
 
 from __future__ import annotations
 
+import itertools
 from collections import deque
+from collections.abc import Callable, Sequence
 from typing import Final
 
 from signalr_client.errors import ProtocolError
@@ -49,22 +48,22 @@ class ReplayBuffer:
     Attributes:
         size: bytes of all messages that are kept.
         queued: bytes of those that have not been taken for the current socket.
-        acknowledged: the highest number that the peer has acknowledged: it has received all messages up to this one.
+        first: the number of the oldest message that is kept, or of the next one.
     """
 
     def __init__(self) -> None:
         self.size = 0
         self.queued = 0
-        self.acknowledged = 0
-        self._first = 1  # the number of the oldest message that is kept, or of the next one
+        self.first = 1
         self._sent: deque[bytes] = deque()  # taken for the current socket
         self._waiting: deque[bytes] = deque()  # not yet taken for the current socket; they follow those in _sent
         self._replayed = 0  # the highest number that was sent before the last resume
+        self._padding: dict[int, bytes] = {}  # what follows these messages in the replay that is under way
 
     @property
     def last(self) -> int:
         """The number of the newest message, sent or not; 0 if there was none."""
-        return self._first + len(self._sent) + len(self._waiting) - 1
+        return self.first + len(self._sent) + len(self._waiting) - 1
 
     def append(self, data: bytes) -> None:
         """Add an encoded message; it gets the next number."""
@@ -77,9 +76,9 @@ class ReplayBuffer:
         """Return the next messages for the current socket, in order.
 
         Args:
-            limit: bytes to return at most, but at least one message. None returns all.
+            limit: bytes to return at most, but at least one message, padding not counted. None returns all.
         """
-        waiting = self._waiting
+        waiting, padding = self._waiting, self._padding
         if limit is None or self.queued <= limit:
             parts = list(waiting)
             waiting.clear()
@@ -87,8 +86,14 @@ class ReplayBuffer:
         else:
             parts = take(waiting, limit)
             self.queued -= sum(map(len, parts))
+        first = self.first + len(self._sent)
         self._sent.extend(parts)
-        return parts
+        if not padding:
+            return parts
+        padded = [part + padding.pop(number, b"") for number, part in enumerate(parts, first)]
+        if self.queued:
+            self.queued -= sum(map(len, padded)) - sum(map(len, parts))
+        return padded
 
     def acknowledge(self, number: int) -> None:
         """Release the messages up to *number*, as an Ack of the peer says.
@@ -96,24 +101,30 @@ class ReplayBuffer:
         Raises:
             ProtocolError: no message with this number was sent, so one side has lost count.
         """
-        highest = max(self._first + len(self._sent) - 1, self._replayed)
+        highest = max(self.first + len(self._sent) - 1, self._replayed)
         if number > highest:
             raise ProtocolError(f"The peer acknowledged message {number}, but only {highest} were sent.")
-        self.acknowledged = max(number, self.acknowledged)
         if number <= self._replayed:
             return  # see the module's docstring
         sent = self._sent
-        while self._first <= number:
+        while self.first <= number:
             self.size -= len(sent.popleft())
-            self._first += 1
+            self.first += 1
 
-    def resume(self) -> int:
-        """Queue all messages that are kept for a new socket; return the number for the Sequence message that goes before them."""
-        self._replayed = max(self._first + len(self._sent) - 1, self._replayed)
+    def resume(self, pad: Callable[[Sequence[bytes], int], dict[int, bytes]] | None = None) -> int:
+        """Queue all messages that are kept for a new socket; return the number for the Sequence message that goes before them.
+
+        Args:
+            pad: is given the messages that were sent before and the number of the first, and returns what has to follow some of them
+                in the replay, by their number.
+        """
+        self._replayed = max(self.first + len(self._sent) - 1, self._replayed)
         self._waiting.extendleft(reversed(self._sent))
         self._sent.clear()
-        self.queued = self.size
-        return self._first
+        count = self._replayed - self.first + 1
+        self._padding = pad(list(itertools.islice(self._waiting, count)), self.first) if pad is not None else {}
+        self.queued = self.size + sum(map(len, self._padding.values()))
+        return self.first
 
     def is_full(self, limit: int) -> bool:
         """Return whether senders have to wait because more than *limit* bytes are kept.
@@ -129,6 +140,7 @@ class ReceivedCounter:
 
     Attributes:
         ack_due: when an Ack has to be sent, or None while there is nothing to acknowledge.
+        expects_sequence: nothing of the peer has arrived on the new socket yet.
     """
 
     def __init__(self) -> None:
@@ -137,7 +149,7 @@ class ReceivedCounter:
         self._next = 1  # the number of the next message; lower than latest + 1 during a replay
         self._unacknowledged = 0  # bytes since the last Ack
         self._delay = ACK_DELAY
-        self._expects_sequence = False
+        self.expects_sequence = False
 
     def accept(self, size: int, now: float) -> bool:
         """Count a message of *size* bytes; return whether it is new, and not one that has been received before.
@@ -148,7 +160,7 @@ class ReceivedCounter:
             ProtocolError: it arrived on a new socket before the Sequence message, so its number is unknown. Dropping it could lose
                 a message without an error, and accepting it could deliver one twice. No official client or server sends this.
         """
-        if self._expects_sequence:
+        if self.expects_sequence:
             raise ProtocolError("A message arrived after a reconnect before the Sequence message, so its number is unknown.")
         self._unacknowledged += size
         if self._unacknowledged >= ACK_BYTES:
@@ -174,7 +186,7 @@ class ReceivedCounter:
         if number < 1:
             raise ProtocolError(f"Sequence ID {number} is not valid: the first message has the ID 1.")
         self._next = number
-        self._expects_sequence = False
+        self.expects_sequence = False
 
     def acknowledge(self) -> int:
         """Return the number for an Ack that is sent now."""
@@ -188,7 +200,7 @@ class ReceivedCounter:
         self.ack_due = None
         self._unacknowledged = 0
         self._delay = FIRST_ACK_DELAY
-        self._expects_sequence = True
+        self.expects_sequence = True
 
 
 def take(queue: deque[bytes], limit: int) -> list[bytes]:

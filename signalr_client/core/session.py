@@ -47,6 +47,7 @@ from signalr_client.core import handshake
 from signalr_client.core.framing import Framer
 from signalr_client.core.messages import COUNTED, Ack, Close, CountedMessage, HubMessage, Ping, Sequence
 from signalr_client.core.outbox import Control, Outbox
+from signalr_client.core.padding import item_padding
 from signalr_client.core.protocols import HubProtocol
 from signalr_client.core.replay import ReceivedCounter, ReplayBuffer
 from signalr_client.core.session_options import Phase, Role, SessionOptions
@@ -72,12 +73,13 @@ class HubSession:
         protocol: the hub protocol; a server knows it once the handshake has arrived.
         queued: bytes waiting for `data_to_send`.
         largest_sent: bytes of the largest message sent so far, which helps to explain why a server closed the connection.
-        sizes: with `SessionOptions.measure`, the size in bytes of each message that the last `receive` returned, without framing.
+        measure, sizes: if *measure*, the size in bytes of each message that the last `receive` returned, without framing.
+        pending: bytes that the last `receive` has kept of an incomplete message.
         skipped: received messages of an unknown type.
         last_received: when something was received last, or else when the session began or was resumed.
         deadline_moved: `next_deadline` may be earlier than when it was last asked.
         stateful: both sides agreed on stateful reconnect in the handshake.
-        replay: what is kept for the peer, with stateful reconnect.
+        replay, counter: what is kept for the peer, and what came from it, with stateful reconnect.
     """
 
     def __init__(self, role: Role, protocols: Collection[HubProtocol], options: SessionOptions, now: float) -> None:
@@ -86,12 +88,10 @@ class HubSession:
         self.error: SignalRError | None = None
         self.options = options
         self.protocol = next(iter(protocols))
-        self.queued = 0
-        self.largest_sent = 0
+        self.queued = self.largest_sent = self.skipped = self.pending = 0
+        self.measure = options.measure
         self.sizes: list[int] = []
-        self.skipped = 0
-        self.deadline_moved = False
-        self.stateful = False
+        self.deadline_moved = self.stateful = False
         self.replay: ReplayBuffer | None = None
         self._is_client = role is Role.CLIENT
         self._protocols = {protocol.name.lower(): protocol for protocol in protocols}
@@ -101,7 +101,7 @@ class HubSession:
         self._outbox = Outbox()
         self._output = self._outbox.messages
         self._closing = False  # a Close is queued, or has left
-        self._counter: ReceivedCounter | None = None
+        self.counter: ReceivedCounter | None = None
         self._reported: float | None = None  # the deadline that the caller knows
         self._started = self.last_received = self._sent = now
         self._second_look: float | None = None  # when to give up on a peer that was found silent
@@ -129,7 +129,7 @@ class HubSession:
     def receive(self, data: bytes, now: float) -> list[HubMessage]:
         """Return the messages that *data* completes, for the caller to act on. Check `error` afterwards."""
         self.last_received, self._second_look = now, None
-        measure, sizes = self.options.measure, self.sizes
+        measure, sizes = self.measure, self.sizes
         if measure:
             self.sizes = sizes = []
         if self.phase is not Phase.OPEN:
@@ -137,7 +137,7 @@ class HubSession:
             if not rest:
                 return []
             data = rest
-        framer, decode, counter = self._framer, self.options.exact.decoder(self.protocol), self._counter
+        framer, decode, counter = self._framer, self.options.exact.decoder(self.protocol), self.counter
         assert framer is not None  # created at the end of the handshake
         messages: list[HubMessage] = []
         for record in framer.feed(data):
@@ -161,6 +161,7 @@ class HubSession:
             except ProtocolError as exc:
                 self._fail(exc)
                 return messages
+        self.pending = framer.pending
         if framer.error is not None:
             self._fail(self.role.framing_error(framer.error))
         elif counter is not None:
@@ -248,7 +249,7 @@ class HubSession:
         if not (self.resumable and self.phase is Phase.OPEN):
             raise InvalidStateError("detach", self.phase.value, "The session cannot outlive its socket.")
         self.phase = Phase.DETACHED
-        self._framer = None  # with what was received in part
+        self._framer, self.pending = None, 0  # with what was received in part
         self.queued -= self._outbox.discard_control()
 
     def resume(self, now: float) -> None:
@@ -257,7 +258,7 @@ class HubSession:
         Raises:
             InvalidStateError: the session is not detached.
         """
-        replay, counter = self.replay, self._counter
+        replay, counter = self.replay, self.counter
         if self.phase is not Phase.DETACHED or replay is None or counter is None:
             raise InvalidStateError("resume", self.phase.value, "Only a session that has lost its socket can be resumed.")
         self.phase = Phase.OPEN
@@ -266,14 +267,14 @@ class HubSession:
         self.deadline_moved = True
         counter.resume()
         self.queued -= replay.queued
-        sequence = Sequence(sequence_id=replay.resume())
+        sequence = Sequence(sequence_id=replay.resume(None if self.options.counts_all_items else item_padding(self.protocol)))
         self.queued += replay.queued
         self._queue(Control.SEQUENCE, self.protocol.encode(sequence), now)
 
     def _count_messages(self) -> None:
         """Number the messages from now on. Nothing that is counted has been queued yet."""
         self.replay = self._output = self._outbox.messages = ReplayBuffer()
-        self._counter = ReceivedCounter()
+        self.counter = ReceivedCounter()
 
     def _plan_ack(self, counter: ReceivedCounter, now: float) -> None:
         """Queue an Ack if one is due, or see to it that the caller wakes up in time for the next one."""
@@ -289,8 +290,7 @@ class HubSession:
 
     def next_deadline(self) -> float | None:
         """Return the time at which `handle_timeout` must be called, or None for never."""
-        self.deadline_moved = False
-        self._reported = self._deadline()
+        self.deadline_moved, self._reported = False, self._deadline()
         return self._reported
 
     def handle_timeout(self, now: float) -> None:
@@ -312,8 +312,8 @@ class HubSession:
         if self._ping_interval is not None and now >= self._sent + self._ping_interval:
             self._queue(Control.PING, self.protocol.encode(_PING), now)
             self._sent = now
-        if self._counter is not None:
-            self._plan_ack(self._counter, now)
+        if self.counter is not None:
+            self._plan_ack(self.counter, now)
 
     def _deadline(self) -> float | None:
         options = self.options
@@ -328,8 +328,8 @@ class HubSession:
                     times.append(self._second_look)
                 elif self._watches and options.peer_timeout is not None:
                     times.append(self.last_received + options.peer_timeout)
-                if self._counter is not None and self._counter.ack_due is not None:
-                    times.append(self._counter.ack_due)
+                if self.counter is not None and self.counter.ack_due is not None:
+                    times.append(self.counter.ack_due)
                 return min(times, default=None)
             case _:
                 return None
@@ -348,7 +348,7 @@ class HubSession:
         try:
             if self._is_client:
                 handshake.check_response(text)
-                self.stateful = self._counter is not None
+                self.stateful = self.counter is not None
             else:
                 self.protocol, version = handshake.accept_request(
                     text, self._protocols, text_only=options.text_only, detailed=options.enable_detailed_errors
@@ -387,8 +387,8 @@ class HubSession:
                 self.deadline_moved = True
             case Ack() if self.replay is not None:
                 self.replay.acknowledge(message.sequence_id)
-            case Sequence() if self._counter is not None:
-                self._counter.sequence(message.sequence_id)
+            case Sequence() if self.counter is not None:
+                self.counter.sequence(message.sequence_id)
 
     def _queue(self, kind: Control, data: bytes, now: float) -> None:
         self.queued += self._outbox.put(kind, data)

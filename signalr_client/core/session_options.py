@@ -56,10 +56,11 @@ class SessionOptions:
         inherent_keep_alive: the transport itself detects a dead peer (Long Polling): no pings and no peer timeout.
         text_only: the transport carries text only (Server-Sent Events); a server refuses a binary protocol on it.
         enable_detailed_errors: a server tells its clients what was wrong with their handshake.
-        measure: keep the sizes of received messages in `HubSession.sizes`.
+        measure: keep the sizes of received messages in `HubSession.sizes`, from the beginning.
         replay_limit: allow stateful reconnect: how much may be sent but not acknowledged before `HubSession.replay_full` asks senders
             to wait. None does not allow it.
         exact: which messages are decoded with all digits of their numbers; it belongs to one session, and may change at any time.
+        counts_all_items: the peer counts a StreamItem also after its stream has ended; see padding.py.
     """
 
     peer_timeout: float | None = 30.0
@@ -72,3 +73,4 @@ class SessionOptions:
     measure: bool = False
     replay_limit: int | None = None
     exact: ExactNumbers = field(default_factory=ExactNumbers)
+    counts_all_items: bool = True

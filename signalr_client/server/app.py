@@ -9,10 +9,12 @@ from types import TracebackType
 from typing import TYPE_CHECKING, Any, Final, Self
 
 from aiohttp import web
+from aiohttp.log import server_logger
 
+from signalr_client.listening import close, listen
 from signalr_client.server.connections.handler import HubConnectionHandler
 from signalr_client.server.errors import HubDefinitionError
-from signalr_client.server.http.aiohttp_adapter import add_routes
+from signalr_client.server.http.aiohttp_adapter import ServerLog, add_routes
 from signalr_client.server.http.dispatcher import HttpConnectionDispatcher
 from signalr_client.server.hubs.descriptor import HubDescriptor
 from signalr_client.server.hubs.hub import Hub
@@ -185,6 +187,7 @@ class HubServer:
         self._port = port
         self._ssl = ssl
         self._runner: web.AppRunner | None = None
+        self._listener: asyncio.Server | None = None
         self._contexts: dict[type, HubContext[Any, Any]] = {}
         for path, hub in (hubs or {}).items():
             self.map_hub(path, hub)
@@ -225,23 +228,35 @@ class HubServer:
         Raises:
             RuntimeError: the server is not running.
         """
-        if self._runner is None:
+        if self._listener is None:
             raise RuntimeError("The server is not running: start it with 'async with server' or 'await server.start()'.")
-        address = self._runner.addresses[0]
+        address = self._listener.sockets[0].getsockname()
         host = f"[{address[0]}]" if ":" in address[0] else address[0]
         return f"{'https' if self._ssl else 'http'}://{host}:{address[1]}{path}"
 
     async def start(self) -> None:
-        """Listen. Cancelling closes what was opened."""
+        """Listen. Cancelling closes what was opened; if it is cancelled once more meanwhile, `stop` closes the rest.
+
+        Raises:
+            OSError: the address cannot be listened on.
+            RuntimeError: the server is running, or `stop` was cancelled and has to be called again.
+        """
         if self._runner is not None:
             raise RuntimeError("The server is running already.")
         # auto_decompress: a request body is what the client sent, as in ASP.NET Core, and nothing is unpacked past the limits
-        runner = web.AppRunner(self.app, access_log=None, shutdown_timeout=_CLEANUP_TIMEOUT, auto_decompress=False)
-        await runner.setup()
+        runner = web.AppRunner(
+            self.app,
+            access_log=None,
+            logger=ServerLog(server_logger),
+            shutdown_timeout=_CLEANUP_TIMEOUT,
+            auto_decompress=False,
+        )
         try:
-            await web.TCPSite(runner, self._host, self._port, ssl_context=self._ssl).start()
+            await runner.setup()
+            assert runner.server is not None  # it is set up
+            self._listener = await listen(runner.server, self._host, self._port, ssl=self._ssl)
         except BaseException:  # cancelling too must close what was opened
-            await runner.cleanup()
+            await self._clean_up(runner)
             raise
         self._runner = runner
 
@@ -253,13 +268,20 @@ class HubServer:
         """
         runner, self._runner = self._runner, None
         if runner is not None:
-            try:
-                await runner.cleanup()
-            except BaseException:  # cancelled half way
-                self._runner = runner
-                raise
+            await self._clean_up(runner)
             if isinstance(self._services, ServiceCollection):
                 await call(self._services.aclose)
+
+    async def _clean_up(self, runner: web.AppRunner) -> None:
+        """Stop listening, and end what runs; what is left if this is cancelled is for the next `stop`."""
+        listener, self._listener = self._listener, None
+        try:
+            if listener is not None:
+                await close(listener)
+            await runner.cleanup()
+        except BaseException:  # most of all a cancellation
+            self._runner = runner
+            raise
 
     async def __aenter__(self) -> Self:
         """Start."""

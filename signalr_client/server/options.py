@@ -25,11 +25,17 @@ _PROTOCOLS: Final[dict[str, Callable[[], HubProtocol]]] = {
     "messagepack": MessagePackHubProtocol,
 }
 
-# Times that None switches off, times that must be positive, counts, and sizes that may be zero ("no limit").
+# Times that None switches off, times that must be positive, counts, sizes that may be zero, and maxima that may be None ("no limit").
 _TIMERS: Final = ("client_timeout_interval", "handshake_timeout", "keep_alive_interval")
 _TIMES: Final = ("close_timeout", "disconnect_timeout", "poll_timeout", "transport_send_timeout")
 _COUNTS: Final = ("maximum_parallel_invocations_per_client", "stateful_reconnect_buffer_size", "stream_buffer_capacity")
 _BUFFERS: Final = ("application_max_buffer_size", "transport_max_buffer_size")
+_MAXIMA: Final = (
+    "maximum_receive_message_size",
+    "maximum_parallel_streams_per_client",
+    "maximum_pending_results_per_client",
+    "maximum_pending_connections",
+)
 
 
 def default_user_id(connection: ServerConnection) -> str | None:
@@ -41,13 +47,21 @@ def default_user_id(connection: ServerConnection) -> str | None:
 class HubOptions:
     """ASP.NET Core's HubOptions and HttpConnectionDispatcherOptions in one; times are seconds or timedeltas, sizes bytes.
 
+    ASP.NET Core has no limits on parallel streams, pending client results and pending connections. The defaults are far above what
+    well-behaved clients need.
+
     Options given for one hub replace those of the server altogether; use `dataclasses.replace` to start from them.
 
     Attributes:
         enable_detailed_errors: send clients the type and the text of every exception, not only of `HubException`.
         maximum_receive_message_size: the largest message that a client may send; None for no limit.
         maximum_parallel_invocations_per_client: how many calls of one client run at once; others wait for a slot.
-        stream_buffer_capacity: items of one upload that may wait for the hub method; above that the client is not read.
+        maximum_parallel_streams_per_client: how many calls of one client run at once besides those with a slot: streams, calls with
+            uploads, calls that can be cancelled, and calls that gave their slot up because they invoke a client for a result. Further
+            ones fail with an error that names this option. None for no limit.
+        maximum_pending_results_per_client: how many invocations may wait for the result of one client at once. Further ones raise
+            HubException in the code that invokes the client. None for no limit.
+        stream_buffer_capacity: items of one upload that may wait for a running hub method; above that the client is not read.
         client_timeout_interval: how long a client that has pinged once may be silent; None switches it off.
         keep_alive_interval: how often the server pings; None switches it off.
         handshake_timeout: how long a client may take for its handshake; None for no limit.
@@ -62,6 +76,9 @@ class HubOptions:
         application_max_buffer_size: bytes from a client that may wait (calls that have not begun, upload items that have not been
             read); above that the client is not read. 0 for no limit.
         transport_max_buffer_size: bytes for a client that may wait to be sent; above that senders wait. 0 for no limit.
+        maximum_pending_connections: how many connections may be open at this path before their handshake, those included that are
+            negotiated and not connected yet. Above that, negotiate requests and WebSockets without negotiation are answered with 503.
+            None for no limit.
         transport_send_timeout: how long a client may accept nothing while messages wait for it, before it is cut off.
         minimum_protocol_version: the lowest negotiate version that is accepted.
         close_on_authentication_expiration: end a connection when its user's authentication does (`User.expires_at`).
@@ -80,6 +97,8 @@ class HubOptions:
     enable_detailed_errors: bool = False
     maximum_receive_message_size: int | None = 32 * 1024
     maximum_parallel_invocations_per_client: int = 1
+    maximum_parallel_streams_per_client: int | None = 1000
+    maximum_pending_results_per_client: int | None = 1000
     stream_buffer_capacity: int = 10
     client_timeout_interval: Seconds | None = 30.0
     keep_alive_interval: Seconds | None = 15.0
@@ -95,6 +114,7 @@ class HubOptions:
     allow_stateful_reconnects: bool = False
     application_max_buffer_size: int = 65_536
     transport_max_buffer_size: int = 65_536
+    maximum_pending_connections: int | None = 5000
     transport_send_timeout: Seconds = 10.0
     minimum_protocol_version: int = 0
     close_on_authentication_expiration: bool = False
@@ -123,9 +143,10 @@ class HubOptions:
         for name in _BUFFERS:
             if getattr(self, name) < 0:
                 raise HubDefinitionError(f"{name} is {getattr(self, name)}; it must be at least 0, which means no limit.")
-        limit = self.maximum_receive_message_size
-        if limit is not None and limit < 1:
-            raise HubDefinitionError(f"maximum_receive_message_size is {limit}; it must be at least 1, or None.")
+        for name in _MAXIMA:
+            limit = getattr(self, name)
+            if limit is not None and limit < 1:
+                raise HubDefinitionError(f"{name} is {limit}; it must be at least 1, or None for no limit.")
         self.protocols()
 
     def protocols(self) -> tuple[HubProtocol, ...]:

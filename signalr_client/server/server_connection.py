@@ -61,6 +61,9 @@ class ServerConnection(Protocol):
     def gone(self) -> bool:
         """Whether the client is known to be gone, even if not everything it sent has been received."""
 
+    def note_handshake(self) -> None:
+        """Note that the client has completed its handshake."""
+
     async def receive(self) -> bytes | None:
         """Return the next bytes, in pieces of any size, or None when the client's side has ended.
 

@@ -11,7 +11,7 @@ from signalr_client.testing.boundaries import MessageScanner
 from signalr_client.testing.cuts import CutPoints
 from signalr_client.testing.faults import Cut, Direction, Faults
 
-__all__ = ["End", "Lane", "LaneOwner"]
+__all__ = ["End", "Lane", "LaneOwner", "shut_down"]
 
 PIECES_A_SECOND: Final = 20
 """A throttled lane passes on this many pieces a second: enough for a steady flow, few enough to cost little."""
@@ -126,7 +126,7 @@ class Lane:
         if not self.ended:
             self.close()
             if self._sink is not None:
-                self._sink.write_eof()
+                shut_down(self._sink)
 
     def _pump(self) -> None:
         """Pass on what may pass now, and set a timer for what may pass later."""
@@ -193,7 +193,7 @@ class Lane:
         if end is End.EOF and not self.ended:
             self.ended = True
             assert self._sink is not None
-            self._sink.write_eof()
+            shut_down(self._sink)
             self._owner.lane_ended(end)
         elif end is End.RESET:
             self.ended = True
@@ -222,3 +222,11 @@ class Lane:
             self._wake.cancel()
             self._wake = None
         self._piece = self._free_at = None
+
+
+def shut_down(transport: asyncio.Transport) -> None:
+    """Send end of file, unless the receiver has reset the connection already: asyncio may not have noticed that."""
+    try:
+        transport.write_eof()
+    except OSError:
+        transport.abort()

@@ -10,7 +10,7 @@ from collections.abc import Callable
 from enum import Enum
 from typing import Final, cast
 
-from signalr_client.testing.lane import End, Lane
+from signalr_client.testing.lane import End, Lane, shut_down
 
 if sys.platform == "linux":
     import fcntl
@@ -116,7 +116,7 @@ class Peer(asyncio.Protocol):
                 if self._at_eof:
                     transport.close()
                 elif not transport.is_closing():
-                    transport.write_eof()
+                    shut_down(transport)
                     transport.resume_reading()  # closing a socket with unread bytes would be a reset
             case Ending.RESET_WHEN_SENT:
                 transport.resume_reading()

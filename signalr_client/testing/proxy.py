@@ -9,11 +9,11 @@ from contextlib import contextmanager
 from types import TracebackType
 from typing import Self
 
+from signalr_client.listening import close, listen
 from signalr_client.testing.connection import ProxyConnection
 from signalr_client.testing.cuts import CutPoint, CutPoints
 from signalr_client.testing.events import EventKind, EventLog, ProxyEvent
 from signalr_client.testing.faults import Cut, Direction, Faults
-from signalr_client.testing.listener import close, listen
 from signalr_client.testing.peer import Ending
 from signalr_client.testing.relay import Relay
 from signalr_client.testing.state import State

@@ -34,7 +34,7 @@ from signalr_client.errors import (
     TransportError,
 )
 from signalr_client.transports.base import HttpOptions, Transport
-from signalr_client.transports.failures import REQUEST_TIMEOUT, NoResponseError, RequestError
+from signalr_client.transports.failures import OVERLOADED, REQUEST_TIMEOUT, NoResponseError, RequestError
 from signalr_client.transports.http import HttpClient
 from signalr_client.transports.long_polling import LongPollingTransport
 from signalr_client.transports.server_sent_events import ServerSentEventsTransport
@@ -54,6 +54,7 @@ _CONNECT: Final[Mapping[HttpTransportType, Callable[[HttpClient, str, TransferFo
 _ADVICE: Final = {
     404: " Either this is not a SignalR endpoint or there is a proxy blocking the connection.",
     407: " The proxy requires a name and a password: pass proxy_auth=.",
+    503: OVERLOADED,
 }
 _SILENCE: Final = {
     HttpTransportType.WEB_SOCKETS: (
@@ -82,6 +83,7 @@ class Connected:
         token_lifetime: seconds for which the server accepts the access token, if it says so.
         url: the URL of the hub, after redirects.
         stateful: the server lets the connection be resumed on another WebSocket.
+        counts_all_items: the server counts items of an upload that has ended, too (see core/padding.py).
     """
 
     transport: Transport
@@ -90,6 +92,7 @@ class Connected:
     token_lifetime: float | None = None
     url: str = ""
     stateful: bool = False
+    counts_all_items: bool = False
 
 
 class Connector:
@@ -248,6 +251,7 @@ class Connector:
             response.token_lifetime_seconds,
             url,
             stateful=self._stateful and response.use_stateful_reconnect and candidate is HttpTransportType.WEB_SOCKETS,
+            counts_all_items=response.counts_all_stream_items,
         )
 
     def _report(self, candidate: HttpTransportType, exc: SignalRError) -> None:

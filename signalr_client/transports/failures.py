@@ -20,6 +20,7 @@ from signalr_client.errors import ProtocolError, TransportError
 
 __all__ = [
     "FAILURES",
+    "OVERLOADED",
     "REQUEST_TIMEOUT",
     "NoResponseError",
     "RequestError",
@@ -37,6 +38,9 @@ REQUEST_TIMEOUT: Final = 100.0
 
 FAILURES: Final = (aiohttp.ClientError, OSError, TimeoutError, ValueError, RuntimeError, ProxyError)
 """What a request may raise. ValueError: a header or URL is malformed; RuntimeError: the caller's session is closed."""
+
+OVERLOADED: Final = " The server is overloaded, or not running behind its proxy: try again later."
+"""The usual reason for a response with status 503, and what to do."""
 
 FRAME_SLACK: Final = 2**20
 """Bytes that one frame may have beyond one message of the largest size, because servers put several messages into a frame.
@@ -136,7 +140,15 @@ def explain(exc: BaseException) -> str:
         case aiohttp.ClientResponseError():
             return f"{exc.message or 'unexpected answer'} (status {exc.status})"
         case _:
-            return _URL.sub(lambda found: redact_url(found[0]), str(exc)) or type(exc).__name__
+            return _URL.sub(_shown, str(exc)) or type(exc).__name__
+
+
+def _shown(found: re.Match[str]) -> str:
+    """Return a URL in a text without its secrets, and nearly nothing of one that cannot be parsed: it may contain any."""
+    try:
+        return redact_url(found[0])
+    except ValueError:
+        return f"{found[0].partition('://')[0]}://***"
 
 
 def _cut_off(exc: aiohttp.ServerDisconnectedError) -> bool:

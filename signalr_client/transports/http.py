@@ -20,6 +20,7 @@ from signalr_client.errors import ProtocolError, TransportError
 from signalr_client.transports.base import HttpOptions
 from signalr_client.transports.failures import (
     FAILURES,
+    OVERLOADED,
     REQUEST_TIMEOUT,
     RequestError,
     connect_error,
@@ -321,6 +322,8 @@ def _refused_upgrade(status: int) -> str:
             " Either this is not a SignalR endpoint, or the server does not know the connection id: with several servers behind"
             " one address, check that sticky sessions are enabled."
         )
+    elif status == 503:
+        text += OVERLOADED
     return text
 
 

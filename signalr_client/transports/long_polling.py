@@ -87,7 +87,10 @@ class LongPollingTransport:
                 answer = await self._http.poll(self._url)
             except RequestError as exc:
                 raise TransportError(f"A poll failed: {exc}", self.name) from exc.__cause__
-            if answer is None:  # a proxy may have swallowed the request
+            if answer is None:
+                # The server may hold polls for longer than requests may take here, or a proxy swallowed this one. But if nothing gets
+                # through any more, nobody else would notice: over this transport there is no server timeout.
+                await self.send(b"")
                 continue
             match answer.status:
                 case 200:

@@ -93,6 +93,10 @@ class ServerSentEventsTransport:
         self._posts.end()
         connection = self._response.connection
         transport = None if connection is None else connection.transport
+        content = self._response.content
+        if content.exception() is None:
+            # aiohttp would raise one exception object for all responses, which keeps every frame that it was raised in
+            content.set_exception(aiohttp.ClientConnectionError("closed"))
         self._response.close()
         if transport is not None:
             transport.abort()  # over TLS, closing would wait for the server's answer

@@ -82,12 +82,12 @@ class Sessions:
         return self._own("", aiohttp.TCPConnector), options
 
     async def aclose(self) -> None:
-        """Close our own sessions, within the close timeout; the caller's is left as it is."""
-        owned = [session.close() for session in self._owned.values()]
-        self._owned.clear()
-        with contextlib.suppress(TimeoutError):
-            async with asyncio.timeout(self._options.close_timeout):
-                await asyncio.gather(*owned)
+        """Close our own sessions, within the close timeout; the caller's is left as it is. Cancelling drops none of them."""
+        deadline = asyncio.get_running_loop().time() + self._options.close_timeout
+        async with contextlib.AsyncExitStack() as closing:  # it closes the others when one is cancelled
+            for session in self._owned.values():
+                closing.push_async_callback(_close, session, deadline)
+            self._owned.clear()
 
     def _tunnels(self, url: str) -> bool:
         """Return whether to ask the proxy for a tunnel to a plain WebSocket; aiohttp asks for one only where there is TLS.
@@ -112,6 +112,13 @@ class Sessions:
                 connector=connector(), cookie_jar=self._jar, skip_auto_headers=self._skipped, middlewares=(send_once,)
             )
         return self._owned[name]
+
+
+async def _close(session: aiohttp.ClientSession, deadline: float) -> None:
+    """Close a session; its connections are closed before anything is awaited, and their ends are waited for until *deadline*."""
+    with contextlib.suppress(TimeoutError):
+        async with asyncio.timeout_at(deadline):
+            await session.close()
 
 
 def request_address(url: str) -> URL:

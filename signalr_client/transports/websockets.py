@@ -58,7 +58,10 @@ class WebSocketTransport:
             TransportError: the server closed with another code, or the connection broke.
             ProtocolError: the frame is larger than `max_message_size` allows.
         """
-        message = await self._socket.receive()
+        try:
+            message = await self._socket.receive()
+        except (aiohttp.ClientError, OSError) as exc:  # the connection broke while aiohttp answered a ping
+            message = aiohttp.WSMessage(aiohttp.WSMsgType.ERROR, exc, None)
         match message.type:
             case aiohttp.WSMsgType.TEXT | aiohttp.WSMsgType.BINARY:
                 data: bytes = message.data

@@ -3,15 +3,18 @@
 from __future__ import annotations
 
 import asyncio
+import logging
+import socket
 from collections.abc import AsyncIterator
 
 import pytest
 
-from signalr_client import ConnectionClosedError, HubConnectionBuilder, HubConnectionState
+from signalr_client import ConnectionClosedError, HubConnectionBuilder, HubConnectionState, TransportError
 from signalr_client.client.tasks import CANCEL_GRACE
-from signalr_client.core.messages import Completion, Invocation, StreamItem
+from signalr_client.core.messages import Completion, Invocation, Ping, StreamItem
 from tests.support.events import EventRecorder
 from tests.support.polling_server import polling_server
+from tests.support.scripted_server import OFFER
 from tests.support.wire import Wire, WirePeer, echo, stay
 
 CLOSE_TIMEOUT = 0.1
@@ -227,3 +230,33 @@ async def test_an_idle_connection_has_three_tasks(wire: Wire) -> None:
             await asyncio.sleep(0)
         await connection.stop()
     assert names() == []
+
+
+@pytest.mark.parametrize("stateful", [False, True], ids=["", "stateful"])
+async def test_a_connection_that_breaks_while_pings_are_answered_is_lost_like_any_other(
+    wire: Wire, stateful: bool, caplog: pytest.LogCaptureFixture
+) -> None:
+    """aiohttp answers the pings of WebSockets by itself, and then it is the reader that notices."""
+
+    async def ping_and_reset(peer: WirePeer) -> None:
+        await peer.shake_hands()
+        await peer.receive_until(Ping)
+        wire.server.refusal = 404  # nobody can come back
+        connection = peer.transport.get_extra_info("socket")
+        connection.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, bytes([1, 0, 0, 0, 0, 0, 0, 0]))
+        peer.transport.write(b"\x89\x00" * 100)
+        peer.transport.abort()
+
+    wire.play(ping_and_reset)
+    wire.server.negotiate = OFFER | {"useStatefulReconnect": True}
+    builder = wire.builder()
+    connection = (builder.with_stateful_reconnect() if stateful else builder).build()
+    detached: list[Exception | None] = []
+    connection.on_detached(detached.append)
+    async with asyncio.timeout(20):
+        await connection.start()
+        with pytest.raises(ConnectionClosedError) as caught:
+            await connection.wait_closed()
+    assert isinstance(caught.value.__cause__, TransportError)
+    assert len(detached) == stateful
+    assert [record for record in caplog.records if record.levelno >= logging.ERROR] == []

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import socket
+import struct
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass, field
@@ -12,6 +13,7 @@ import pytest
 
 from signalr_client.testing import Direction, FaultProxy
 from signalr_client.testing.relay import BUFFER_SIZE
+from tests.support.loops import TIMER_TOLERANCE
 from tests.support.virtual_time import run_in_virtual_time
 
 UP, DOWN = Direction.TO_SERVER, Direction.TO_CLIENT
@@ -328,6 +330,23 @@ async def test_closing_both_halves_ends_the_connection() -> None:
             assert peer.error is None
 
 
+@pytest.mark.parametrize("fault", ["half_close", "cut"])
+async def test_a_peer_that_has_just_reset_its_connection_cannot_be_sent_an_end_of_file(fault: str) -> None:
+    """Nor does the proxy report an error. The event loop has not noticed the reset yet."""
+    async with network() as net:
+        sock = socket.create_connection(("127.0.0.1", net.proxy.port))
+        server = await net.accepted.get()
+        await net.proxy.wait_event("opened")
+        sock.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
+        sock.close()
+        if fault == "cut":
+            net.proxy.cut()
+        else:
+            net.proxy.half_close(DOWN)
+        await server.read_to_end()
+        await net.proxy.wait_until(lambda: net.proxy.connections == [])
+
+
 # cut at a byte
 
 
@@ -597,7 +616,7 @@ async def test_a_throttle_keeps_its_limit_with_pieces_shorter_than_a_timer() -> 
         start = asyncio.get_running_loop().time()
         client.write(bytes(10_000))
         await server.read(10_000)
-        assert asyncio.get_running_loop().time() - start >= 0.048
+        assert asyncio.get_running_loop().time() - start >= 0.05 - TIMER_TOLERANCE
 
 
 def test_pieces_of_a_throttled_line_come_evenly() -> None:

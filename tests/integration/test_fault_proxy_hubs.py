@@ -107,14 +107,14 @@ async def test_a_call_fails_and_the_client_comes_back(transport: str, protocol: 
         assert events.names == ["reconnecting", "reconnected", "closed"]
 
 
-@pytest.mark.parametrize("direction", [Direction.TO_CLIENT, None], ids=["to client", "both"])
-@pytest.mark.parametrize(("transport", "protocol"), [pair for pair in PAIRINGS if pair[0] != "lp"])
-def test_a_stalled_network_is_noticed_by_the_server_timeout(transport: str, protocol: str, direction: Direction | None) -> None:
-    """In half a minute of virtual time; then the client comes back."""
+def lose_by_stall(
+    transport: str, protocol: str, direction: Direction | None, attempts: int
+) -> tuple[ConnectionClosedError, float]:
+    """Stall the network until a connection is lost, and let the client come back; return the error, and the virtual seconds it took."""
 
-    async def run() -> None:
+    async def run() -> tuple[ConnectionClosedError, float]:
         async with network(3600) as proxy:
-            connection = builder(proxy, transport, protocol).with_automatic_reconnect([0, 0]).build()
+            connection = builder(proxy, transport, protocol).with_automatic_reconnect([0] * attempts).build()
             events = EventRecorder(connection)
             loop = asyncio.get_running_loop()
             async with connection:
@@ -123,17 +123,39 @@ def test_a_stalled_network_is_noticed_by_the_server_timeout(transport: str, prot
                 proxy.stall(direction)
                 start = loop.time()
                 error = await call
-                assert isinstance(error, ServerTimeoutError)
-                assert 15 <= loop.time() - start <= 31
+                seconds = loop.time() - start
                 proxy.resume()
                 await events.wait("reconnected")
                 assert await connection.invoke("Echo", 1) == 1
+        return error, seconds
 
-    run_in_virtual_time(run())
+    return run_in_virtual_time(run())
+
+
+@pytest.mark.parametrize("direction", [Direction.TO_CLIENT, None], ids=["to client", "both"])
+@pytest.mark.parametrize(("transport", "protocol"), [pair for pair in PAIRINGS if pair[0] != "lp"])
+def test_a_stalled_network_is_noticed_by_the_server_timeout(transport: str, protocol: str, direction: Direction | None) -> None:
+    """In half a minute of virtual time; then the client comes back."""
+
+    error, seconds = lose_by_stall(transport, protocol, direction, attempts=2)
+    assert isinstance(error, ServerTimeoutError)
+    assert 15 <= seconds <= 31
+
+
+@pytest.mark.parametrize("direction", [Direction.TO_CLIENT, None], ids=["to client", "both"])
+@pytest.mark.parametrize("protocol", PROTOCOLS)
+def test_over_long_polling_a_stalled_network_is_noticed_when_two_requests_get_no_answer(
+    protocol: str, direction: Direction | None
+) -> None:
+    """A poll and a POST: in 200 seconds of virtual time. Then the client comes back."""
+
+    error, seconds = lose_by_stall("lp", protocol, direction, attempts=3)
+    assert "no answer within 100 s" in str(error)
+    assert 190 <= seconds <= 201
 
 
 @pytest.mark.parametrize("protocol", PROTOCOLS)
-async def test_over_long_polling_a_stall_only_delays(protocol: str) -> None:
+async def test_over_long_polling_a_short_stall_only_delays(protocol: str) -> None:
     """There is no server timeout: polls end on their own. What was held arrives."""
     async with network() as proxy:
         connection = builder(proxy, "lp", protocol).build()

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import gc
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
@@ -817,6 +818,39 @@ async def test_a_waiting_send_returns_when_the_connection_ends(wire: Wire) -> No
         with pytest.raises(ConnectionClosedError):
             await invoking
         await connection.stop()
+
+
+async def test_an_invocation_that_waits_may_be_cancelled_just_when_the_connection_ends(wire: Wire) -> None:
+    """Nobody is interested in its error then, so it is not reported as one that was never retrieved."""
+    cut = asyncio.Event()
+
+    async def deaf(peer: WirePeer) -> None:
+        await peer.shake_hands()
+        peer.transport.pause_reading()
+        await cut.wait()
+
+    reported: list[object] = []
+    asyncio.get_running_loop().set_exception_handler(lambda _, context: reported.append(context))
+    wire.play(deaf)
+    connection = wire.connection()
+    async with asyncio.timeout(20):
+        await connection.start()
+
+        async def send_then_cancel() -> None:
+            await connection.send("M", "x" * 30_000_000)
+            invoking.cancel()  # the end wakes those who wait in order, so this one has not noticed it
+
+        sending = asyncio.create_task(send_then_cancel())
+        await asyncio.sleep(0)
+        invoking = asyncio.create_task(connection.invoke("M"))
+        await asyncio.sleep(0)
+        cut.set()
+        await sending
+        with pytest.raises(asyncio.CancelledError):
+            await invoking
+        await connection.stop()
+    gc.collect()
+    assert reported == []
 
 
 async def test_a_ping_is_the_first_message_and_close_the_last(wire: Wire) -> None:

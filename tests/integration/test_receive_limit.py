@@ -10,7 +10,7 @@ import pytest
 from signalr_client import HubConnection, HubConnectionBuilder, HubConnectionState
 from signalr_client.core.messages import Completion, Invocation, Ping, StreamInvocation, StreamItem
 from tests.support.events import EventRecorder
-from tests.support.wire import Wire, WirePeer
+from tests.support.wire import Wire, WirePeer, blocked
 
 PAYLOAD = "x" * 64_000
 FLOOD = 600  # messages: 38 MB in total, more than the socket buffers of both sides hold
@@ -39,11 +39,7 @@ class Flood:
 
     async def stalled(self) -> None:
         """Wait until the server is blocked in sending."""
-        before = -1
-        while before != self.sent:
-            before = self.sent
-            for _ in range(300):
-                await asyncio.sleep(0)
+        await blocked(lambda: self.sent)
         assert self.sent < self.count
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import gzip
 import json
+import logging
 from collections.abc import AsyncIterator
 from typing import Any
 
@@ -233,6 +234,48 @@ async def test_an_application_of_ones_own_refuses_a_compressed_body(encoding: st
         await hub.request("DELETE", id=token)
 
 
+# clients that leave early
+
+WEBSOCKET_HEADERS = (
+    "Upgrade: websocket\r\nConnection: Upgrade\r\nSec-WebSocket-Version: 13\r\nSec-WebSocket-Key: AAAAAAAAAAAAAAAAAAAAAA==\r\n"
+)
+EVENT_STREAM_HEADERS = "Accept: text/event-stream\r\n"
+
+
+@pytest.mark.parametrize("turns", range(3))
+@pytest.mark.parametrize("headers", [WEBSOCKET_HEADERS, EVENT_STREAM_HEADERS], ids=["ws", "sse"])
+async def test_a_client_may_leave_before_its_request_is_answered(
+    headers: str, turns: int, caplog: pytest.LogCaptureFixture
+) -> None:
+    """The server reports no error and remembers nothing, however many turns of the event loop have passed since then."""
+    answered = asyncio.Event()
+
+    @web.middleware
+    async def answer_late(request: web.Request, handler: Any) -> web.StreamResponse:
+        if request.method == "GET":
+            assert request.transport is not None
+            request.transport.abort()  # as after a reset by the client
+            for _ in range(turns):
+                await asyncio.sleep(0)
+        response: web.StreamResponse = await handler(request)
+        if request.method == "GET":
+            answered.set()
+        return response
+
+    app = web.Application(middlewares=[answer_late])
+    map_hub(app, "/hub", Echo)
+    async with asyncio.timeout(10), served_app(app) as url, raw(url + "/hub") as hub:
+        token = await hub.negotiate()
+        host, port = url.removeprefix("http://").split(":")
+        _, writer = await asyncio.open_connection(host, int(port))
+        writer.write(f"GET /hub?id={token} HTTP/1.1\r\nHost: {host}\r\n{headers}\r\n".encode())
+        await answered.wait()
+        writer.transport.abort()
+        while any(remembered(app).values()):
+            await asyncio.sleep(0)
+    assert [record.getMessage() for record in caplog.records if record.levelname == "ERROR"] == []
+
+
 # the end of a WebSocket
 
 
@@ -286,3 +329,99 @@ async def test_two_uploads_with_one_id_leave_no_method_waiting() -> None:
         assert await ended.get() == "Stream ID 'u' is already in use."
         await socket.send({"type": 2, "invocationId": "u", "item": 1}, {"type": 3, "invocationId": "u"})
         assert await ended.get() == "[1]"
+
+
+# clients that break HTTP, or leave at once
+
+
+UPGRADE = (
+    b"GET /hub HTTP/1.1\r\nHost: x\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n"
+    b"Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\nSec-WebSocket-Version: 13\r\n\r\n"
+)
+
+
+async def test_a_client_that_is_gone_before_its_websocket_opens_is_no_error(caplog: pytest.LogCaptureFixture) -> None:
+    """While the application still finds out who it is, for example."""
+    arrived = asyncio.Event()
+
+    async def authenticate(request: web.Request) -> None:
+        arrived.set()
+        while request.transport is not None and not request.transport.is_closing():
+            await asyncio.sleep(0)
+
+    caplog.set_level(logging.INFO)
+    async with serving(Echo, authenticate=authenticate) as server, asyncio.timeout(5):
+        address = server.url.removeprefix("http://").partition("/")[0].split(":")
+        _reader, writer = await asyncio.open_connection(address[0], int(address[1]))
+        writer.write(UPGRADE)
+        await arrived.wait()
+        writer.transport.abort()
+        while any(remembered(server.server.app).values()):
+            await asyncio.sleep(0)
+        for _ in range(50):  # aiohttp ends the request
+            await asyncio.sleep(0)
+    assert [record.getMessage() for record in caplog.records] == []
+
+
+@pytest.mark.parametrize("request_line", [b"GET /hub HTTP/x.y", b"POST /hub HTTP/1.1\r\nBad Header: 1"])
+async def test_what_is_not_http_is_refused_without_a_traceback_in_the_log(
+    request_line: bytes, caplog: pytest.LogCaptureFixture
+) -> None:
+    """Otherwise any client could fill the log."""
+    caplog.set_level(logging.DEBUG)
+    async with serving(Echo) as server, asyncio.timeout(5):
+        address = server.url.removeprefix("http://").partition("/")[0].split(":")
+        reader, writer = await asyncio.open_connection(address[0], int(address[1]))
+        writer.write(request_line + b"\r\n\r\n")
+        answer = await reader.read()
+        writer.close()
+        await writer.wait_closed()
+    assert b" 400 Bad Request\r\n" in answer
+    lines = [record for record in caplog.records if record.name.startswith(("aiohttp", "signalr_client.server.http"))]
+    assert [record.levelname for record in lines] == ["DEBUG"]
+    assert lines[0].getMessage().startswith("! refused a request that is not valid HTTP: ")
+    assert lines[0].exc_info is None
+
+
+async def test_a_defect_of_the_application_is_still_logged_with_its_traceback(caplog: pytest.LogCaptureFixture) -> None:
+    def authenticate(_request: web.Request) -> None:
+        raise ZeroDivisionError
+
+    async with serving(Echo, authenticate=authenticate) as server, raw(server.url) as hub:
+        assert (await hub.request("POST", "/negotiate")).status == 500
+    [record] = [record for record in caplog.records if record.name == "aiohttp.server"]
+    assert record.exc_info is not None
+    assert record.exc_info[0] is ZeroDivisionError
+
+
+@pytest.mark.parametrize("stateful", [False, True], ids=["", "stateful"])
+async def test_a_client_that_is_gone_while_its_pings_are_answered_is_no_error(
+    stateful: bool, caplog: pytest.LogCaptureFixture
+) -> None:
+    """aiohttp answers the pings of WebSockets by itself, and then it is the reader that notices."""
+    caplog.set_level(logging.INFO)
+    options: dict[str, Any] = {"disconnect_timeout": 0.1, "allow_stateful_reconnects": True} if stateful else {}
+    async with serving(Echo, **options) as server, raw(server.url) as hub, asyncio.timeout(5):
+        answer = await hub.request("POST", "/negotiate", negotiateVersion="1", useStatefulReconnect="true")
+        token = json.loads(answer.body)["connectionToken"]
+        async with handmade(f"{server.url}?id={token}") as client:
+            await client.shake_hands()
+            client._sock.send((b"\x89\x80" + bytes(4)) * 200)  # the socket is reset before the server can read this
+        while any(remembered(server.server.app).values()):
+            await asyncio.sleep(0)
+    assert [record.getMessage() for record in caplog.records] == []
+
+
+@pytest.mark.parametrize("key", ["", "x", "\udcec", "dGhlIHNhbXBsZSBub25jZQ="])
+async def test_a_websocket_key_that_is_not_valid_is_refused(key: str, caplog: pytest.LogCaptureFixture) -> None:
+    """And the connection that it named is not kept."""
+    async with serving(Echo) as server, asyncio.timeout(5):
+        address = server.url.removeprefix("http://").partition("/")[0].split(":")
+        reader, writer = await asyncio.open_connection(address[0], int(address[1]))
+        writer.write(UPGRADE.replace(b"dGhlIHNhbXBsZSBub25jZQ==", key.encode(errors="surrogateescape")))
+        answer = await reader.readline()
+        writer.close()
+        await writer.wait_closed()
+        assert answer == b"HTTP/1.1 400 Bad Request\r\n"
+        assert not any(remembered(server.server.app).values())
+    assert [record.getMessage() for record in caplog.records if record.levelno >= logging.ERROR] == []

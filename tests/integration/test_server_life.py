@@ -60,6 +60,10 @@ class Working(Hub):
         await Working.gates.open.wait()
         return sum([item async for item in items])
 
+    async def open_when_told(self, items: AsyncIterator[int]) -> None:
+        await anext(items)
+        Working.gates.open.set()
+
     async def read_one(self, items: AsyncIterator[int]) -> int:
         Working.gates.log.put_nowait(items)
         return await anext(items)
@@ -231,16 +235,45 @@ async def test_a_cancellable_call_that_has_not_begun_begins_and_sees_the_cancell
     async with serving(Working) as serve, raw(serve.url) as hub, hub.socket() as socket:
         await socket.shake_hands()
         await socket.call("Wait", id="1")
-        await socket.call("WaitOrCancel", id="2")
-        await socket.send({"type": 5, "invocationId": "2"})
+        await socket.call("Same", 7, id="2")
+        await socket.call("WaitOrCancel", id="3")  # it does not overtake
+        await socket.send({"type": 5, "invocationId": "3"})
         assert await gates.log.get() == "begun"
         assert gates.log.empty()
         gates.open.set()
         assert json.loads(await socket.read() or "")["target"] == "M"
         assert json.loads(await socket.read() or "") == {"type": 3, "invocationId": "1", "result": "nobody gets this"}
+        answers = [json.loads(await socket.read() or "") for _ in range(2)]
         error = "An unexpected error occurred invoking 'wait_or_cancel' on the server."
-        assert json.loads(await socket.read() or "") == {"type": 3, "invocationId": "2", "error": error}
+        assert {"type": 3, "invocationId": "3", "error": error} in answers
         assert [await gates.log.get() for _ in range(2)] == ["ended, aborted=False", "waiting"]
+
+
+@pytest.mark.parametrize("method", ["WaitOrCancel", "WaitForToken"])
+@pytest.mark.parametrize("items", [11, 10_000])
+async def test_a_cancellation_gets_through_whatever_waits_before_it(gates: Gates, method: str, items: int) -> None:
+    async with serving(Working) as serve, raw(serve.url) as hub, hub.socket() as socket:
+        await socket.shake_hands()
+        await socket.call(method, *(["this"] if method == "WaitForToken" else []), id="1")
+        await socket.call("Same", 7, id="2")
+        await socket.call("ReadAll", id="3", streamIds=["u"])
+        await send_items(socket, items)
+        await socket.send({"type": 3, "invocationId": "u"}, {"type": 5, "invocationId": "1"})
+        answered = {json.loads(await socket.read() or "")["invocationId"] for _ in range(3)}
+        assert answered == {"1", "2", "3"}
+
+
+async def test_the_upload_of_a_call_that_waits_does_not_hold_up_what_it_waits_for(gates: Gates) -> None:
+    async with serving(Working) as serve, raw(serve.url) as hub, hub.socket() as socket:
+        await socket.shake_hands()
+        await socket.call("OpenWhenTold", id="1", streamIds=["told"])
+        await socket.call("Wait", id="2")
+        await socket.call("Same", 7, id="3")
+        await socket.call("ReadWhenTold", id="4", streamIds=["u"])
+        await send_items(socket, 50)
+        await socket.send({"type": 3, "invocationId": "u"}, {"type": 2, "invocationId": "told", "item": 0})
+        answers = [json.loads(await socket.read() or "") for _ in range(5)]
+        assert {"type": 3, "invocationId": "4", "result": sum(range(50))} in answers
 
 
 async def test_a_running_cancellable_call_is_cancelled_and_answered(gates: Gates) -> None:

@@ -4,10 +4,8 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-import gc
 import json
 import logging
-import tracemalloc
 from collections.abc import Iterator
 from contextlib import AsyncExitStack
 from typing import Any
@@ -17,6 +15,7 @@ import pytest
 from signalr_client.server import Hub
 from tests.support.handmade import frame, frame_header, handmade, settle
 from tests.support.hub_server import serving
+from tests.support.memory import measure, most_allocated, stop_measuring
 from tests.support.raw import raw
 
 MEGABYTE = 1_000_000
@@ -45,18 +44,7 @@ def _hold() -> Iterator[None]:
     Held.open, Held.connecting = asyncio.Event(), asyncio.Event()
     Held.connecting.set()
     yield
-    tracemalloc.stop()
-
-
-def measure() -> None:
-    """Begin to count what is allocated."""
-    gc.collect()
-    tracemalloc.start()
-
-
-def most_allocated() -> int:
-    """Return the bytes that were allocated at most at one time since `measure`."""
-    return tracemalloc.get_traced_memory()[1]
+    stop_measuring()
 
 
 @pytest.mark.parametrize("held_by", ["a call that runs", "on_connected"])

@@ -21,6 +21,7 @@ from signalr_client import (
 from signalr_client.server import Hub, HubOptions, HubServer
 from signalr_client.testing import Direction, FaultProxy
 from tests.support.hubs import PROTOCOLS
+from tests.support.virtual_time import run_in_virtual_time
 
 WAIT = 60.0
 """Seconds after which something that does not happen fails the test."""
@@ -194,6 +195,22 @@ async def test_calls_go_on_after_the_network_was_away_for_a_while(protocol: str)
         assert await waiting == "done"
         assert await echo == "sent while detached"
         assert behind.events == ["detached", "resumed"]
+
+
+def test_each_loss_has_its_own_series_of_attempts() -> None:
+    """Also when no time passes between a loss and the next: the clock of an event loop may be coarse, and this one stands still."""
+
+    async def run() -> None:
+        async with behind_proxy() as behind:
+            begun = asyncio.get_running_loop().time()
+            for number in range(20):
+                assert await behind.connection.invoke("Echo", number) == number
+                behind.proxy.cut()
+                await behind.resumed.acquire()
+            assert asyncio.get_running_loop().time() == begun
+            assert set(behind.events) == {"detached", "resumed"}
+
+    run_in_virtual_time(run())
 
 
 async def test_a_connection_that_the_server_has_forgotten_is_lost() -> None:

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import asyncio
+import gc
 import logging
 import struct
+import weakref
 from collections.abc import AsyncIterator, Awaitable, Callable
 
 import aiohttp
@@ -268,23 +270,57 @@ async def take(connection: Connection) -> None:
     await connection.respond()
 
 
+async def closed_while_receiving(server: StubbornServer, client: HttpClient, name: str) -> tuple[Transport, asyncio.Queue[str]]:
+    """Return a transport that was closed while its reader waited, and what came to the server since then."""
+    transport, came = await connected(server, client, name, {"DELETE": take})
+    reader = asyncio.create_task(transport.receive())
+    if name == "lp":
+        assert await came.get() == "GET"
+    await iterations()
+    await transport.close()
+    assert await reader is None
+    return transport, came
+
+
 over_http = pytest.mark.parametrize("name", ["sse", "lp"])
 
 
 @over_http
 async def test_a_waiting_receive_ends_with_the_transport(server: StubbornServer, client: HttpClient, name: str) -> None:
     async with asyncio.timeout(5):
-        transport, came = await connected(server, client, name, {"DELETE": take})
-        reader = asyncio.create_task(transport.receive())
-        if name == "lp":
-            assert await came.get() == "GET"
-        await iterations()
-        await transport.close()
-        assert await reader is None
+        _, came = await closed_while_receiving(server, client, name)
         if name == "lp":
             assert await came.get() == "DELETE"
     await client.aclose()
     await no_clients(server)
+
+
+@over_http
+async def test_a_transport_closed_while_its_reader_waits_is_not_kept_in_memory(
+    server: StubbornServer, client: HttpClient, name: str
+) -> None:
+    async with asyncio.timeout(5):
+        transport, _ = await closed_while_receiving(server, client, name)
+    closed = weakref.ref(transport)
+    del transport
+    gc.collect()
+    assert closed() is None
+    await client.aclose()
+
+
+async def test_closing_the_client_closes_its_sockets_even_if_it_is_cancelled(
+    server: StubbornServer, client: HttpClient
+) -> None:
+    """As by a timeout that has passed already, because the event loop was busy."""
+    async with asyncio.timeout(5):
+        await connected(server, client, "lp", {})
+        assert server.clients() == 1
+        closing = asyncio.create_task(client.aclose())
+        await asyncio.sleep(0)
+        closing.cancel()
+        with pytest.raises(asyncio.CancelledError):
+            await closing
+        await no_clients(server)
 
 
 @over_http

@@ -20,6 +20,7 @@ from signalr_client import (
 from signalr_client.client.tasks import CANCEL_GRACE
 from signalr_client.core.messages import Completion, Invocation, StreamItem
 from tests.support.events import EventRecorder
+from tests.support.loops import TIMER_TOLERANCE
 from tests.support.wire import Wire, WirePeer, echo, stay, vanish
 
 CLOSE_TIMEOUT = 0.1
@@ -264,7 +265,7 @@ async def test_handlers_that_ignore_cancellation_cannot_block_stop(
     assert got == []
     lines = [record.getMessage() for record in caplog.records]
     assert "! dropped 12 queued server calls" in lines
-    assert [line for line in lines if line.startswith("! 3 handlers still running after 0.6 s were abandoned")]
+    assert [line for line in lines if line.startswith("! 3 handlers still running after") and "were abandoned" in line]
     await stubborn.release()
     assert got == []
 
@@ -283,7 +284,7 @@ async def test_a_callback_that_never_returns_cannot_block_stop(wire: Wire, caplo
 
     connection.on_close(lambda _: order.append("late"))
     await connection.start()
-    assert await stop_within_bounds(connection) >= CLOSE_TIMEOUT
+    assert await stop_within_bounds(connection) >= CLOSE_TIMEOUT - TIMER_TOLERANCE
     assert order == ["cancelled"]
     assert "! dropped 1 callback of events" in [record.getMessage() for record in caplog.records]
 
@@ -398,7 +399,7 @@ async def test_a_peer_that_does_not_read_cannot_keep_the_socket_open(wire: Wire)
     sending = [asyncio.create_task(connection.send("M", "x" * 1_000_000)) for _ in range(30)]
     await asyncio.sleep(0)
     waited = await stop_within_bounds(connection)
-    assert waited >= CLOSE_TIMEOUT
+    assert waited >= CLOSE_TIMEOUT - TIMER_TOLERANCE
     await asyncio.gather(*sending)
     release.set()
 

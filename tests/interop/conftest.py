@@ -13,9 +13,8 @@ from tests.support.aspnetcore import missing
 TYPESCRIPT = Path(__file__).parent / "typescript"
 
 
-@pytest.fixture(scope="session")
-def typescript_check() -> list[str]:
-    """The command that runs the scenarios of the official TypeScript client, which npm installs on first use."""
+def _node() -> str:
+    """Return the path of Node.js, with the official TypeScript client at hand: npm installs it on first use."""
     node, npm = shutil.which("node"), shutil.which("npm")
     if node is None or npm is None:
         missing("Node.js with npm is not installed")
@@ -25,4 +24,16 @@ def typescript_check() -> list[str]:
         installed = subprocess.run(install, cwd=TYPESCRIPT, capture_output=True, text=True, check=False)
         if installed.returncode:
             missing(f"npm could not install @microsoft/signalr: {installed.stderr.strip()}")
-    return [node, str(TYPESCRIPT / "check.mjs")]
+    return node
+
+
+@pytest.fixture(scope="session")
+def typescript_check() -> list[str]:
+    """The command that runs the scenarios of the official TypeScript client."""
+    return [_node(), str(TYPESCRIPT / "check.mjs")]
+
+
+@pytest.fixture(scope="session")
+def typescript_stress() -> list[str]:
+    """The command that runs the official TypeScript client under load, with stateful reconnect."""
+    return [_node(), str(TYPESCRIPT / "stress.mjs")]

@@ -13,19 +13,20 @@ PACKAGE = Path(__file__).parents[2] / "signalr_client"
 
 # The rooms that each room may import from, including itself if its files may import each other.
 TOP = {"errors", "types"}
-LOOP = {"user_code", "gate"}  # top-level modules that use asyncio; not for core
+LOOP = {"user_code", "gate", "listening"}  # top-level modules that use asyncio; not for core
 CORE = {"core.0", "core.1", "core.2"}
 ALLOWED = {
     "errors": set[str](),
     "types": set[str](),
     "user_code": TOP,
     "gate": TOP,
+    "listening": TOP,
     "core.0": TOP | {"core.0"},
     "core.1": TOP | {"core.0", "core.1"},
     "core.2": TOP | CORE,
     "transports": TOP | LOOP | {"core.0", "core.1", "transports"},
     "client": TOP | LOOP | CORE | {"transports", "client"},
-    "tools": TOP | CORE | {"transports", "client", "server", "tools", "package"},
+    "tools": TOP | {"listening"} | CORE | {"transports", "client", "server", "tools", "package"},
     "package": TOP | CORE | {"transports", "client"},
 }
 # The rooms of the server, in order: each may import from the ones before it and from itself.
@@ -74,7 +75,7 @@ def room(module: str) -> str:
     match parts:
         case []:
             return "package"
-        case ["errors" | "types" | "user_code" | "gate" as name, *_]:
+        case ["errors" | "types" | "user_code" | "gate" | "listening" as name, *_]:
             return name
         case ["core"]:
             return "core.0"

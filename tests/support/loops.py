@@ -6,6 +6,9 @@ import asyncio
 import sys
 from collections.abc import Callable
 
+TIMER_TOLERANCE = 0.002
+"""Seconds by which a timer may seem to run early: uvloop's clock has a resolution of one millisecond."""
+
 LOOPS: dict[str, Callable[[], asyncio.AbstractEventLoop]] = {"asyncio": asyncio.new_event_loop}
 
 if sys.platform != "win32":  # uvloop does not support Windows

@@ -8,8 +8,9 @@ from contextlib import asynccontextmanager
 from aiohttp import web
 
 from signalr_client.server import app as app_module
+from signalr_client.server.http.state import State
 
-__all__ = ["remembered", "served_app"]
+__all__ = ["forget_lost_clients", "remembered", "served_app"]
 
 
 @asynccontextmanager
@@ -37,3 +38,18 @@ def remembered(app: web.Application) -> dict[str, int]:
         tables = (manager._connections, manager._groups, manager._users, manager._memberships, manager._results)
         counts["lifetime"] += sum(len(table) for table in tables)
     return counts
+
+
+def forget_lost_clients(app: web.Application, keep: str | None = None) -> None:
+    """Do what the server does after the disconnect timeout: dispose of connections that no request carries.
+
+    Tests that shorten that timeout instead fail on a machine that is busy for as long.
+
+    Args:
+        app: the application of the server.
+        keep: id of a connection that is between two polls, perhaps.
+    """
+    for _handler, dispatcher in app[app_module._HUBS]._mapped:
+        for connection in list(dispatcher.connections._by_token.values()):
+            if connection.state in (State.NEGOTIATED, State.INACTIVE) and connection.connection_id != keep:
+                connection.expire()

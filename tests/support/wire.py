@@ -158,3 +158,12 @@ async def vanish(peer: WirePeer) -> None:
     """Perform the handshake, wait for the client's first ping, and abort the connection."""
     await peer.shake_hands()
     await peer.receive_until(Ping)
+
+
+async def blocked(sent: Callable[[], int]) -> None:
+    """Return when a server is blocked in sending: what *sent* counts has not grown for many turns of the event loop."""
+    before = -1
+    while before != sent():
+        before = sent()
+        for _ in range(300):
+            await asyncio.sleep(0)

@@ -97,3 +97,15 @@ def test_a_producer_that_waits_when_full_overshoots_by_one_message(sizes: list[i
         waiting.append(size)
         assert gate.size == sum(waiting) <= 100 + 60
         assert gate.items == len(waiting)
+
+
+def test_a_gate_knows_whether_a_multiple_of_a_limit_is_exceeded() -> None:
+    gate = Gate(100, 10)
+    gate.add(410, 1)
+    assert not gate.exceeds(4, size=10, items=0)
+    assert gate.exceeds(4, size=9, items=0)
+    gate.remove(410, 1)
+    gate.add(0, 41)
+    assert gate.exceeds(4, size=0, items=0)
+    assert not gate.exceeds(4, size=0, items=1)
+    assert not Gate(None).exceeds(1, size=0, items=0)

@@ -116,7 +116,7 @@ class MessagePackHubProtocol:
         # The fast path for ordinary messages; whatever does not fit takes the careful one.
         try:
             items = self._decode(record)
-            kind = items[0]
+            kind = record[1]  # of a short array the first item, and surely an integer: True equals 1, but is no type
             if kind == 2:
                 _, headers, invocation_id, item = items
                 plain = headers == _NO_HEADERS and type(invocation_id) is str and invocation_id

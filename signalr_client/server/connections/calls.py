@@ -1,13 +1,18 @@
 """The calls of one client: which are running, which wait for a slot, which can be cancelled. Room: server, connections.
 
-Calls begin in the order they arrived. A plain call takes one of the client's slots; streams and calls with uploads need none, but do
-not overtake. While calls wait, the connection is still read, because results, stream items, cancellations and pings must get through;
-what the waiting calls hold in memory is counted by the connection's incoming gate.
+Calls begin in the order they arrived. A plain call takes one of the client's slots. Calls that messages of the client may have to end
+need none, but do not overtake: streams, calls with uploads, and calls that the client can cancel. While calls wait, the connection is
+still read, because results, stream items, cancellations and pings must get through; what the waiting calls hold in memory is counted by
+the connection's incoming gate.
+
+Calls without a slot cannot wait for each other: the items and cancellations that would end the running ones come behind the calls that
+wait, which count towards the same gate. So there is a maximum of them, and those above it are refused.
 """
 
 from __future__ import annotations
 
 import asyncio
+import math
 from collections import deque
 from collections.abc import Callable, Sequence
 
@@ -57,8 +62,9 @@ class Call:
         self.streaming = type(message) is StreamInvocation
         self.stream_ids: Sequence[str] = message.stream_ids or ()
         self.uploads: list[UploadStream] = []
-        self.needs_slot = not (self.streaming or method.streaming or self.stream_ids or method.stream_types)
         self.token = CancellationToken() if method.takes_token else None
+        # The cancellation of a call may come behind more waiting calls than the gate has room for, so they must not wait for its slot.
+        self.needs_slot = not (self.cancellable or method.streaming or self.stream_ids or method.stream_types)
         self.answered = False
         self.cancelled = False
         self._task: asyncio.Task[object] | None = None
@@ -93,15 +99,28 @@ class CallQueue:
     Args:
         slots: the number of plain calls that may run at once.
         waiting: counts the bytes of the calls that have not begun.
-        start: starts a call.
+        start: starts a call; it is released when it has ended.
+        max_beside: the number of calls that may run at once without a slot; None for no limit.
+        refuse: fails a call that would be one more.
     """
 
-    def __init__(self, slots: int, waiting: Gate, start: Callable[[Call], None]) -> None:
+    def __init__(
+        self,
+        slots: int,
+        waiting: Gate,
+        start: Callable[[Call], None],
+        *,
+        max_beside: int | None = None,
+        refuse: Callable[[Call], None] | None = None,
+    ) -> None:
         self._free = slots
         self._gate = waiting
         self._start = start
+        self._max_beside = math.inf if max_beside is None else max_beside
+        self._refuse = refuse
         self._waiting: deque[Call] = deque()
-        self._holding: set[Call] = set()
+        self._holding: set[Call] = set()  # the calls that have a slot
+        self._beside: set[Call] = set()  # the running calls that have none
         self._opened = False
         self._pumping = False
         self._all_begun = asyncio.Event()
@@ -129,16 +148,30 @@ class CallQueue:
         self._all_begun.clear()
         self._pump()
 
-    def release(self, call: Call) -> None:
-        """Return the slot of *call*, if it has one: it has ended, or waits for the client's own result."""
+    def leave_slot(self, call: Call) -> bool:
+        """Let *call* go on without its slot, because it invokes a client; return False if too many calls run without one."""
         if call in self._holding:
-            self._holding.discard(call)
-            self._free += 1
-            self._pump()
+            if len(self._beside) >= self._max_beside:
+                return False
+            self._beside.add(call)
+            self._return_slot(call)
+        return True
+
+    def release(self, call: Call) -> None:
+        """Note that *call* has ended; its slot, if it has one, is free."""
+        if call in self._holding:
+            self._return_slot(call)
+        else:
+            self._beside.discard(call)
 
     async def wait_begun(self) -> None:
         """Return when every call has begun, or none will any more."""
         await self._all_begun.wait()
+
+    def _return_slot(self, call: Call) -> None:
+        self._holding.discard(call)
+        self._free += 1
+        self._pump()
 
     def _pump(self) -> None:
         if self._pumping:  # a call has ended within `start`, as eager tasks do: the loop below goes on with its slot
@@ -152,6 +185,12 @@ class CallQueue:
                 if call.needs_slot:
                     self._free -= 1
                     self._holding.add(call)
+                elif len(self._beside) < self._max_beside:
+                    self._beside.add(call)
+                else:
+                    assert self._refuse is not None  # given with a maximum
+                    self._refuse(call)
+                    continue
                 self._start(call)
         finally:
             self._pumping = False

@@ -55,6 +55,7 @@ class HubConnectionContext:
         protocol: the hub protocol that the client named in its handshake.
         binding: the conversion of types for it.
         exact: which messages of the client are decoded with all digits of their numbers.
+        max_pending_results: how many invocations may wait for the client's result at once; None for no limit.
         aborted: set when the connection has ended.
         outgoing: sends what is queued; senders wait while it is full.
         incoming: counts the bytes of calls that have not begun and upload items that have not been read; while it is full, the
@@ -73,6 +74,7 @@ class HubConnectionContext:
         self.user_identifier = user_identifier
         self.state = State.HANDSHAKE
         self.writable = False
+        self.max_pending_results = options.maximum_pending_results_per_client
         self.aborted = asyncio.Event()
         self.incoming = Gate(options.application_max_buffer_size or None)
         self._options = options
@@ -101,7 +103,7 @@ class HubConnectionContext:
             options.transport_max_buffer_size or None,
             ack_timeout=seconds(options.transport_send_timeout),
             on_broken=self._write_failed,
-            on_ack_timeout=self._ack_missing,
+            on_ack_timeout=self.give_up,
         )
         self.exact = session_options.exact
         self.protocol = self._session.protocol
@@ -263,6 +265,7 @@ class HubConnectionContext:
         self.protocol = session.protocol
         self.binding = binding_of(self.protocol)
         self._advance(Trigger.HANDSHAKE_DONE)
+        self.connection.note_handshake()
         if not session.stateful:
             self.connection.forbid_resume()
         transfer_format = session.protocol.transfer_format
@@ -303,7 +306,8 @@ class HubConnectionContext:
         self.end(Ending(None))
         return False
 
-    def _ack_missing(self) -> None:
+    def give_up(self) -> None:
+        """End the connection of a client that does not acknowledge what it was sent."""
         logger.debug("! %s acknowledges nothing", self.connection_id)
         self.end(Ending(None))
 

@@ -74,7 +74,13 @@ class HubDispatcher:
         connection.exact.targets = hub.methods.exact_targets
         self._spawn = spawn
         self._detailed = options.enable_detailed_errors
-        self._queue = CallQueue(options.maximum_parallel_invocations_per_client, connection.incoming, self._start)
+        self._queue = CallQueue(
+            options.maximum_parallel_invocations_per_client,
+            connection.incoming,
+            self._start,
+            max_beside=options.maximum_parallel_streams_per_client,
+            refuse=self._refuse,
+        )
         self._by_id: dict[str, Call] = {}
         self._running: set[Call] = set()
         self._uploads: dict[str, UploadStream] = {}
@@ -111,7 +117,7 @@ class HubDispatcher:
                     logger.debug("! dropped StreamItem id=%.100r: no such stream", message.invocation_id)
                     return None
                 upload.feed(message.item, size)
-                if upload.gate.full:
+                if upload.gate.full and upload.begun:
                     return upload.gate
             case Invocation() | StreamInvocation():
                 self._receive_call(message, size)
@@ -139,7 +145,7 @@ class HubDispatcher:
         method = self._hub.methods.find(message.target)
         if method is None:
             self._mistakes.warning(now, "! %s called the unknown method %.100r", self._connection.connection_id, message.target)
-            self._answer(message, f"Failed to invoke '{message.target}' due to an error on the server. {_NO_METHOD}")
+            self._reject(message, f"Failed to invoke '{message.target}' due to an error on the server. {_NO_METHOD}")
             return
         try:
             protocol = self._connection.protocol
@@ -155,12 +161,12 @@ class HubDispatcher:
                 now, "! a call of '%s' from %s failed: %s", method.name, self._connection.connection_id, reason
             )
             text = describe(f"Failed to invoke '{method.name}' due to an error on the server.", exc, detailed=self._detailed)
-            self._answer(message, text)
+            self._reject(message, text)
             return
         call = Call(message, method, arguments, size)
         if call.invocation_id is not None:
             if call.cancellable and call.invocation_id in self._by_id:
-                self._answer(message, f"Invocation ID '{call.invocation_id}' is already in use.")
+                self._reject(message, f"Invocation ID '{call.invocation_id}' is already in use.")
                 return
             self._by_id.setdefault(call.invocation_id, call)
         # Registered now, not when the call begins: the first items may be in the same frame.
@@ -180,7 +186,38 @@ class HubDispatcher:
 
     def _start(self, call: Call) -> None:
         self._running.add(call)
+        for upload in call.uploads:
+            upload.begun = True
         self._spawn(self._run(call))
+
+    def _refuse(self, call: Call) -> None:
+        """Fail a call that would be one too many without a slot."""
+        limit = self._too_many_streams
+        now = asyncio.get_running_loop().time()
+        self._mistakes.warning(
+            now, "! a call of '%s' from %s was refused: %s", call.method.name, self._connection.connection_id, limit
+        )
+        self._reject(
+            call.message, f"Failed to invoke '{call.method.name}' due to an error on the server. HubException: {limit}"
+        )
+        self._forget(call)
+
+    def _leave_slot(self, call: Call) -> None:
+        """Let the next call begin, because *call* is going to wait for the result of a client.
+
+        Raises:
+            HubException: too many calls do already.
+        """
+        if not self._queue.leave_slot(call):
+            raise HubException(self._too_many_streams)
+
+    @property
+    def _too_many_streams(self) -> str:
+        limit = self._options.maximum_parallel_streams_per_client
+        return (
+            f"{limit} streams, calls with uploads, cancellable calls and calls that invoke clients are running for this client, and"
+            " maximum_parallel_streams_per_client allows no more."
+        )
 
     async def _run(self, call: Call) -> None:
         call.begin()
@@ -199,7 +236,7 @@ class HubDispatcher:
     async def _invoke(self, call: Call, scope: ServiceScope) -> None:
         """Create the hub, check that the call is allowed and possible, run it and answer."""
         method, context = call.method, self.context
-        async with self._invoker.instance(context, scope, lambda: self._queue.release(call)) as hub:
+        async with self._invoker.instance(context, scope, lambda: self._leave_slot(call)) as hub:
             if method.requirements and not await is_authorized(context.user, method.requirements):
                 self._complete(call, f"Failed to invoke '{method.name}' because user is unauthorized")
                 return
@@ -274,6 +311,12 @@ class HubDispatcher:
         if not call.answered:
             call.answered = True
             self._answer(call.message, error, result)
+
+    def _reject(self, message: Invocation | StreamInvocation, error: str) -> None:
+        """Answer a call that does not begin. Nobody waits for room here, so a client that acknowledges nothing has to go."""
+        self._answer(message, error)
+        if self._connection.outgoing.overdrawn:
+            self._connection.give_up()
 
     def _answer(self, message: Invocation | StreamInvocation, error: str | None = None, result: object = UNSET) -> None:
         """Send the Completion of a call, if the client wants one."""

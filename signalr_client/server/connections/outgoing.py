@@ -16,12 +16,16 @@ __all__ = ["FRAME_SIZE", "OutgoingMessages"]
 FRAME_SIZE: Final = 65_536
 """Bytes that are sent in one go, unless one message is larger."""
 
+_OVERDRAFT: Final = 16 * 1_048_576
+"""Bytes by which what is not acknowledged may exceed the limit while senders do not wait for it."""
+
 
 class OutgoingMessages:
     """Sends what a session has queued, everything of one turn of the event loop together, and holds up those who queue more.
 
     Senders wait while too many bytes are queued or being sent, and with stateful reconnect also while too many have not been
-    acknowledged. They do not wait for an Ack while the client is not being read, because the Ack may be among what is not read.
+    acknowledged. They do not wait for an Ack while the client is not being read, because the Ack may be among what is not read; but a
+    client that never acknowledges must not gain by that, so the exception ends with an overdraft.
 
     Attributes:
         unsent: counts the bytes that are queued or being sent.
@@ -64,7 +68,13 @@ class OutgoingMessages:
     @property
     def full(self) -> bool:
         """Whether a sender has to wait."""
-        return self.unsent.full or (self._session.replay_full and self._reading and not self._closing)
+        return self.unsent.full or (self._session.replay_full and not self._closing and (self._reading or self.overdrawn))
+
+    @property
+    def overdrawn(self) -> bool:
+        """Whether so much is not acknowledged that nobody may add to it any more."""
+        limit = self._session.options.replay_limit
+        return limit is not None and self._session.unacknowledged > limit + _OVERDRAFT
 
     async def wait_room(self) -> None:
         """Return when there is room, or when the connection has ended; others may have used the room by then."""
@@ -97,7 +107,8 @@ class OutgoingMessages:
         """Note whether the client is being read."""
         self._reading = reading
         if not reading and self._session.replay_full:
-            self._acknowledged.set()
+            if not self.overdrawn:
+                self._acknowledged.set()
             self._expect_ack()
 
     def close(self) -> None:

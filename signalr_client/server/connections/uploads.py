@@ -27,6 +27,8 @@ class UploadStream(AsyncIterator[Any]):
 
     Attributes:
         gate: full while more than *capacity* items have not been read; the connection is then not read either.
+        begun: whether the call has begun. Until then only the bytes of the items count: nobody can read them, and what lets the call
+            begin may come behind them.
 
     Args:
         converter: converts each item to its type; None for anything.
@@ -39,6 +41,7 @@ class UploadStream(AsyncIterator[Any]):
         self, converter: Converter[Any] | None, capacity: int, waiting: Gate, *, detailed_errors: bool = False
     ) -> None:
         self.gate = Gate(None, capacity)
+        self.begun = False
         self._converter = converter
         self._waiting = waiting
         self._detailed = detailed_errors

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import logging
 import re
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
 from typing import Any, Final
@@ -10,13 +11,17 @@ from urllib.parse import unquote
 
 from aiohttp import ClientError, HttpVersion11, WSCloseCode, WSMessage, WSMsgType, web
 from aiohttp._websocket.reader import WebSocketDataQueue
+from aiohttp.http_exceptions import HttpProcessingError
 from aiohttp.http_websocket import WebSocketError
 
 from signalr_client.server.http.dispatcher import HttpConnectionDispatcher
 from signalr_client.server.http.door import HttpRequest, HttpResponse, UnsupportedBodyError, WebSocketClosedError
 from signalr_client.server.http.frames import CLOSE, DATA, PROTOCOL_ERROR, FrameDecoder, FrameError
+from signalr_client.server.log import get_logger
 
-__all__ = ["add_routes"]
+__all__ = ["ServerLog", "add_routes"]
+
+logger = get_logger("http")
 
 _READ_AHEAD: Final = 65_536  # bytes of a WebSocket that are read before the hub has taken them
 _NO_LIMIT: Final = 2**31
@@ -71,13 +76,27 @@ def _handler(handle: Handle, *, raw_bodies: bool) -> Callable[[web.Request], Awa
         adapted = AiohttpRequest(request, raw_bodies=raw_bodies)
         response = await handle(adapted)
         if response is None:
-            assert adapted.response is not None  # an event stream or a WebSocket
-            return adapted.response
+            stream = adapted.response
+            assert stream is not None  # an event stream or a WebSocket
+            if isinstance(stream, _SocketResponse) and not stream.opened:
+                return web.Response()  # the client is gone, and aiohttp cannot end a WebSocket that was not opened
+            return stream
         return web.Response(
             status=response.status, body=response.body, headers=response.headers, content_type=response.content_type
         )
 
     return answer
+
+
+class ServerLog(logging.LoggerAdapter[logging.Logger]):
+    """aiohttp's log, which otherwise gets a traceback for each request that is not valid HTTP: any client could fill it."""
+
+    def exception(self, msg: object, *args: object, exc_info: Any = True, **kwargs: Any) -> None:
+        """Log an exception; what is the client's mistake goes to our own log, in one line."""
+        if isinstance(exc_info, HttpProcessingError):
+            logger.debug("! refused a request that is not valid HTTP: %s", type(exc_info).__name__)
+        else:
+            super().exception(msg, *args, exc_info=exc_info, **kwargs)
 
 
 class AiohttpRequest:
@@ -189,11 +208,17 @@ class AiohttpWebSocket(_Connection):
     async def open(self, headers: Mapping[str, str]) -> None:
         """Accept the upgrade."""
         self.response.headers.update(headers)
-        await self.response.prepare(self._request)
+        try:
+            await self.response.prepare(self._request)
+        except ValueError as exc:  # the key is not even ASCII, which aiohttp does not expect
+            raise web.HTTPBadRequest(text="Handshake error: the Sec-WebSocket-Key is not valid.") from exc
 
     async def receive(self) -> bytes:
         """Return the next bytes."""
-        message = await self.response.receive()
+        try:
+            message = await self.response.receive()
+        except OSError as exc:  # the client is gone, and aiohttp could not answer its ping
+            raise WebSocketClosedError(None) from exc
         match message.type:
             case WSMsgType.BINARY:
                 data: bytes = message.data
@@ -227,12 +252,15 @@ class AiohttpWebSocket(_Connection):
 class _SocketResponse(web.WebSocketResponse[bool]):
     """aiohttp's WebSocket, with our frame decoder in the place of its own, which delivers only whole messages (see frames.py)."""
 
+    opened = False
+
     def _post_start(self, request: web.BaseRequest, protocol: str | None, writer: Any) -> None:
         self._ws_protocol = protocol
         self._writer = writer
         self._reader = WebSocketDataQueue(request.protocol, _READ_AHEAD, loop=asyncio.get_running_loop())
         request.protocol.set_parser(_Parser(self._reader))  # type: ignore[arg-type]  # has what the protocol calls
         request.protocol.keep_alive(False)  # noqa: FBT003  # aiohttp's own signature
+        self.opened = True
 
 
 class _Parser:

@@ -41,7 +41,14 @@ class HttpConnectionContext:
         released: done when the request that carries the connection carries it no longer.
     """
 
-    def __init__(self, options: HubOptions, version: int, on_disposed: Callable[[HttpConnectionContext], None]) -> None:
+    def __init__(
+        self,
+        options: HubOptions,
+        version: int,
+        *,
+        on_handshake: Callable[[HttpConnectionContext], None],
+        on_disposed: Callable[[HttpConnectionContext], None],
+    ) -> None:
         self.connection_id = new_id()
         self.token = new_id() if version > 0 else self.connection_id
         self.state = State.NEGOTIATED
@@ -62,6 +69,7 @@ class HttpConnectionContext:
         self.lost: asyncio.Future[None] = asyncio.get_running_loop().create_future()
         self._next: HttpTransport | None = None  # the carrier that the client came back with
         self._came_back = asyncio.Event()
+        self._on_handshake = on_handshake
         self._on_disposed = on_disposed
         self._timeout = seconds(options.disconnect_timeout)
         self._timer: asyncio.TimerHandle | None = None
@@ -140,6 +148,10 @@ class HttpConnectionContext:
     def gone(self) -> bool:
         """Whether the client is known to be gone, even if not everything it sent has been received."""
         return self.inbound.ended or self.carrier is None or (self.carrier.gone and not self.lost.done())
+
+    def note_handshake(self) -> None:
+        """Note that the client has completed its handshake."""
+        self._on_handshake(self)
 
     async def receive(self) -> bytes | None:
         """Return the next bytes, or None when the client's side has ended.

@@ -13,7 +13,7 @@ from signalr_client.server.http.context import HttpConnectionContext, Serve
 from signalr_client.server.http.cors import CrossOrigin
 from signalr_client.server.http.door import HttpRequest, HttpResponse, UnsupportedBodyError
 from signalr_client.server.http.long_polling import NO_CACHE, LongPollingTransport
-from signalr_client.server.http.manager import HttpConnectionManager
+from signalr_client.server.http.manager import HttpConnectionManager, TooManyConnectionsError
 from signalr_client.server.http.negotiate import (
     NegotiateRefusedError,
     encode_refresh_response,
@@ -102,7 +102,9 @@ class HttpConnectionDispatcher:
             version = negotiate_version(_query(request, "negotiateVersion"), self._options.minimum_protocol_version)
         except NegotiateRefusedError as exc:
             return HttpResponse.json(encode_refusal(str(exc)))
-        connection = self.connections.create(version)
+        connection = self._create(version)
+        if isinstance(connection, HttpResponse):
+            return connection
         connection.resumable = self._options.allow_stateful_reconnects and _asks_for_stateful_reconnect(request)
         lifetime = token_lifetime(user) if self._options.enable_authentication_refresh else None
         return HttpResponse.json(
@@ -143,13 +145,10 @@ class HttpConnectionDispatcher:
         is_websocket = transport is HttpTransportType.WEB_SOCKETS
         if is_websocket and not self._cors.allows_websocket(request):
             return HttpResponse.plain(403)
-        if is_websocket and not _token(request) and transport in self._options.transports:
-            connection = self.connections.create(0)  # negotiation was skipped
-        else:
-            found = self._find(request, transport)
-            if isinstance(found, HttpResponse):
-                return found
-            connection = found
+        skips_negotiation = is_websocket and not _token(request) and transport in self._options.transports
+        connection = self._create(0) if skips_negotiation else self._find(request, transport)
+        if isinstance(connection, HttpResponse):
+            return connection
         refusal = connection.attach()  # before anything is awaited: only one request may carry the connection
         if refusal is not None:
             return HttpResponse.plain(refusal)
@@ -257,6 +256,13 @@ class HttpConnectionDispatcher:
         found.carrier.delete()
         found.dispose()
         return HttpResponse.plain(202)
+
+    def _create(self, version: int) -> HttpConnectionContext | HttpResponse:
+        """Return a new connection, or the response that says that there are too many."""
+        try:
+            return self.connections.create(version)
+        except TooManyConnectionsError as exc:
+            return HttpResponse.plain(503, str(exc))
 
     def _find(self, request: HttpRequest, transport: HttpTransportType | None) -> HttpConnectionContext | HttpResponse:
         """Return the connection that a request belongs to, or the response that says why there is none."""

@@ -76,8 +76,11 @@ def encode_response(
     *,
     stateful_reconnect: bool = False,
 ) -> bytes:
-    """Return the response, with its members in the order in which ASP.NET Core writes them."""
-    response: dict[str, object] = {"useStatefulReconnect": True} if stateful_reconnect else {}
+    """Return the response, with its members in the order in which ASP.NET Core writes them.
+
+    One member is ours: it tells our client that a StreamItem is counted although its stream has ended.
+    """
+    response: dict[str, object] = {"useStatefulReconnect": True, "countsAllStreamItems": True} if stateful_reconnect else {}
     response |= {"negotiateVersion": version, "connectionId": connection_id}
     if version > 0:
         response["connectionToken"] = token

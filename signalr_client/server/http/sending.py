@@ -56,6 +56,12 @@ class SendWatch:
         if self.expired:  # the framework did not report the end of the connection
             raise ConnectionAbortedError(f"The client took nothing for {self._timeout:g} s.")
 
+    def stop(self) -> None:
+        """Stop watching, because the connection has ended: a timer would keep it in memory. Idempotent."""
+        if self._timer is not None:
+            self._timer.cancel()
+            self._timer = None
+
     def _arm(self) -> None:
         self._timer = self._loop.call_later(self._timeout / 4, self._look)
 

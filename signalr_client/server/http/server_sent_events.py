@@ -59,10 +59,14 @@ class ServerSentEventsTransport:
     async def close(self, *, error: bool) -> None:  # noqa: ARG002  # an event stream has only one kind of end
         """End the response."""
         self._inbound.end()
-        await self._watch.run(self._stream.close())
+        try:
+            await self._watch.run(self._stream.close())
+        finally:
+            self._watch.stop()
 
     def abort(self) -> None:
         """Drop the connection."""
+        self._watch.stop()
         self._inbound.end()
         self._stream.abort()
 

@@ -64,11 +64,15 @@ class WebSocketTransport:
 
     async def close(self, *, error: bool) -> None:
         """Send the close frame and wait for the client's, up to the close timeout."""
-        async with asyncio.timeout(self._close_timeout):  # aiohttp limits only a part of it; TimeoutError is an OSError
-            await self._socket.close(_INTERNAL_ERROR if error else _OK)
+        try:
+            async with asyncio.timeout(self._close_timeout):  # aiohttp limits only a part of it; TimeoutError is an OSError
+                await self._socket.close(_INTERNAL_ERROR if error else _OK)
+        finally:
+            self._watch.stop()
 
     def abort(self) -> None:
         """Drop the socket."""
+        self._watch.stop()
         self._socket.abort()
 
 

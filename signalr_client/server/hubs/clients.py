@@ -63,7 +63,8 @@ class SingleClientProxy(ClientProxy):
     async def invoke(self, target: str, /, *arguments: object, result_type: Any = object) -> object:
         """Invoke the handler of *target* on the client and return its result; limit the wait with `asyncio.timeout`.
 
-        Cancelling stops the waiting; the client is not told, and a late result is dropped.
+        Waits first while the client's buffer is full. Cancelling stops the waiting; the client is not told, and a late result is
+        dropped.
 
         Args:
             target: the handler's name, as the client registered it.
@@ -71,7 +72,8 @@ class SingleClientProxy(ClientProxy):
             result_type: type to convert the result to; without it the plain decoded value is returned.
 
         Raises:
-            HubException: the handler failed, returned no result, or one that is not a *result_type*.
+            HubException: the handler failed, returned no result, or one that is not a *result_type*; or too many invocations wait
+                for a result of this client already, and nothing was sent (`HubOptions.maximum_pending_results_per_client`).
             ConnectionClosedError: there is no such connection, or it ended before it answered.
             BindingError: an argument cannot be encoded, or *result_type* is not supported; nothing was sent.
             HubUsageError: called from `Hub.on_connected`, where no result could be received.

@@ -19,20 +19,38 @@ class ClientResults:
 
     def __init__(self) -> None:
         self._pending: dict[str, tuple[str, asyncio.Future[object]]] = {}
+        self._by_connection: dict[str, set[str]] = {}
 
     def __len__(self) -> int:
         """Return the number of pending invocations."""
         return len(self._pending)
 
-    def add(self, invocation_id: str, connection_id: str) -> asyncio.Future[object]:
-        """Add a pending invocation; the caller has to `remove` it."""
+    def add(self, invocation_id: str, connection: LifetimeConnection) -> asyncio.Future[object]:
+        """Add a pending invocation of *connection*; the caller has to `remove` it.
+
+        Raises:
+            HubException: the connection has as many pending invocations as it may have. Waiting would not help: a client that does
+                not answer holds up everyone who waits for it, and its own calls may be among them.
+        """
+        limit = connection.max_pending_results
+        ids = self._by_connection.setdefault(connection.connection_id, set())
+        if limit is not None and len(ids) >= limit:
+            raise HubException(
+                f"The client has not answered {limit} invocations for a result, and maximum_pending_results_per_client allows no"
+                " more; nothing was sent."
+            )
         result: asyncio.Future[object] = asyncio.get_running_loop().create_future()
-        self._pending[invocation_id] = connection_id, result
+        self._pending[invocation_id] = connection.connection_id, result
+        ids.add(invocation_id)
         return result
 
     def remove(self, invocation_id: str) -> None:
         """Forget an invocation; a result that still arrives is dropped."""
-        del self._pending[invocation_id]
+        connection_id, _ = self._pending.pop(invocation_id)
+        ids = self._by_connection[connection_id]
+        ids.discard(invocation_id)
+        if not ids:
+            del self._by_connection[connection_id]
 
     def complete(self, connection: LifetimeConnection, completion: Completion) -> bool:
         """Complete an invocation; return False if the id is not pending.
@@ -59,8 +77,9 @@ class ClientResults:
 
     def cancel(self, connection_id: str) -> None:
         """Fail everything that waits for this connection, because it has ended."""
-        for asked, result in self._pending.values():
-            if asked == connection_id and not result.done():
+        for invocation_id in self._by_connection.get(connection_id, ()):
+            _, result = self._pending[invocation_id]
+            if not result.done():
                 result.set_exception(disconnected(connection_id))
 
 

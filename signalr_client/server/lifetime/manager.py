@@ -38,6 +38,7 @@ class LifetimeConnection(Protocol):
         writable: whether messages are still accepted; after the end they are dropped.
         exact: which messages of the client are decoded with all digits of their numbers; the ids of invocations that wait for a
             Decimal are added to it.
+        max_pending_results: how many invocations may wait for its result at once; None for no limit.
     """
 
     connection_id: str
@@ -45,6 +46,7 @@ class LifetimeConnection(Protocol):
     protocol: HubProtocol
     writable: bool
     exact: ExactNumbers
+    max_pending_results: int | None
 
     @property
     def outgoing(self) -> Outgoing:

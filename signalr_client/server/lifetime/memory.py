@@ -118,10 +118,12 @@ class InMemoryLifetimeManager:
         invocation_id = f"s{next(self._invocation_numbers)}"  # the s keeps it apart from the ids of the client's own streams
         message = Invocation(invocation_id=invocation_id, target=target, arguments=list(arguments))
         data = connection.protocol.encode(message)
-        result = self._results.add(invocation_id, connection_id)
+        result = self._results.add(invocation_id, connection)
         if converter.needs_digits:
             connection.exact.ids.add(invocation_id)
         try:
+            if connection.outgoing.full:  # before: a caller that gives up and asks again must not fill the buffer
+                await connection.outgoing.wait_room()
             connection.queue(data)
             return convert_result(await result, converter)
         finally:

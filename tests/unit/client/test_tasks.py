@@ -68,7 +68,7 @@ async def test_tasks_that_run_past_the_deadline_are_cancelled_and_logged(caplog:
         tasks.start(work(), name="work")
     await tasks.finish(now(), drop=lambda: order.append("dropped"))
     assert order == ["dropped"] + ["cancelled"] * 3
-    assert [record.getMessage() for record in caplog.records] == ["! 3 handlers still running after 0.0 s: cancelled"]
+    assert [record.getMessage() for record in caplog.records] == ["! 3 handlers still running after 0.00 s: cancelled"]
 
 
 async def test_tasks_that_ignore_their_cancellation_are_abandoned_and_logged(

@@ -145,6 +145,8 @@ def test_unknown_message_type_is_none(wire: str) -> None:
         ("91 c0", "Reading 'message type' as Int32 failed: it is NoneType."),
         ("91 a1 36", "Reading 'message type' as Int32 failed: it is str."),
         ("91 c2", "Reading 'message type' as Int32 failed: it is bool."),
+        ("96 c3 80 c0 a1 54 90 90", "Reading 'message type' as Int32 failed: it is bool."),  # True equals 1
+        ("94 ca 40 00 00 00 80 a1 31 01", "Reading 'message type' as Int32 failed: it is float."),  # 2.0 equals 2
         ("91 90", "Reading 'message type' as Int32 failed: it is list."),
         ("91 80", "Reading 'message type' as Int32 failed: it is dict."),
         ("91 01", "A message of type 1 with 1 items is too short."),

@@ -154,6 +154,27 @@ def test_a_redirect_needs_only_a_url(body: bytes, access_token: str | None) -> N
     assert (response.url, response.access_token) == ("http://other/hub", access_token)
 
 
+@pytest.mark.parametrize(
+    "redirect",
+    [
+        "http+unix://%2Fvar%2Frun%2Fdocker.sock/hub",
+        "ws://other/hub",
+        "file:///etc/passwd",
+        "/hub",
+        "//other/hub",
+        "////@",
+        "http://@",
+    ],
+)
+def test_a_redirect_leads_to_a_web_server(redirect: str) -> None:
+    """And not to a local socket, whatever the server says."""
+    with pytest.raises(NegotiationError) as caught:
+        parse_negotiate_response(b'{"url":"%s"}' % redirect.encode(), URL)
+    assert caught.value.message == (
+        "Invalid negotiation response received. The redirect URL must begin with http:// or https:// and name a host."
+    )
+
+
 MISSING: Final = "Invalid negotiation response received. Missing required property"
 
 

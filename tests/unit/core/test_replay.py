@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from typing import SupportsIndex
 
 import pytest
@@ -52,24 +52,51 @@ def test_an_ack_releases_the_messages_up_to_its_number() -> None:
     assert buffer.size == 0
 
 
-def test_a_buffer_tells_which_message_is_the_newest_and_which_have_arrived() -> None:
+def test_a_buffer_tells_which_messages_it_keeps() -> None:
     buffer = ReplayBuffer()
-    assert (buffer.last, buffer.acknowledged) == (0, 0)
+    assert (buffer.first, buffer.last) == (1, 0)
     for number in (1, 2, 3):
         buffer.append(b"a")
-        assert buffer.last == number
+        assert (buffer.first, buffer.last) == (1, number)
     buffer.take()
     buffer.acknowledge(1)
-    assert (buffer.last, buffer.acknowledged) == (3, 1)
+    assert (buffer.first, buffer.last) == (2, 3)
     buffer.resume()
-    buffer.acknowledge(2)  # releases nothing, but is known
-    buffer.acknowledge(1)
-    assert (buffer.last, buffer.acknowledged, buffer.size) == (3, 2, 2)
-    buffer.take()
+    buffer.acknowledge(3)  # releases nothing
+    assert (buffer.first, buffer.last) == (2, 3)
     buffer.append(b"b")
     buffer.take()
     buffer.acknowledge(4)
-    assert (buffer.last, buffer.acknowledged, buffer.size) == (4, 4, 0)
+    assert (buffer.first, buffer.last) == (5, 4)
+
+
+@pytest.mark.parametrize("limit", [None, 1, 3, 100])
+def test_padding_follows_its_messages_in_the_next_replay_only(limit: int | None) -> None:
+    asked: list[tuple[list[bytes], int]] = []
+
+    def pad(messages: Sequence[bytes], first: int) -> dict[int, bytes]:
+        asked.append((list(messages), first))
+        return {2: b"..", 3: b"-"}
+
+    def taken() -> bytes:
+        data, size = b"", buffer.queued
+        while parts := buffer.take(limit):
+            data += b"".join(parts)
+            assert buffer.queued == size - len(data)
+        return data
+
+    buffer = ReplayBuffer()
+    for letter in (b"a", b"b", b"c"):
+        buffer.append(letter)
+    assert taken() == b"abc"
+    buffer.acknowledge(1)
+    buffer.append(b"d")  # not sent before the loss, so it is not padded
+    assert buffer.resume(pad) == 2
+    assert asked == [([b"b", b"c"], 2)]
+    assert (buffer.size, buffer.queued) == (3, 6)
+    assert taken() == b"b..c-d"
+    assert buffer.resume() == 2
+    assert taken() == b"bcd"
 
 
 @pytest.mark.parametrize("taken", [0, 1, 2])
@@ -219,7 +246,7 @@ def moves(count: int, limit: int | None, step: int) -> int:
         buffer.append(b"12345678")
         if number % step == 0:
             taken += len(buffer.take(limit))
-            buffer.acknowledge(max(buffer._first + len(buffer._sent) - 1, buffer._replayed))
+            buffer.acknowledge(max(buffer.first + len(buffer._sent) - 1, buffer._replayed))
         if number % (count // 4) == 0:
             buffer.resume()
             buffer.resume()
