@@ -35,6 +35,7 @@ from signalr_client.errors import (
     UnsupportedTypeError,
 )
 from signalr_client.types import HttpTransportType, HubConnectionState, TransferFormat
+from signalr_client.version import __version__
 
 __all__ = [
     "AggregateTransportError",
@@ -65,5 +66,6 @@ __all__ = [
     "TransferFormat",
     "TransportError",
     "UnsupportedTypeError",
+    "__version__",
     "hub_method",
 ]

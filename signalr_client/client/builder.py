@@ -7,8 +7,6 @@ import math
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any, Final, Self
 
-from tenacity.wait import wait_base
-
 from signalr_client.client.connection import HubConnection
 from signalr_client.client.options import ConnectionOptions, ReceiveLimit
 from signalr_client.client.refresh import RefreshOptions
@@ -21,6 +19,7 @@ if TYPE_CHECKING:
     import ssl as ssl_module
 
     import aiohttp
+    from tenacity.wait import wait_base
 
 __all__ = ["HubConnectionBuilder"]
 
@@ -92,6 +91,7 @@ class HubConnectionBuilder:
         Raises:
             TypeError: *access_token_factory* is not callable.
             ValueError: the URL or a number is not usable.
+            ImportError: the proxy needs aiohttp-socks (extra ``proxy``), which is not installed: see docs/transports.md.
         """
         self._http = HttpOptions(
             url=url,

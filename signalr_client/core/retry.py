@@ -2,21 +2,24 @@
 
 A policy is asked once before each attempt: with 0 previous retries right after the loss of a connection (or after a first `start()`
 that failed, if the policy covers it), and once more after each attempt that failed. None means to give up.
+
+tenacity is imported where it is used, because many programs never use it.
 """
 
 from __future__ import annotations
 
 import math
+import sys
 from collections.abc import Awaitable, Callable, Iterable
 from dataclasses import dataclass
 from datetime import timedelta
-from typing import Final, Protocol, runtime_checkable
-
-from tenacity import RetryCallState, Retrying
-from tenacity.wait import wait_base, wait_chain, wait_exponential, wait_fixed, wait_random_exponential
+from typing import TYPE_CHECKING, Final, Protocol, TypeGuard, runtime_checkable
 
 from signalr_client.errors import ConnectionClosedError
 from signalr_client.types import Seconds, seconds
+
+if TYPE_CHECKING:
+    from tenacity.wait import wait_base
 
 __all__ = ["DEFAULT_DELAYS", "ExponentialBackoff", "RetryContext", "RetryPolicy", "as_retry_policy", "retry_delay"]
 
@@ -73,6 +76,8 @@ class TenacityPolicy:
 
     def next_retry_delay(self, retry_context: RetryContext, /) -> float:
         """Return the delay that the wait chooses."""
+        from tenacity import RetryCallState, Retrying  # noqa: PLC0415
+
         state = RetryCallState(Retrying(wait=self._wait), None, (), {})
         state.attempt_number = retry_context.previous_retry_count + 1
         reason = retry_context.retry_reason or ConnectionClosedError()
@@ -102,6 +107,8 @@ class ExponentialBackoff:
             raise ValueError("max_delay= must be more than 0 seconds: without a delay, a server that is down would be flooded.")
         if self.first > self.max_delay:
             raise ValueError(f"first= must not be more than max_delay=: {self.first:g} s is more than {self.max_delay:g} s.")
+        from tenacity.wait import wait_chain, wait_exponential, wait_fixed, wait_random_exponential  # noqa: PLC0415
+
         later = (wait_random_exponential if jitter else wait_exponential)(multiplier=0.5, max=self.max_delay)
         self._policy = TenacityPolicy(wait_chain(wait_fixed(self.first), later))  # the exponential wait begins with attempt 2
 
@@ -124,7 +131,7 @@ def as_retry_policy(policy: object) -> RetryPolicy:
     match policy:
         case None:
             return DelaySequence(DEFAULT_DELAYS)
-        case wait_base():
+        case _ if _is_tenacity_wait(policy):
             return TenacityPolicy(policy)
         case type():
             pass  # a class that was not instantiated
@@ -142,6 +149,12 @@ def as_retry_policy(policy: object) -> RetryPolicy:
         "A retry policy must be a sequence of delays in seconds, a function, an object with next_retry_delay(context), or a"
         f" tenacity wait, not {policy!r}."
     )
+
+
+def _is_tenacity_wait(policy: object) -> TypeGuard[wait_base]:
+    """Return whether *policy* is a wait of tenacity. A program that has one has imported tenacity."""
+    waits = sys.modules.get("tenacity.wait")
+    return waits is not None and isinstance(policy, waits.wait_base)
 
 
 def retry_delay(delay: Seconds) -> float:

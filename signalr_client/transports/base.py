@@ -10,6 +10,7 @@ from urllib.parse import urlsplit
 
 from signalr_client.core.negotiation import redact_url
 from signalr_client.errors import TransportError
+from signalr_client.transports.failures import NO_TUNNEL
 from signalr_client.types import AccessTokenFactory, HttpTransportType
 
 if TYPE_CHECKING:
@@ -119,6 +120,8 @@ class HttpOptions:
             raise ValueError("A proxy cannot reach a Unix socket: leave out proxy=, or name a host in the URL.")
         if urlsplit(self.proxy).scheme not in ("http", "https"):
             raise ValueError(f"proxy must be an http:// or https:// URL, not {redact_url(self.proxy)!r}.")
+        if self.session is None and parts.scheme == "http" and HttpTransportType.WEB_SOCKETS in self.transports:
+            _import_tunnel()
         if isinstance(self.proxy_auth, str) and not self.proxy_auth.lower().startswith("basic "):
             raise ValueError("proxy_auth is what aiohttp.encode_basic_auth(name, password) returns; it begins with 'Basic '.")
 
@@ -129,3 +132,15 @@ class HttpOptions:
         secret = ("access_token_factory", "headers", "cookies", "proxy", "proxy_auth", "session")
         given += [f"{name}=***" for name in secret if getattr(self, name)]
         return f"HttpOptions({', '.join(given)})"
+
+
+def _import_tunnel() -> None:
+    """Import what opens tunnels. This is done before the connection starts, because a running event loop must not wait for a disk.
+
+    Raises:
+        ImportError: its library is not installed.
+    """
+    try:
+        import signalr_client.transports.tunnel  # noqa: F401, PLC0415  # see there
+    except ImportError as exc:
+        raise ImportError(NO_TUNNEL) from exc

@@ -13,18 +13,19 @@ import ssl
 from typing import Final
 
 import aiohttp
-from aiohttp_socks import ProxyError
 
 from signalr_client.core.negotiation import redact_url
 from signalr_client.errors import ProtocolError, TransportError
 
 __all__ = [
     "FAILURES",
+    "NO_TUNNEL",
     "OVERLOADED",
     "REQUEST_TIMEOUT",
     "NoResponseError",
     "RequestError",
     "RequestLostError",
+    "TunnelError",
     "cause",
     "connect_error",
     "explain",
@@ -36,11 +37,17 @@ __all__ = [
 REQUEST_TIMEOUT: Final = 100.0
 """Seconds for one request, as in the TypeScript client: longer than the 90 s for which ASP.NET Core holds a poll."""
 
-FAILURES: Final = (aiohttp.ClientError, OSError, TimeoutError, ValueError, RuntimeError, ProxyError)
+FAILURES: Final = (aiohttp.ClientError, OSError, TimeoutError, ValueError, RuntimeError)
 """What a request may raise. ValueError: a header or URL is malformed; RuntimeError: the caller's session is closed."""
 
 OVERLOADED: Final = " The server is overloaded, or not running behind its proxy: try again later."
 """The usual reason for a response with status 503, and what to do."""
+
+NO_TUNNEL: Final = (
+    "WebSockets without TLS need aiohttp-socks to get through a proxy: install it with pip install 'signalr-sdk[proxy]', or exclude"
+    " WebSockets with transports="
+)
+"""The error message if the tunnel that such a WebSocket needs cannot be opened because its library is not installed."""
 
 FRAME_SLACK: Final = 2**20
 """Bytes that one frame may have beyond one message of the largest size, because servers put several messages into a frame.
@@ -57,6 +64,10 @@ class RequestLostError(aiohttp.ClientConnectionError):
 
     Unlike that one, it does not make aiohttp send the request again. It never leaves this room.
     """
+
+
+class TunnelError(aiohttp.ClientConnectionError):
+    """A proxy opened no tunnel for a WebSocket without TLS. The text says why. It never leaves this room."""
 
 
 class RequestError(TransportError):
@@ -123,8 +134,8 @@ def explain(exc: BaseException) -> str:
             return "the server speaks no TLS at this address: use http:// there, or the port for https://"
         case aiohttp.ClientOSError() | ssl.SSLError() if "CERTIFICATE_REQUIRED" in str(exc):
             return "the server asks for a client certificate: load one into the SSLContext that is passed as ssl="
-        case ProxyError():
-            return f"the proxy opened no tunnel: {exc}"
+        case TunnelError():
+            return str(exc)
         case aiohttp.ClientHttpProxyError():
             return f"the proxy opened no tunnel: {exc.status} {exc.message}"
         case aiohttp.ClientProxyConnectionError():

@@ -7,10 +7,9 @@ from __future__ import annotations
 
 import asyncio
 import logging
-import platform
+import sys
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from importlib.metadata import PackageNotFoundError, version
 from typing import Final
 
 import aiohttp
@@ -32,6 +31,7 @@ from signalr_client.transports.request_body import RequestBody
 from signalr_client.transports.sessions import Sessions, request_address
 from signalr_client.transports.tokens import AccessTokens
 from signalr_client.types import TransferFormat
+from signalr_client.version import __version__
 
 __all__ = ["HttpClient", "HttpResponse"]
 
@@ -329,13 +329,10 @@ def _refused_upgrade(status: int) -> str:
 
 def user_agent() -> str:
     """Return the User-Agent header in the official clients' format."""
-    try:
-        full = version("signalr-client")
-    except PackageNotFoundError:  # run from a checkout that was never installed
-        full = "Unknown Version"
-    short = ".".join(full.split(".")[:2]) if full[0].isdigit() else "0.0"
-    system = {"Linux": "Linux", "Darwin": "macOS", "Windows": "Windows NT"}.get(platform.system(), "Unknown OS")
-    return f"Microsoft SignalR/{short} ({full}; {system}; Python; {platform.python_version()})"
+    short = ".".join(__version__.split(".")[:2])
+    system = {"linux": "Linux", "darwin": "macOS", "win32": "Windows NT"}.get(sys.platform, "Unknown OS")
+    python = ".".join(map(str, sys.version_info[:3]))
+    return f"Microsoft SignalR/{short} ({__version__}; {system}; Python; {python})"
 
 
-_USER_AGENT: Final = user_agent()  # made at import, because it reads files: a running event loop must not wait for a disk
+_USER_AGENT: Final = user_agent()

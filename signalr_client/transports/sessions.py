@@ -15,11 +15,10 @@ from typing import Any, Final
 from urllib.parse import unquote, urlsplit, urlunsplit
 
 import aiohttp
-from aiohttp_socks import ProxyConnector
 from yarl import URL
 
 from signalr_client.transports.base import HttpOptions
-from signalr_client.transports.failures import RequestLostError
+from signalr_client.transports.failures import NO_TUNNEL, RequestLostError, TunnelError
 
 __all__ = ["Sessions", "request_address", "send_once"]
 
@@ -98,7 +97,11 @@ class Sessions:
         return proxy is not None and proxy.scheme == "http" and url.startswith("ws:") and self._options.session is None
 
     def _tunnel(self) -> aiohttp.BaseConnector:
-        return ProxyConnector.from_url(str(self._proxy))
+        try:
+            from signalr_client.transports.tunnel import TunnelConnector  # noqa: PLC0415  # see there
+        except ImportError:  # HttpOptions does not notice if the server redirects from https to http
+            raise TunnelError(NO_TUNNEL) from None
+        return TunnelConnector.from_url(str(self._proxy))
 
     def _own(self, name: str, connector: Callable[[], aiohttp.BaseConnector]) -> aiohttp.ClientSession:
         if name not in self._owned:

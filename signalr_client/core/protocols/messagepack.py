@@ -6,6 +6,7 @@ items for an invocation, three for Close) and accept what any official client wr
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Callable, Sequence
 from typing import Any, Final, TypeVar
 
@@ -76,6 +77,7 @@ class MessagePackHubProtocol:
         self.binding = messagepack_binding(naming, enum_naming)
         self._encode = msgspec.msgpack.Encoder(enc_hook=self.binding.write_other).encode
         self._decode = msgspec.msgpack.Decoder(list).decode
+        self._prefixes = _prefixes()
 
     def __repr__(self) -> str:
         """Return the expression that creates an equal object."""
@@ -105,7 +107,7 @@ class MessagePackHubProtocol:
             raise BindingError(text) from None
         if size > MAX_LENGTH:
             raise BindingError("Messages over 2GB in size are not supported.")
-        return (_PREFIXES[size] if size < len(_PREFIXES) else write_varint(size)) + body
+        return (self._prefixes[size] if size < _PREFIX_COUNT else write_varint(size)) + body
 
     def decode(self, record: bytes) -> HubMessage | None:
         """Return the message of one record, or None for an unknown message type.
@@ -217,8 +219,13 @@ _WRITERS: Final[dict[type[HubMessage], Callable[[Any, Binding], tuple[object, ..
 }
 """Each message as the array that is sent."""
 
-_PREFIXES: Final = tuple(write_varint(size) for size in range(0x4000))
-"""The length prefixes of all but large messages, created once."""
+_PREFIX_COUNT: Final = 0x4000  # sizes whose prefix has one or two bytes
+
+
+@functools.cache
+def _prefixes() -> tuple[bytes, ...]:
+    """Return the length prefixes of all but large messages. They are created once, by the first program that uses MessagePack."""
+    return tuple(write_varint(size) for size in range(_PREFIX_COUNT))
 
 
 def _item(items: Sequence[Any], index: int, name: str, wanted: type[T]) -> T:
