@@ -117,9 +117,7 @@ def objects_of_the_package() -> Counter[str]:
     counts: Counter[str] = Counter()
     for found in gc.get_objects():
         kind = type(found)
-        module = kind.__module__
-        if not isinstance(module, str):  # some classes have a descriptor of this name
-            continue
+        module = str(kind.__module__)  # some classes have a descriptor of this name
         if module.startswith("signalr_client.") and not module.startswith("signalr_client.core.binding."):
             counts[f"{module}.{kind.__qualname__}"] += 1
     return counts
