@@ -10,6 +10,7 @@ from collections.abc import Sequence
 from signalr_client.cli.demo import demo
 from signalr_client.cli.demo_hub import DemoHub
 from signalr_client.cli.serve import load_hub, serve
+from signalr_client.version import __version__
 
 __all__ = ["main"]
 
@@ -21,6 +22,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
         SystemExit: the arguments are invalid; the reason is printed.
     """
     parser = argparse.ArgumentParser(prog="signalr", description="Run a SignalR hub server in Python, or a demo of SignalR.")
+    parser.add_argument("--version", action="version", version=f"signalr-sdk {__version__}")
     parser.add_argument("--log", metavar="LEVEL", help="log to standard error, at this level and above: debug, info, warning")
     commands = parser.add_subparsers(dest="command", required=True)
     commands.add_parser("demo", help="start a server and two clients and demonstrate the main features")

@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 
-from signalr_client import HubConnectionBuilder
+from signalr_client import HubConnectionBuilder, __version__
 from signalr_client.cli.main import main
 from signalr_client.cli.serve import load_hub
 
@@ -44,6 +44,13 @@ async def test_demo_runs_all_steps_and_exits_with_zero() -> None:
         assert wanted in output.decode()
     assert "is connected again; her connection id is a new one" in output.decode()
     assert not [line for line in lines if line.startswith(("!", "="))]
+
+
+async def test_the_version_is_printed() -> None:
+    process = await signalr("--version")
+    output, _ = await process.communicate()
+    assert output.decode().split() == ["signalr-sdk", __version__]
+    assert process.returncode == 0
 
 
 async def test_serve_runs_the_demo_hub_until_sigterm() -> None:
