@@ -10,7 +10,7 @@ import logging
 import sys
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import Any, Final
+from typing import Final
 
 import aiohttp
 from yarl import URL
@@ -37,7 +37,6 @@ __all__ = ["HttpClient", "HttpResponse"]
 
 _EVENT_STREAM: Final = "text/event-stream"
 _CONTENT_TYPES: Final = {TransferFormat.TEXT: "text/plain;charset=UTF-8", TransferFormat.BINARY: "application/octet-stream"}
-_TEXT_AS_BYTES: Final[dict[str, Any]] = {} if aiohttp.__version__.startswith("3.13.") else {"decode_text": False}  # new in 3.14
 _RESPONSE_LIMIT: Final = 2**20  # bytes of a response that is not a poll's; a negotiate response has a few hundred
 
 
@@ -201,7 +200,7 @@ class HttpClient:
                     headers=self._stream_headers(token),
                     max_msg_size=0 if largest is None else frame_limit(largest) + 1,  # aiohttp refuses as many bytes
                     autoclose=False,  # the transport answers a close frame: see WebSocketTransport.close
-                    **_TEXT_AS_BYTES,
+                    decode_text=False,
                     **way,
                 )
                 return socket

@@ -64,8 +64,8 @@ class WebSocketTransport:
             message = aiohttp.WSMessage(aiohttp.WSMsgType.ERROR, exc, None)
         match message.type:
             case aiohttp.WSMsgType.TEXT | aiohttp.WSMsgType.BINARY:
-                data: bytes | str = message.data
-                return data if isinstance(data, bytes) else data.encode()  # aiohttp 3.13 has decoded text
+                data: bytes = message.data
+                return data
             case _ if self._closing:
                 return None
             case aiohttp.WSMsgType.CLOSE:

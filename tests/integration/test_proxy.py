@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import base64
 import ssl
 import sys
 import traceback
@@ -62,11 +61,6 @@ async def proxy(folder: Path, *options: str) -> AsyncIterator[Proxy]:
         await process.wait()
 
 
-def basic_auth(name: str, password: str) -> str:
-    """Return what aiohttp.encode_basic_auth returns, which is new in aiohttp 3.14."""
-    return f"Basic {base64.b64encode(f'{name}:{password}'.encode()).decode()}"
-
-
 @pytest.fixture(scope="module")
 def authority() -> trustme.CA:
     return trustme.CA()
@@ -99,7 +93,7 @@ async def test_every_transport_uses_the_proxy(
             transports=TRANSPORTS[transport],
             ssl=trust,
             proxy=way.url,
-            proxy_auth=basic_auth(NAME, PASSWORD),
+            proxy_auth=aiohttp.encode_basic_auth(NAME, PASSWORD),
         )
         async with builder.with_hub_protocol(PROTOCOLS[protocol]()).build() as client:
             assert await client.invoke("Greet", "Anna") == "hello Anna"
@@ -120,7 +114,7 @@ async def test_proxy_credentials_can_be_given_in_several_ways(
     async with proxy(tmp_path, "--basic-auth", f"{NAME}:{PASSWORD}") as way, hub(authority if secure else None) as (url, trust):
         options: dict[str, Any] = {"proxy": way.with_credentials if form == "in the url" else way.url}
         if form == "as a header":
-            options["proxy_auth"] = basic_auth(NAME, PASSWORD)
+            options["proxy_auth"] = aiohttp.encode_basic_auth(NAME, PASSWORD)
         elif form == "as an object":
             with warnings.catch_warnings(action="ignore"):  # deprecated by aiohttp, but still in use
                 options["proxy_auth"] = aiohttp.BasicAuth(NAME, PASSWORD)
@@ -135,7 +129,7 @@ async def test_a_proxy_that_rejects_the_credentials_is_an_error(
 ) -> None:
     """The error does not contain the password."""
     async with proxy(tmp_path, "--basic-auth", f"{NAME}:{PASSWORD}") as way, hub(authority if secure else None) as (url, trust):
-        auth = None if given is None else basic_auth(*given)
+        auth = None if given is None else aiohttp.encode_basic_auth(*given)
         client = HubConnectionBuilder().with_url(url, ssl=trust, proxy=way.url, proxy_auth=auth).build()
         with pytest.raises(NegotiationError, match="Failed to complete negotiation with the server") as refused:
             await client.start()
