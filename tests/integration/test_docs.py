@@ -9,11 +9,27 @@ import types
 from pathlib import Path
 
 import pytest
+import trustme
 
 DOCS = Path(__file__).parents[2] / "docs"
+PROGRAMS = {"quickstart.md"}
+"""Pages with whole programs, which test_readme.py runs."""
+
+PAGES = [page.name for page in sorted(DOCS.glob("*.md")) if "```python" in page.read_text() and page.name not in PROGRAMS]
 
 
-@pytest.mark.parametrize("page", ["handlers.md", "reconnecting.md", "server.md", "testing.md", "types.md"])
+@pytest.fixture
+def certificates(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Put the files that pages about TLS refer to into the current folder."""
+    authority = trustme.CA()
+    authority.cert_pem.write_to_path(str(tmp_path / "authority.pem"))
+    for name in ("client", "server"):
+        authority.issue_cert("127.0.0.1").private_key_and_cert_chain_pem.write_to_path(str(tmp_path / f"{name}.pem"))
+    monkeypatch.chdir(tmp_path)
+
+
+@pytest.mark.usefixtures("certificates", "no_leaks")
+@pytest.mark.parametrize("page", PAGES)
 async def test_the_code_of_a_page_runs(page: str) -> None:
     """The blocks share one namespace, as if typed into ``python -m asyncio``, and their assertions hold."""
     text = (DOCS / page).read_text()

@@ -1,4 +1,4 @@
-"""The programs in README.md run as they stand; only the port differs."""
+"""The programs in README.md and docs/quickstart.md run as they stand; only the port differs."""
 
 from __future__ import annotations
 
@@ -9,8 +9,9 @@ import sys
 from asyncio.subprocess import PIPE, Process
 from pathlib import Path
 
+import pytest
+
 ROOT = Path(__file__).parents[2]
-README = (ROOT / "README.md").read_text(encoding="utf-8")
 
 
 async def run(*arguments: str, cwd: Path) -> Process:
@@ -19,9 +20,12 @@ async def run(*arguments: str, cwd: Path) -> Process:
     return await asyncio.create_subprocess_exec(sys.executable, *arguments, cwd=cwd, env=environment, stdout=PIPE)
 
 
-async def test_the_client_of_the_readme_works_with_its_hub(tmp_path: Path) -> None:
-    hub, client = re.findall(r"^```python\n(.*?)^```", README, re.MULTILINE | re.DOTALL)
-    [(file, command)] = re.findall(r"Save this as `(.*?)` and run it with `signalr (.*?)`", README)
+@pytest.mark.parametrize("page", ["README.md", "docs/quickstart.md"])
+async def test_the_client_of_a_page_works_with_its_hub(tmp_path: Path, page: str) -> None:
+    text = (ROOT / page).read_text(encoding="utf-8")
+    hub, client = re.findall(r"^```python\n(.*?)^```", text, re.MULTILINE | re.DOTALL)
+    [file] = re.findall(r"Save this as `(chat.py)`", text)
+    [command] = re.findall(r"signalr (serve chat:ChatHub .*?)[`\n]", text)
     (tmp_path / file).write_text(hub)
     async with asyncio.timeout(60):
         server = await run("-m", "signalr_client", *command.split(), "--port", "0", cwd=tmp_path)
