@@ -6,6 +6,7 @@ wrote it, and among the classes that are being compiled around it, so that a cla
 
 from __future__ import annotations
 
+import functools
 import inspect
 import sys
 import types
@@ -32,6 +33,9 @@ _MARKS: Final = frozenset(
         typing.NotRequired,
     }
 )
+_MOST_LAYERS: Final = 100
+"""Wrappers around a function that are looked behind: an object may claim to have any attribute, and never come to an end."""
+
 _ROOTS: Final = (object, Generic, Protocol, typing_extensions.Protocol)
 
 
@@ -188,16 +192,17 @@ def _resolve(annotation: Any, namespace: Mapping[str, Any], names: Mapping[str, 
 
 def _plain_function(function: Any) -> Any:
     """Return the function that wrote the annotations: behind decorators, methods, partials and callable objects."""
-    while True:
-        if hasattr(function, "__wrapped__"):
-            function = function.__wrapped__
-        elif hasattr(function, "func"):  # functools.partial
+    for _ in range(_MOST_LAYERS):
+        if isinstance(function, functools.partial):
             function = function.func
-        elif hasattr(function, "__func__"):
+        elif isinstance(function, types.MethodType):
             function = function.__func__
+        elif hasattr(function, "__wrapped__"):
+            function = function.__wrapped__
         elif isinstance(function, type):
             return function.__init__  # type: ignore[misc]  # only read, never called
         elif not inspect.isroutine(function) and hasattr(type(function), "__call__"):  # noqa: B004  # its annotations are read
             function = type(function).__call__
         else:
-            return function
+            break
+    return function
