@@ -73,6 +73,12 @@ class Gate:
         if self.full:
             await self._room.wait()
 
+    def interrupt(self) -> None:
+        """Wake those who wait for room, although there may be none."""
+        self._room.set()
+        if self.full:
+            self._room.clear()
+
     async def wait_empty(self) -> None:
         """Return when nothing waits, or when the gate is closed."""
         if (self.size or self.items) and not self._closed:

@@ -7,7 +7,6 @@ lifetime manager's. What ends the connection is reported at once (`end`); cleani
 from __future__ import annotations
 
 import asyncio
-import contextlib
 import time
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -83,7 +82,8 @@ class HubConnectionContext:
         self._writer: asyncio.Task[None] | None = None
         self._timer: asyncio.TimerHandle | None = None
         self._expiry: asyncio.TimerHandle | None = None
-        self._held_up = False  # while the reader waits for a gate instead of the client
+        self._full: Gate | None = None  # what the reader waits for instead of the client
+        self._watched: asyncio.Future[None] | None = None  # the socket whose loss ends that wait
         self._watch: asyncio.TimerHandle | None = None  # looks whether a client that is not read is still there
         session_options = SessionOptions(
             peer_timeout=_optional(options.client_timeout_interval),
@@ -218,40 +218,29 @@ class HubConnectionContext:
 
     async def hold_up_reader(self, gate: Gate) -> None:
         """Wait for room in *gate* instead of reading the client; meanwhile its silence is ours, but it may be gone."""
-        self._held_up = True
+        lost = self.connection.lost
+        self._full = gate
         if self._watch is None:  # not anew for each time: a full upload holds the reader up every few items
             self._look_after_client()
+        if self._watched is not lost:  # once for each socket, for the same reason
+            self._watched = lost
+            lost.add_done_callback(self._release_reader)
         self.outgoing.note_reading(reading=False)
         try:
-            await (self._wait_room_or_loss(gate) if self.connection.resumable else gate.wait_room())
+            if not lost.done():
+                await gate.wait_room()
         finally:
             self.outgoing.note_reading(reading=True)
-            self._held_up = False
+            self._full = None
 
-    async def _wait_room_or_loss(self, gate: Gate) -> None:
-        """Wait for room, or until the socket is lost: room is only made when the reader has gone on to a new one."""
-        lost = self.connection.lost
-        if lost.done():
-            return
-        patience = asyncio.timeout(None)  # no tasks: a full upload holds the reader up every few items
-
-        def interrupt(_: asyncio.Future[None]) -> None:
-            if waiting:
-                patience.reschedule(self._loop.time())
-
-        waiting = True
-        lost.add_done_callback(interrupt)
-        with contextlib.suppress(TimeoutError):
-            async with patience:
-                try:
-                    await gate.wait_room()
-                finally:
-                    waiting = False
-                    lost.remove_done_callback(interrupt)
+    def _release_reader(self, _: asyncio.Future[None]) -> None:
+        """Let the reader go on to a new socket; before that there may never be room."""
+        if self._full is not None:
+            self._full.interrupt()
 
     def _look_after_client(self) -> None:
         self._watch = None
-        if self._held_up and self.state is not State.ENDED:
+        if self._full is not None and self.state is not State.ENDED:
             if self.connection.gone and not self.connection.lose():
                 self.end(Ending(Close(allow_reconnect=True), self.connection.close_error))
             self._watch = self._loop.call_later(_TICK, self._look_after_client)
@@ -347,7 +336,7 @@ class HubConnectionContext:
         if self.state in (State.ENDING, State.ENDED):
             return
         session = self._session
-        if self._held_up:
+        if self._full is not None:
             session.excuse_silence(self._loop.time())
         session.handle_timeout(self._loop.time())
         if session.error is None:
