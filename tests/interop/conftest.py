@@ -18,7 +18,6 @@ def _node() -> str:
     node, npm = shutil.which("node"), shutil.which("npm")
     if node is None or npm is None:
         missing("Node.js with npm is not installed")
-        raise AssertionError("missing() does not return")
     if not (TYPESCRIPT / "node_modules" / "@microsoft" / "signalr-protocol-msgpack").exists():
         install = [npm, "install", "--no-package-lock", "--no-audit", "--no-fund"]
         installed = subprocess.run(install, cwd=TYPESCRIPT, capture_output=True, text=True, check=False)
