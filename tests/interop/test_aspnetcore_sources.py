@@ -35,7 +35,8 @@ def test_the_official_compiler_accepts_the_sources(folder: str, tmp_path: Path) 
     """They are compiled against the libraries of the programs that the other interop tests use."""
     usings = tmp_path / "usings.cs"
     usings.write_text(IMPLICIT_USINGS)
-    command = [program("interop-csharp"), "check", usings, *sorted((SOURCES / folder).glob("*.cs"))]
+    files = [usings, *sorted((SOURCES / folder).glob("*.cs"))]
+    command = [str(program("interop-csharp")), "check", *map(str, files)]
     done = subprocess.run(command, capture_output=True, text=True, check=False)
     assert (done.returncode, done.stdout) == (0, "0 errors\n")
 
