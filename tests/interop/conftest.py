@@ -33,6 +33,13 @@ def typescript_check() -> list[str]:
 
 
 @pytest.fixture(scope="session")
+def typescript_client() -> Path:
+    """The folder of the official TypeScript client."""
+    _node()
+    return TYPESCRIPT / "node_modules" / "@microsoft" / "signalr"
+
+
+@pytest.fixture(scope="session")
 def typescript_stress() -> list[str]:
     """The command that runs the official TypeScript client under load, with stateful reconnect."""
     return [_node(), str(TYPESCRIPT / "stress.mjs")]
