@@ -1,7 +1,7 @@
 """A service that works for a hub: python examples/background_service/service.py http://127.0.0.1:5000/jobhub.
 
-It waits for the server at the start, reconnects for ever, finishes its job on SIGTERM, and exits with a status that tells a
-supervisor such as systemd whether to start it again.
+It waits for the server at the start, reconnects for ever, disconnects in good order on SIGTERM, and exits with a status that tells
+a supervisor such as systemd whether to start it again.
 """
 
 from __future__ import annotations
@@ -31,7 +31,7 @@ def build(url: str) -> HubConnection:
     """Return the connection with its handlers."""
     connection = (
         HubConnectionBuilder()
-        .with_url(url, close_timeout=30)  # stop() gives a job that is running this long
+        .with_url(url)
         .with_automatic_reconnect(ExponentialBackoff(), retry_start=True)
         .with_calls_while_reconnecting()
         .build()

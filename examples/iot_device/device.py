@@ -91,8 +91,8 @@ class Device:
 
     async def register(self, _connection_id: str | None) -> None:
         """Tell the server who this is, on each new connection."""
-        self.log("connected")
         await self._connection.invoke("Register", self.name)
+        self.log("connected")
 
     def set_interval(self, interval: float) -> None:
         """Measure every *interval* seconds from now on; called by the server."""

@@ -42,7 +42,7 @@ class DeviceHub(Hub):
         """Join the group by which the device can be called."""
         await self.groups.add(self.context.connection_id, device)
 
-    def report(self, device: str, readings: list[Reading]) -> None:
+    async def report(self, device: str, readings: list[Reading]) -> None:
         """Take readings; the device forgets them when this has returned."""
         for reading in readings:
             if self.store.add(device, reading):

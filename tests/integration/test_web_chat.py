@@ -2,35 +2,14 @@
 
 from __future__ import annotations
 
-import json
 import sys
 from pathlib import Path
 
 import pytest
 
-from tests.support.chromium import Browser, Page, chromium
+from tests.support.chat_users import enter, say, shown
+from tests.support.chromium import chromium
 from tests.support.programs import python
-
-
-async def enter(browser: Browser, url: str, name: str) -> Page:
-    """Open the chat page as a user of their own."""
-    page = await browser.open(url, context=await browser.new_context())
-    await page.wait_until("document.querySelector('#status').textContent === 'connected'")
-    await page.write("#name", name)
-    return page
-
-
-async def say(page: Page, text: str) -> None:
-    """Type a message and press Enter."""
-    await page.write("#message", text)
-    await page.press_enter()
-
-
-async def shown(page: Page, author: str, text: str) -> None:
-    """Wait until a message is on the page."""
-    wanted = json.dumps([author, text])
-    lines = "[...document.querySelectorAll('#messages li')].map((line) => [...line.children].map((part) => part.textContent))"
-    await page.wait_until(f"{lines}.some((line) => JSON.stringify(line) === JSON.stringify({wanted}))")
 
 
 @pytest.mark.interop

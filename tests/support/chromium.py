@@ -86,7 +86,8 @@ class Browser:
         message: dict[str, object] = {"id": number, "method": method, "params": parameters}
         await self._socket.send_json(message if session is None else {**message, "sessionId": session})
         async with asyncio.timeout(PATIENCE):
-            return await response
+            result: dict[str, Any] = await response
+        return result
 
     async def read(self) -> None:
         """Read responses and events until the browser ends."""
