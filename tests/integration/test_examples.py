@@ -105,9 +105,11 @@ async def test_the_chat_reads_a_terminal() -> None:
 
 
 async def test_what_is_typed_while_the_connection_is_lost_is_sent_afterwards() -> None:
-    server = HubServer({"/chathub": ChatHub})
-    await server.start()
-    async with FaultProxy(server.url("/chathub")) as proxy, chat(proxy.url, "Anna") as program:
+    async with (
+        HubServer({"/chathub": ChatHub}) as server,
+        FaultProxy(server.url("/chathub")) as proxy,
+        chat(proxy.url, "Anna") as program,
+    ):
         with proxy.refusing():
             proxy.cut()
             await program.expect("* connection lost, reconnecting")
@@ -116,7 +118,6 @@ async def test_what_is_typed_while_the_connection_is_lost_is_sent_afterwards() -
         assert await program.line() == "Anna: still here"
         await program.end_input()
         assert await program.end() == 0
-    await server.stop()
 
 
 async def test_the_chat_says_why_it_cannot_connect() -> None:
@@ -260,10 +261,10 @@ async def test_the_device_loses_no_reading() -> None:
     """The network is cut, and the server restarted before it confirms a report; every reading arrives, and is kept once."""
     store = WatchedStore()
     services = ServiceCollection().add_singleton(WatchedStore, store)
-    first = HubServer({"/devices": WatchedHub}, options=OPTIONS, services=services)
-    await first.start()
-    url = first.url("/devices")
-    async with FaultProxy(url) as proxy:
+    async with (
+        HubServer({"/devices": WatchedHub}, options=OPTIONS, services=services) as first,
+        FaultProxy(url := first.url("/devices")) as proxy,
+    ):
         arguments = ("cellar", "--interval", "0.005", "--count", "300")
         async with python("examples/iot_device/device.py", proxy.url, *arguments) as device:
             await device.expect("cellar: connected")
