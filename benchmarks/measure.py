@@ -13,7 +13,7 @@ from benchmarks.raw import raw_client
 from benchmarks.workloads import Workload
 from signalr_client import HubConnection, HubConnectionBuilder, HubProtocol, JsonHubProtocol, MessagePackHubProtocol
 
-__all__ = ["HUB", "PROTOCOLS", "Figures", "Outcome", "connection", "measure"]
+__all__ = ["HUB", "PROTOCOLS", "Figures", "Outcome", "builder", "connection", "measure", "run_round"]
 
 HUB: Final = "/testhub"
 PROTOCOLS: Final = ("json", "messagepack")
@@ -65,10 +65,15 @@ class Outcome:
         return self.ours.least / self.raw.least
 
 
+def builder(protocol: str, url: str) -> HubConnectionBuilder:
+    """Return the builder of a client for *protocol*, "json" or "messagepack"."""
+    chosen: HubProtocol = JsonHubProtocol() if protocol == "json" else MessagePackHubProtocol()
+    return HubConnectionBuilder().with_url(url).with_hub_protocol(chosen)
+
+
 def connection(protocol: str, url: str) -> HubConnection:
     """Return an unconnected client for *protocol*, "json" or "messagepack"."""
-    chosen: HubProtocol = JsonHubProtocol() if protocol == "json" else MessagePackHubProtocol()
-    return HubConnectionBuilder().with_url(url).with_hub_protocol(chosen).build()
+    return builder(protocol, url).build()
 
 
 async def measure(
@@ -82,12 +87,15 @@ async def measure(
                 outcome = Outcome(workload, protocol, max(1, int(workload.operations * scale)))
                 for number in range(rounds + 1):
                     warm_up = number == 0
-                    await _round(workload.ours, ours, outcome.operations, None if warm_up else outcome.ours)
-                    await _round(workload.raw, raw, outcome.operations, None if warm_up else outcome.raw)
+                    await run_round(workload.ours, ours, outcome.operations, None if warm_up else outcome.ours)
+                    await run_round(workload.raw, raw, outcome.operations, None if warm_up else outcome.raw)
                 yield outcome
 
 
-async def _round(work: Callable[[ClientT, int], Awaitable[None]], client: ClientT, count: int, figures: Figures | None) -> None:
+async def run_round(
+    work: Callable[[ClientT, int], Awaitable[None]], client: ClientT, count: int, figures: Figures | None
+) -> None:
+    """Run *work* once, and add what it took to *figures*, if there are any."""
     gc.collect()  # so that the garbage of the previous round is not collected during this one
     wall, cpu = time.perf_counter(), time.process_time()
     await work(client, count)

@@ -8,6 +8,7 @@ from collections.abc import AsyncIterable, Sequence
 from signalr_client.client.invocations import StreamSink
 from signalr_client.client.link import HubLink
 from signalr_client.client.uploads import UploadStream
+from signalr_client.core.binding import PLAIN
 from signalr_client.core.messages import UNSET, CancelInvocation, Invocation, StreamInvocation
 
 __all__ = ["OutgoingCall"]
@@ -47,7 +48,8 @@ class OutgoingCall:
             BindingError: an argument cannot be encoded; nothing was sent.
         """
         arguments = list(args)
-        sources = [arg for arg in args if isinstance(arg, AsyncIterable)]
+        # Checked first for what most arguments are, because the other check takes several times as long.
+        sources = [arg for arg in args if type(arg) not in PLAIN and isinstance(arg, AsyncIterable)]
         stream_ids: list[str] = []
         if sources:
             arguments = [arg for arg in args if not isinstance(arg, AsyncIterable)]

@@ -106,10 +106,9 @@ class ReplayBuffer:
             raise ProtocolError(f"The peer acknowledged message {number}, but only {highest} were sent.")
         if number <= self._replayed:
             return  # see the module's docstring
-        sent = self._sent
-        while self.first <= number:
-            self.size -= len(sent.popleft())
-            self.first += 1
+        count, release = number + 1 - self.first, self._sent.popleft
+        self.size -= sum([len(release()) for _ in range(count)])
+        self.first += max(count, 0)
 
     def resume(self, pad: Callable[[Sequence[bytes], int], dict[int, bytes]] | None = None) -> int:
         """Queue all messages that are kept for a new socket; return the number for the Sequence message that goes before them.

@@ -18,8 +18,13 @@ __all__ = ["DateTimeOffset", "PreciseDatetime", "decode_precise", "may_be_precis
 _EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
 _TIMESTAMP: Final = -1
 
-# The first bytes of a timestamp with a fraction of a second: fixext 8, and ext 8 of 12 bytes, both of type -1.
-_MARKS: Final = (b"\xd7\xff", b"\xc7\x0c\xff")
+_SHORT: Final = b"\xd7\xff"
+"""Before the 8 bytes of a timestamp: 30 bits of nanoseconds, 34 bits of seconds."""
+
+_LONG: Final = b"\xc7\x0c\xff"
+"""Before the 12 bytes of a timestamp, for years that are far away."""
+
+_SCALARS: Final = frozenset({str, int, float, bool, bytes, type(None)})
 
 
 class PreciseDatetime(datetime):
@@ -86,7 +91,12 @@ class DateTimeOffset(PreciseDatetime):
 
 def may_be_precise(record: bytes) -> bool:
     """Return whether a MessagePack record may contain such a time. The test is quick; only False is certain."""
-    return any(mark in record for mark in _MARKS)
+    place = record.find(_SHORT)
+    while place >= 0:
+        if (int.from_bytes(record[place + 2 : place + 6], "big") >> 2) % 1000:
+            return True
+        place = record.find(_SHORT, place + 1)
+    return _LONG in record
 
 
 def decode_precise(record: bytes) -> list[Any]:
@@ -108,14 +118,15 @@ def timestamp_extension(moment: PreciseDatetime) -> msgspec.msgpack.Ext:
 
 
 def _with_datetimes(value: Any) -> Any:
-    match value:
-        case list():
-            return [_with_datetimes(item) for item in value]
-        case dict():
-            return {_with_datetimes(key): _with_datetimes(item) for key, item in value.items()}
-        case msgpack.Timestamp():
-            moment = _EPOCH + timedelta(seconds=value.seconds, microseconds=value.nanoseconds // 1000)
-            rest = value.nanoseconds % 1000
-            return PreciseDatetime.of(moment, rest) if rest else moment
-        case _:
-            return value
+    kind = type(value)
+    if kind is dict:
+        if any(type(key) is msgpack.Timestamp for key in value):
+            value = {_with_datetimes(key): item for key, item in value.items()}
+        return {key: item if type(item) in _SCALARS else _with_datetimes(item) for key, item in value.items()}
+    if kind is list:
+        return [item if type(item) in _SCALARS else _with_datetimes(item) for item in value]
+    if kind is msgpack.Timestamp:
+        moment = _EPOCH + timedelta(seconds=value.seconds, microseconds=value.nanoseconds // 1000)
+        rest = value.nanoseconds % 1000
+        return PreciseDatetime.of(moment, rest) if rest else moment
+    return value

@@ -5,14 +5,20 @@ from __future__ import annotations
 import asyncio
 import json
 import sys
+from dataclasses import asdict
 from pathlib import Path
+from typing import cast
 
 import pytest
+from pydantic import BaseModel
 
 from benchmarks.__main__ import main
 from benchmarks.measure import HUB, PROTOCOLS, connection, measure
 from benchmarks.raw import raw_client
+from benchmarks.stateful import compare
+from benchmarks.typed import WAYS, Trade, TypedProtocol, converted, records, trade
 from benchmarks.workloads import WORKLOADS, Workload, WrongResultError
+from signalr_client import JsonHubProtocol, MessagePackHubProtocol
 
 pytestmark = pytest.mark.interop
 
@@ -27,6 +33,21 @@ async def test_both_clients_get_the_correct_results(aspnetcore_url: str, workloa
         for _ in range(2):  # the first round must not affect the second
             await workload.ours(ours, COUNT)
             await workload.raw(raw, COUNT)
+
+
+async def test_the_workloads_run_with_and_without_stateful_reconnect(python_url: str) -> None:
+    async with asyncio.timeout(60):
+        found = [each async for each in compare(python_url, PROTOCOLS, WORKLOADS, scale=0.01, rounds=1)]
+    assert [(each.protocol, each.workload) for each in found] == [(name, work) for name in PROTOCOLS for work in WORKLOADS]
+    assert all(len(each.plain.per_second) == len(each.stateful.per_second) == 1 and each.ratio > 0 for each in found)
+
+
+@pytest.mark.parametrize("protocol", [JsonHubProtocol(), MessagePackHubProtocol()], ids=PROTOCOLS)
+@pytest.mark.parametrize("way", WAYS)
+def test_every_way_of_converting_gives_the_same_objects(way: str, protocol: TypedProtocol) -> None:
+    items = converted(protocol, way, records(protocol, 100))
+    found = [item.model_dump() if isinstance(item, BaseModel) else asdict(cast("Trade", item)) for item in items]
+    assert found == [asdict(trade(number)) for number in range(100)]
 
 
 @pytest.mark.parametrize("protocol", PROTOCOLS)

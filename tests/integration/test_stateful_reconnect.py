@@ -215,14 +215,14 @@ def test_each_loss_has_its_own_series_of_attempts() -> None:
 
 async def test_a_connection_that_the_server_has_forgotten_is_lost() -> None:
     """Then automatic reconnect has its turn."""
-    async with behind_proxy(disconnect_timeout=0.01) as behind:
+    async with behind_proxy(disconnect_timeout=0.25) as behind:
         connection, proxy = behind.connection, behind.proxy
         waiting = asyncio.create_task(connection.invoke("Wait"))
         await Numbers.waiting.wait()
         first_id = connection.connection_id
         with proxy.refusing():
             proxy.cut()
-            await proxy.wait_event("refused", 3)  # the third attempt comes 0.3 seconds after the first
+            await proxy.wait_event("refused", 4)  # the fourth attempt comes 0.8 seconds after the first
         with pytest.raises(ConnectionClosedError, match=r"^Reconnect attempt failed\. .*404"):
             await waiting
         await connection.wait_connected()

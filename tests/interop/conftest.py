@@ -7,6 +7,7 @@ import subprocess
 from pathlib import Path
 
 import pytest
+from filelock import FileLock
 
 from tests.support.aspnetcore import missing
 
@@ -18,11 +19,12 @@ def _node() -> str:
     node, npm = shutil.which("node"), shutil.which("npm")
     if node is None or npm is None:
         missing("Node.js with npm is not installed")
-    if not (TYPESCRIPT / "node_modules" / "@microsoft" / "signalr-protocol-msgpack").exists():
-        install = [npm, "install", "--no-package-lock", "--no-audit", "--no-fund"]
-        installed = subprocess.run(install, cwd=TYPESCRIPT, capture_output=True, text=True, check=False)
-        if installed.returncode:
-            missing(f"npm could not install @microsoft/signalr: {installed.stderr.strip()}")
+    with FileLock(TYPESCRIPT / "node_modules.lock"):  # the tests may run in several processes
+        if not (TYPESCRIPT / "node_modules" / "@microsoft" / "signalr-protocol-msgpack").exists():
+            install = [npm, "install", "--no-package-lock", "--no-audit", "--no-fund"]
+            installed = subprocess.run(install, cwd=TYPESCRIPT, capture_output=True, text=True, check=False)
+            if installed.returncode:
+                missing(f"npm could not install @microsoft/signalr: {installed.stderr.strip()}")
     return node
 
 

@@ -88,7 +88,7 @@ async def test_the_dotnet_client_loses_nothing_when_its_network_is_cut(
 ) -> None:
     """Only with the calls and messages that this client does not lose with a real server: no streams, no uploads."""
     seconds = "60" if request.config.getoption("--long") else "3"
-    async with cutting(f"{python_url}/testhub", (50_000, 500_000), Direction.TO_CLIENT) as proxy:
+    async with cutting(f"{python_url}/testhub", (20_000, 200_000), Direction.TO_CLIENT) as proxy:
         await stress(proxy.url, protocol, "--only", "receive,invoke", "--seconds", seconds)
         assert cuts_of(proxy) > 3
 

@@ -1,7 +1,8 @@
 """Readers of objects: from a map, or an array, to an instance of a class. Room: core, row 1.
 
-A message of .NET has every member, spelled as expected, so that is the fast way: all members are fetched in one call, and the types of
-all are compared in another. Where a member is missing or spelled differently, they are looked up one by one.
+A message of .NET has every member, spelled as expected, so that is the fast way: all members are fetched in one call, and their types
+say which of them have to be read, because most objects of a class have the same ones. Where a member is missing or spelled differently,
+they are looked up one by one.
 """
 
 from __future__ import annotations
@@ -17,10 +18,13 @@ from signalr_client.core.binding.shapes import Field, Shape
 
 __all__ = ["object_reader"]
 
+_Plan = tuple[tuple[int, Callable[[Any], Any]], ...]
+"""The members that have to be read, by their number; the others are right as they are."""
+
 _DICT: Final = frozenset({dict})
 _LIST: Final = frozenset({list})
 _ABSENT: Final[Any] = object()
-_NO_NAMES: Final[dict[str, Any]] = {}
+_MOST_PLANS: Final = 64  # combinations of member types that are kept for each class
 
 
 def object_reader(name: str, shape: Shape, readers: Sequence[Reader], names: Sequence[str]) -> Reader:
@@ -60,12 +64,7 @@ class _Members:
         self._exact = dict(zip(names, range(len(names)), strict=True))
         self._loose = _unambiguous([*names, *(field.name for field in shape.fields)])
         self._fetch = _fetcher(names)
-        # the type of each member that needs no conversion; None has to be read
-        self._kinds = tuple(next(iter(reader.same)) if len(reader.same) == 1 else None for reader in readers)
-        self._ready = _fetcher([index for index, kind in enumerate(self._kinds) if kind is not None])
-        self._ready_kinds = self._ready(self._kinds)
-        self._reads = tuple((index, reader.read) for index, reader in enumerate(readers))
-        self._reads_of_others = tuple(pair for pair in self._reads if self._kinds[pair[0]] is None)
+        self._plans: dict[tuple[type, ...], _Plan] = {}
 
     def read(self, value: Any) -> Any:
         """Return the object whose members are in *value*."""
@@ -81,17 +80,31 @@ class _Members:
         except KeyError:
             return self._read_loosely(value)
         kinds = tuple(map(type, values))
-        if kinds != self._kinds:
-            values = self._convert(list(values), kinds)
+        plan = self._plans.get(kinds)
+        if plan is None:
+            plan = self._make_plan(kinds)
+        if plan:
+            values = self._convert(list(values), plan)
         if self._by_keyword:
-            return _construct(self._name, self._make, (), dict(zip(self._arguments, values, strict=True)))
-        return _construct(self._name, self._make, values, _NO_NAMES)
+            return _construct(self._name, self._make, dict(zip(self._arguments, values, strict=True)))
+        try:
+            return self._make(*values)
+        except Exception as exc:  # user code, as in _construct, which is not called because that would be felt
+            raise refusal(self._name, exc) from exc
 
-    def _convert(self, values: list[Any], kinds: tuple[type, ...]) -> list[Any]:
+    def _make_plan(self, kinds: tuple[type, ...]) -> _Plan:
+        """Return which members have to be read if their values have these types."""
+        members = enumerate(zip(kinds, self._fields, strict=True))
+        plan = tuple((index, reader.read) for index, (kind, (_, reader)) in members if kind not in reader.same)
+        if len(self._plans) < _MOST_PLANS:
+            self._plans[kinds] = plan
+        return plan
+
+    def _convert(self, values: list[Any], plan: _Plan) -> list[Any]:
         """Return the values of all members, read as their types."""
         index = 0
         try:
-            for index, read in self._reads_of_others if self._ready(kinds) == self._ready_kinds else self._reads:
+            for index, read in plan:
                 values[index] = read(values[index])
         except Misfit as exc:
             exc.inside(f".{self._shape.fields[index].name}")
@@ -135,7 +148,7 @@ class _Members:
             elif field.required:
                 self._check_absent(field, reader)
                 named[field.argument] = None
-        return _construct(self._name, self._make, (), named)
+        return _construct(self._name, self._make, named)
 
     def _check_absent(self, field: Field, reader: Reader) -> None:
         """Refuse that a member is missing, unless it may be null: peers may be configured to leave those out."""
@@ -149,10 +162,10 @@ class _Members:
             raise Misfit(f"expected {self._name} with {name} {wanted!r}")
 
 
-def _construct(name: str, make: Callable[..., Any], values: Sequence[Any], named: dict[str, Any]) -> Any:
+def _construct(name: str, make: Callable[..., Any], named: dict[str, Any]) -> Any:
     """Return a new object; whatever its class raises is a misfit, with the text of the exception."""
     try:
-        return make(*values, **named)
+        return make(**named)
     except Exception as exc:  # user code: `__post_init__`, converters and validators
         raise refusal(name, exc) from exc
 

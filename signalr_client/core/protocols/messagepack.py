@@ -168,9 +168,10 @@ class MessagePackHubProtocol:
 def _is_plain(record: bytes) -> bool:
     """Return whether a record with other values than scalars can have neither too many levels nor a precise timestamp.
 
-    The byte 0xff is part of every timestamp finer than a microsecond and of few other records.
+    The byte 0xff is part of every timestamp with a fraction of a second and of few other records, so it is looked for first.
     """
-    return 0xFF not in record and (len(record) < SHORTEST_MESSAGEPACK or not messagepack_may_exceed_depth(record))
+    may_be_deep = len(record) >= SHORTEST_MESSAGEPACK and messagepack_may_exceed_depth(record)
+    return not may_be_deep and (0xFF not in record or not may_be_precise(record))
 
 
 def _decode_times(record: bytes) -> list[Any] | None:
