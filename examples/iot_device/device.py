@@ -86,8 +86,9 @@ class Device:
             except ConnectionClosedError:  # received or not, nobody knows; the server recognizes readings that it has
                 self.log(f"sending {len(batch)} readings again")
                 continue
-            while self._waiting and self._waiting[0].time <= batch[-1].time:
-                self._waiting.popleft()
+            for reading in batch:
+                if self._waiting and self._waiting[0] is reading:  # it is not if it was dropped meanwhile, for want of room
+                    self._waiting.popleft()
 
     async def register(self, _connection_id: str | None) -> None:
         """Tell the server who this is, on each new connection."""
