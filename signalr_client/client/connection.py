@@ -338,7 +338,8 @@ class HubConnection(ConnectionEvents):
     def register(self, receiver: object) -> list[Subscription]:
         """Register the methods of *receiver* as handlers: every public coroutine method, and every method with `hub_method`.
 
-        The target is the name given with `hub_method`, or else the name of the method. Properties are not evaluated.
+        The target is the name given with `hub_method`, there or where an overridden method was defined, or else the name of the method:
+        a class that derives from a Protocol implements it under the names of the Protocol. Properties are not evaluated.
 
         Raises:
             TypeError: it has no such method.

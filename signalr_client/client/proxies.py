@@ -8,11 +8,11 @@ from __future__ import annotations
 
 import functools
 from collections.abc import Callable, Coroutine
-from typing import Any, ClassVar, Final, Protocol
+from typing import Any, Final, Protocol
 
 from signalr_client.client.streams import HubStream
 from signalr_client.core.binding import Binding
-from signalr_client.core.contracts import NOTHING_SAID, Contract, ContractMethod, read_contract
+from signalr_client.core.contracts import NOTHING_SAID, ContractMethod, ContractProxy, read_contract
 from signalr_client.errors import UnsupportedTypeError
 
 __all__ = ["Calls", "HubProxy", "proxy_class"]
@@ -34,11 +34,10 @@ class Calls(Protocol):
         """Return the items of a streaming hub method."""
 
 
-class HubProxy:
+class HubProxy(ContractProxy):
     """The base of the proxies; holds the connection."""
 
     __slots__ = ("_calls",)
-    _contract: ClassVar[Contract]
 
     def __init__(self, calls: Calls) -> None:
         self._calls = calls
@@ -46,10 +45,6 @@ class HubProxy:
     def __repr__(self) -> str:
         """Return the name of the Protocol and the connection."""
         return f"<{self._contract.name} proxy of {self._calls!r}>"
-
-    def __getattr__(self, name: str) -> Any:
-        """Raise the error for a method that is not in the Protocol."""
-        raise self._contract.missing(name)
 
 
 @functools.lru_cache(_MOST_CLASSES)
@@ -64,14 +59,11 @@ def proxy_class(protocol: Any, binding: Binding) -> type[HubProxy]:
         TypeError: it is not a Protocol, or a member is not a method that can be called.
         UnsupportedTypeError: the type of a parameter, a result or an item is not supported.
     """
-    contract = read_contract(protocol)
-    methods: dict[str, Any] = {name: _method(method, binding) for name, method in contract.methods.items()}
-    members = {"__slots__": (), "__doc__": contract.doc, "_contract": contract}
-    return type(f"{contract.name}Proxy", (HubProxy,), members | methods)
+    return read_contract(protocol).implement(HubProxy, functools.partial(_method, binding=binding))
 
 
 def _method(method: ContractMethod, binding: Binding) -> Callable[..., Any]:
-    """Return the method of a proxy for a method of the Protocol, with its name, docstring and signature."""
+    """Return the method of a proxy for a method of the Protocol."""
     wanted = None if method.result in _NO_RESULT else method.result
     if wanted is not None:
         try:
@@ -97,7 +89,7 @@ def _invoke(method: ContractMethod, wanted: Any) -> Callable[..., Coroutine[Any,
     async def complete(self: HubProxy, /, *given: object, **named: object) -> None:
         await self._calls.invoke(target, *arguments(given, named))
 
-    return functools.wraps(method.function)(complete if method.result is None else invoke)
+    return complete if method.result is None else invoke
 
 
 def _send(method: ContractMethod) -> Callable[..., Coroutine[Any, Any, None]]:
@@ -106,7 +98,7 @@ def _send(method: ContractMethod) -> Callable[..., Coroutine[Any, Any, None]]:
     async def send(self: HubProxy, /, *given: object, **named: object) -> None:
         await self._calls.send(target, *arguments(given, named))
 
-    return functools.wraps(method.function)(send)
+    return send
 
 
 def _stream(method: ContractMethod, wanted: Any) -> Callable[..., HubStream[Any]]:
@@ -115,4 +107,4 @@ def _stream(method: ContractMethod, wanted: Any) -> Callable[..., HubStream[Any]
     def stream(self: HubProxy, /, *given: object, **named: object) -> HubStream[Any]:
         return self._calls.stream(target, *arguments(given, named), item_type=wanted)
 
-    return functools.wraps(method.function)(stream)
+    return stream

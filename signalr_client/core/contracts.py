@@ -10,19 +10,19 @@ import difflib
 import functools
 import inspect
 import typing
-from collections.abc import AsyncIterable, Awaitable, Coroutine, Mapping, Sequence
+from collections.abc import AsyncIterable, Awaitable, Callable, Coroutine, Mapping, Sequence
 from types import FunctionType
-from typing import Any, Final
+from typing import Any, ClassVar, Final, TypeVar
 
 import typing_extensions
 
-from signalr_client.core.binding.annotations import function_types, substitute, type_variables
-from signalr_client.core.binding.checks import Checker, checker
-from signalr_client.core.binding.naming import plain_name
+from signalr_client.core.binding import Checker, checker, function_types, plain_name, substitute, type_variables
 from signalr_client.core.hub_method import is_send, wire_name
 from signalr_client.errors import BindingError, UnsupportedTypeError
 
-__all__ = ["NOTHING_SAID", "Contract", "ContractMethod", "read_contract"]
+__all__ = ["NOTHING_SAID", "Contract", "ContractMethod", "ContractProxy", "read_contract"]
+
+ProxyT = TypeVar("ProxyT", bound="ContractProxy")
 
 NOTHING_SAID: Final[Any] = inspect.Signature.empty
 """The result of a method without a return annotation."""
@@ -140,6 +140,17 @@ class Contract:
                     types = _types(function, base, variables.get(base, {}))
                     self.methods[name] = ContractMethod(f"{self.name}.{name}", next(named, name), function, types)
 
+    def implement(self, base: type[ProxyT], make: Callable[[ContractMethod], Callable[..., Any]]) -> type[ProxyT]:
+        """Return a subclass of *base* with the methods of the Protocol, their names, docstrings and signatures.
+
+        Args:
+            base: the class of all proxies of this kind.
+            make: returns the method of a proxy for a method of the Protocol.
+        """
+        methods = {name: functools.wraps(method.function)(make(method)) for name, method in self.methods.items()}
+        members = {"__slots__": (), "__doc__": self.doc, "__module__": base.__module__, "_contract": self}
+        return type(f"{self.name}Proxy", (base,), members | methods)
+
     def missing(self, name: str) -> AttributeError:
         """Return the error for a method that is not in the Protocol; its text names the one that was probably meant."""
         spellings = {plain_name(known): known for known in self.methods}
@@ -157,6 +168,17 @@ class Contract:
         if not isinstance(member, FunctionType):
             raise _no_proxy(f"{self.name}.{name}", f"It is a {type(member).__name__}, not a method.")
         return member
+
+
+class ContractProxy:
+    """The base of everything that has the methods of a Protocol; see `Contract.implement`."""
+
+    __slots__ = ()
+    _contract: ClassVar[Contract]
+
+    def __getattr__(self, name: str) -> Any:
+        """Raise the error for a method that is not in the Protocol."""
+        raise self._contract.missing(name)
 
 
 @functools.lru_cache(_MOST_CONTRACTS)

@@ -155,7 +155,7 @@ def type_variables(kind: type, arguments: tuple[Any, ...]) -> dict[type, dict[An
         parameters = getattr(current, "__parameters__", ())
         own = dict(zip(parameters, values, strict=False))
         found.setdefault(current, {}).update(own)
-        for base in getattr(current, "__orig_bases__", current.__bases__):
+        for base in vars(current).get("__orig_bases__", current.__bases__):
             origin = get_origin(base) or base
             if isinstance(origin, type) and origin not in _ROOTS:
                 visit(origin, tuple(substitute(argument, own) for argument in get_args(base)))

@@ -196,7 +196,7 @@ class _Compiler:
             fields = [(field.name, self.compile(field.type), field.required) for field in shape.fields]
         finally:
             self._classes = around
-        if shape.kind is dict:
+        if shape.make is dict:
             return _typed_dict(name, fields)
         return _object(name, origin, [(attribute, item) for attribute, item, _ in fields if item is not _ANYTHING])
 
