@@ -166,7 +166,7 @@ class Contract:
         if isinstance(member, property | functools.cached_property):
             raise TypeError(f"Type must not contain properties. ('{name}' of '{self.name}' is one.)")
         if not isinstance(member, FunctionType):
-            raise _no_proxy(f"{self.name}.{name}", f"It is a {type(member).__name__}, not a method.")
+            raise _no_proxy(f"{self.name}.{name}", f"It is of type {type(member).__name__}, not a method.")
         return member
 
 
