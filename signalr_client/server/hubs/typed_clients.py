@@ -40,9 +40,14 @@ def client_types_of(hub_type: type[Hub[Any]]) -> ClientTypes | None:
     """Return the Protocols of a class that derives from ``Hub[ChatClient]``, directly or not; None for other hubs."""
     variables = type_variables(hub_type, ()).get(Hub, {})
     every, single = variables.get(C), variables.get(S)
-    if every is None or every is ClientProxy or every is Any or isinstance(every, TypeVar):
+    if not _is_given(every):
         return None
-    return ClientTypes(every, every if single is None or isinstance(single, TypeVar) else single)
+    return ClientTypes(every, single if _is_given(single) else every)
+
+
+def _is_given(client: Any) -> bool:
+    """Return whether a type argument of a hub is a Protocol; before Python 3.13 the default of a type variable may be there."""
+    return client not in (None, ClientProxy, Any) and not isinstance(client, TypeVar)
 
 
 @functools.lru_cache(256)
