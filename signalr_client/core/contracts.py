@@ -48,8 +48,10 @@ class ContractMethod:
         self.name = name
         self.target = target
         self.function = function
-        self.stream, self.result = _outcome(name, function, types.get("return", NOTHING_SAID))
-        self.send = is_send(function)
+        stream, result = _outcome(name, function, types.get("return", NOTHING_SAID))
+        self.stream: Any = stream
+        self.result: Any = result
+        self.send: bool = is_send(function)
         if self.send and (self.stream is not None or self.result not in (None, NOTHING_SAID)):
             raise TypeError(f"'{name}' has send=True, so nobody waits for a response: its result must be None.")
         parameters = _parameters(name, function)
@@ -126,8 +128,8 @@ class Contract:
         kind = typing.get_origin(protocol) or protocol
         if not (isinstance(kind, type) and typing_extensions.is_protocol(kind)):
             raise TypeError(f"Type must be an interface. ({protocol!r} is not a typing.Protocol.)")
-        self.name = kind.__name__
-        self.doc = kind.__doc__
+        self.name: str = kind.__name__
+        self.doc: str | None = kind.__doc__
         self.methods: dict[str, ContractMethod] = {}
         variables = type_variables(kind, typing.get_args(protocol))
         bases = [base for base in kind.__mro__ if typing_extensions.is_protocol(base)]
