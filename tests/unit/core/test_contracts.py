@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 import functools
+import sys
+import textwrap
+import types
 from collections.abc import AsyncGenerator, AsyncIterable, AsyncIterator, Awaitable, Callable, Coroutine
 from dataclasses import dataclass
-from typing import Any, ClassVar, Generic, Protocol, TypeVar
+from typing import Any, ClassVar, Final, Generic, Protocol, TypeVar
 
 import pytest
 
@@ -166,6 +169,37 @@ def test_arguments_of_a_generic_protocol_are_checked() -> None:
         method("Get", Points[str]).arguments((1,), {})
     with pytest.raises(BindingError, match=r"Cannot call Points\.Get: default: expected Point \| None, got str"):
         method("Get", Points[str]).arguments(("key", "a"), {})
+
+
+NEW_SYNTAX: Final = """
+    from collections.abc import AsyncIterator
+    from typing import Protocol
+
+    type Pair[T] = tuple[T, T]
+
+    class Store[T](Protocol):
+        async def Put(self, item: T, pair: Pair[T]) -> list[T]: ...
+        def All(self) -> AsyncIterator[Pair[T]]: ...
+        async def Convert[K](self, item: K) -> K: ...
+"""
+
+
+@pytest.mark.skipif(sys.version_info < (3, 12), reason="the syntax is new in Python 3.12")
+@pytest.mark.parametrize("future", ["", "from __future__ import annotations\n"])
+def test_type_parameters_of_python_3_12_are_replaced(future: str) -> None:
+    module = types.ModuleType("new_protocol")
+    sys.modules[module.__name__] = module
+    try:
+        exec(future + textwrap.dedent(NEW_SYNTAX), vars(module))
+        store = module.Store[int]
+        assert method("Put", store).result == list[int]
+        assert method("All", store).result == module.Pair[int]
+        method("Put", store).arguments((1, (2, 3)), {})
+        method("Convert", store).arguments(("anything",), {})
+        with pytest.raises(BindingError, match=r"Cannot call Store\.Put: pair\[1\]: expected int, got str"):
+            method("Put", store).arguments((1, (2, "a")), {})
+    finally:
+        del sys.modules[module.__name__]
 
 
 class WithProperty(Protocol):
