@@ -7,7 +7,7 @@ from collections.abc import Callable, Coroutine
 from typing import Any, NamedTuple, TypeVar
 
 from signalr_client.core.binding import json_binding, type_variables
-from signalr_client.core.contracts import NOTHING_SAID, ContractMethod, ContractProxy, read_contract
+from signalr_client.core.contracts import NO_ANNOTATION, ContractMethod, ContractProxy, read_contract
 from signalr_client.errors import UnsupportedTypeError
 from signalr_client.server.errors import HubDefinitionError
 from signalr_client.server.hubs.clients import C, ClientProxy, S, SingleClientProxy, single_clients_only
@@ -75,7 +75,7 @@ def _method(method: ContractMethod) -> Callable[..., Coroutine[Any, Any, object]
     async def send(self: TypedProxy, /, *given: object, **named: object) -> None:
         await self._proxy.send(target, *arguments(given, named))
 
-    if result is None or result is NOTHING_SAID:
+    if result is None or result is NO_ANNOTATION:
         return send
     try:
         json_binding().converter(result)

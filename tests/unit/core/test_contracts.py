@@ -13,7 +13,7 @@ from typing import Any, ClassVar, Final, Generic, Protocol, TypeVar
 import pytest
 
 from signalr_client import hub_method
-from signalr_client.core.contracts import NOTHING_SAID, Contract, ContractMethod, read_contract
+from signalr_client.core.contracts import NO_ANNOTATION, Contract, ContractMethod, read_contract
 from signalr_client.errors import BindingError, UnsupportedTypeError
 
 T = TypeVar("T")
@@ -77,7 +77,7 @@ def method(name: str, protocol: Any = Chat) -> ContractMethod:
         ("Counter", "Counter", AsyncIterator, int, False),
         ("Items", "Items", AsyncIterable, Point | None, False),
         ("Generated", "Generated", AsyncGenerator, int, False),
-        ("Unsaid", "Unsaid", None, NOTHING_SAID, False),
+        ("Unsaid", "Unsaid", None, NO_ANNOTATION, False),
         ("Log", "Log", None, None, True),
     ],
 )
