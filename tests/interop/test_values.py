@@ -172,4 +172,5 @@ async def test_the_typescript_client_echoes_the_values_that_both_servers_have(
 @pytest.mark.interop
 @each_protocol
 async def test_the_typescript_client_echoes_every_row(python_url: str, typescript_values: list[str], protocol: str) -> None:
-    assert await rows_echoed(typescript_values, f"{python_url}/valueshub", protocol) == {cells[0] for cells in ROWS}
+    echoed = await rows_echoed(typescript_values, f"{python_url}/valueshub", protocol)
+    assert echoed == {cells[0] for cells in ROWS} | {"an integer that loses digits", "a map that loses its entries"}

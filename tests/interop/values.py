@@ -53,6 +53,10 @@ ECHO: Final = {
 class ValuesHub(Hub):
     """Each argument is converted to its type, and written again."""
 
+    def Largest(self) -> int:
+        """Return an integer that JavaScript does not have."""
+        return 2**63 - 1
+
     def EchoNone(self, value: None) -> None:
         return value
 

@@ -211,8 +211,8 @@ class Writer:
         if getattr(value, "nanosecond", 0):
             return _precise(value).isoformat()
         plain = _plain_datetime(value)
-        if plain.microsecond and not plain.microsecond % 10:  # msgspec writes six digits, .NET and JavaScript as few as they need
-            return datetime_text(plain)
+        if plain.microsecond and not plain.microsecond % 10:
+            return datetime_text(plain)  # msgspec writes six digits, .NET and JavaScript as few as they need
         return plain
 
     def _datetime_as_timestamp(self, value: datetime, _levels: int) -> Any:
