@@ -128,8 +128,8 @@ class ServerTimeoutError(ConnectionClosedError):
 class HubException(SignalRError):
     """The hub method failed; ``message`` is the error that the server sent. See docs/errors.md.
 
-    Raised in a hub method or in a client's handler, it is the only exception whose message is sent to the peer, with its code and data.
-    A subclass may set them as class attributes.
+    Raised in a hub method, it is the only exception whose message is sent to the client. Raised there or in a client's handler, it also
+    sends its code and data. A subclass may set them as class attributes.
 
     Attributes:
         message: the official text, in full.

@@ -82,11 +82,13 @@ def _write(members: dict[str, object]) -> str:
         _Unusable: it could not be read by the peer.
     """
     try:
-        text = _encode({name: _BINDING.write(value, name, PORTABLE_DEPTH) for name, value in members.items()}).decode()
-    except (TypeError, ValueError, RecursionError) as exc:
-        raise _Unusable(f"it has no JSON form ({exc})") from exc
+        plain = {name: _BINDING.write(value, name, PORTABLE_DEPTH) for name, value in members.items()}
     except TooDeep:
         raise _Unusable(f"it is nested more than {PORTABLE_DEPTH} levels deep") from None
+    try:
+        text = _encode(plain).decode()
+    except (TypeError, ValueError, RecursionError) as exc:
+        raise _Unusable(f"it has no JSON form ({exc})") from exc
     _read(text)
     return text
 
