@@ -15,7 +15,9 @@ contains a token. Texts are those of the official .NET client if it has one. Thi
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
+from typing import Final
 
 __all__ = [
     "AggregateTransportError",
@@ -129,14 +131,52 @@ class ServerTimeoutError(ConnectionClosedError):
 
 
 class HubException(SignalRError):
-    """The hub method failed; ``message`` is the error that the server sent.
+    """The hub method failed; ``message`` is the error that the server sent. See docs/errors.md.
 
-    Raised in a hub method or in a client's handler, it is the only exception whose message is sent to the peer.
+    Raised in a hub method, it is the only exception whose message is sent to the client. Raised there or in a client's handler, it also
+    sends its code and data. A subclass may set them as class attributes.
+
+    Attributes:
+        message: the official text, in full.
+        code: what programs can tell errors by, chosen by the author of the hub; None if there is none.
+        data: any value that can be sent, for example a dataclass. What was received is plain: dict, list, str, int, float, bool, None.
+        received: whether a peer has sent it. If a hub method or a handler lets it escape, its message is sent on, and nothing else.
     """
 
-    def __init__(self, message: str = "") -> None:
-        super().__init__(message)
+    code: str | int | None = None
+    data: object = None
+    received: bool = False
+
+    def __init__(self, message: str = "", code: str | int | None = None, data: object = None) -> None:
+        if code is None and data is None:
+            super().__init__(message)
+        else:
+            super().__init__(message, code, data)
         self.message = message
+        if code is not None:
+            self.code = code
+        if data is not None:
+            self.data = data
+
+    def __str__(self) -> str:
+        """Return the message alone."""
+        return str(self.args[0]) if self.args else ""
+
+    @property
+    def text(self) -> str:
+        """What the hub said: the message without the official text before it. If the hub said nothing, the message as it is."""
+        message = str(self)
+        official = _OFFICIAL.match(message)
+        return message if official is None else message[official.end() :]
+
+
+_OFFICIAL: Final = re.compile(
+    r"(?:An unexpected error occurred invoking '.*?' on the server"
+    r"|Failed to invoke '.*?' due to an error on the server"
+    r"|An error occurred on the server while streaming results)"
+    r"\. [^\W\d][\w`]*: ",  # the name of the exception's type
+    re.DOTALL,
+)
 
 
 class BindingError(SignalRError):

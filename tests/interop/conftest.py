@@ -42,6 +42,12 @@ def typescript_client() -> Path:
 
 
 @pytest.fixture(scope="session")
+def typescript_values() -> list[str]:
+    """The command that runs the values of docs/types.md through the official TypeScript client."""
+    return [_node(), str(TYPESCRIPT / "values.mjs")]
+
+
+@pytest.fixture(scope="session")
 def typescript_stress() -> list[str]:
     """The command that runs the official TypeScript client under load, with stateful reconnect."""
     return [_node(), str(TYPESCRIPT / "stress.mjs")]
