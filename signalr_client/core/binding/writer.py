@@ -123,10 +123,14 @@ class Writer:
             written = self.write(key, 0)
         except TooDeep:
             raise self._no_form(type(key), "a key") from None
-        if self._binary or type(written) in (str, int, UUID):
+        if self._binary and type(written) is msgspec.msgpack.Ext:
+            return key  # a precise datetime: the encoder asks `write_other` for its extension, which cannot be a key of a dict
+        if (self._binary and type(written) not in (list, dict)) or type(written) in (str, int, UUID):
             return written
-        if type(written) in (datetime, Decimal, date):
-            return written.isoformat() if isinstance(written, date) else str(written)
+        if type(written) in (datetime, date):
+            return msgspec.json.encode(written)[1:-1].decode()  # as a value is written
+        if type(written) is Decimal:
+            return str(written)
         raise self._no_form(type(key), "a key")
 
     # objects
