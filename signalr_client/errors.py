@@ -15,7 +15,9 @@ contains a token. Texts are those of the official .NET client if it has one. Thi
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
+from typing import Final
 
 __all__ = [
     "AggregateTransportError",
@@ -46,7 +48,9 @@ class NegotiationError(SignalRError):
 
     def __init__(self, message: str, url: str = "", status: int | None = None) -> None:
         super().__init__(message, url, status)
-        self.message, self.url, self.status = message, url, status
+        self.message: str = message
+        self.url: str = url
+        self.status: int | None = status
 
     def __str__(self) -> str:
         """Return the message, the URL and the status."""
@@ -71,7 +75,9 @@ class TransportError(SignalRError):
 
     def __init__(self, message: str, transport: str = "", status: int | None = None) -> None:
         super().__init__(message, transport, status)
-        self.message, self.transport, self.status = message, transport, status
+        self.message: str = message
+        self.transport: str = transport
+        self.status: int | None = status
 
     def __str__(self) -> str:
         """Return the message, which names the transport already."""
@@ -83,7 +89,7 @@ class AggregateTransportError(SignalRError):
 
     def __init__(self, errors: Sequence[Exception]) -> None:
         super().__init__(tuple(errors))
-        self.errors = tuple(errors)
+        self.errors: tuple[Exception, ...] = tuple(errors)
 
     def __str__(self) -> str:
         """Return the official text with each reason in parentheses."""
@@ -112,8 +118,9 @@ class ServerTimeoutError(ConnectionClosedError):
 
     def __init__(self, server_timeout: float, idle: float) -> None:
         super().__init__(f"Server timeout ({server_timeout * 1000:.2f}ms) elapsed without receiving a message from the server.")
-        self.args = (server_timeout, idle)
-        self.server_timeout, self.idle = server_timeout, idle
+        self.args: tuple[object, ...] = (server_timeout, idle)
+        self.server_timeout: float = server_timeout
+        self.idle: float = idle
 
     def __str__(self) -> str:
         """Return the official text, the idle time, and what to do."""
@@ -124,14 +131,52 @@ class ServerTimeoutError(ConnectionClosedError):
 
 
 class HubException(SignalRError):
-    """The hub method failed; ``message`` is the error that the server sent.
+    """The hub method failed; ``message`` is the error that the server sent. See docs/errors.md.
 
-    Raised in a hub method or in a client's handler, it is the only exception whose message is sent to the peer.
+    Raised in a hub method, it is the only exception whose message is sent to the client. Raised there or in a client's handler, it also
+    sends its code and data. A subclass may set them as class attributes.
+
+    Attributes:
+        message: the official text, in full.
+        code: what programs can tell errors by, chosen by the author of the hub; None if there is none.
+        data: any value that can be sent, for example a dataclass. What was received is plain: dict, list, str, int, float, bool, None.
+        received: whether a peer has sent it. If a hub method or a handler lets it escape, its message is sent on, and nothing else.
     """
 
-    def __init__(self, message: str = "") -> None:
-        super().__init__(message)
+    code: str | int | None = None
+    data: object = None
+    received: bool = False
+
+    def __init__(self, message: str = "", code: str | int | None = None, data: object = None) -> None:
+        if code is None and data is None:
+            super().__init__(message)
+        else:
+            super().__init__(message, code, data)
         self.message = message
+        if code is not None:
+            self.code = code
+        if data is not None:
+            self.data = data
+
+    def __str__(self) -> str:
+        """Return the message alone."""
+        return str(self.args[0]) if self.args else ""
+
+    @property
+    def text(self) -> str:
+        """What the hub said: the message without the official text before it. If the hub said nothing, the message as it is."""
+        message = str(self)
+        official = _OFFICIAL.match(message)
+        return message if official is None else message[official.end() :]
+
+
+_OFFICIAL: Final = re.compile(
+    r"(?:An unexpected error occurred invoking '.*?' on the server"
+    r"|Failed to invoke '.*?' due to an error on the server"
+    r"|An error occurred on the server while streaming results)"
+    r"\. [^\W\d][\w`]*: ",  # the name of the exception's type
+    re.DOTALL,
+)
 
 
 class BindingError(SignalRError):
@@ -147,7 +192,8 @@ class InvalidStateError(SignalRError):
 
     def __init__(self, action: str, state: str, text: str = "") -> None:
         super().__init__(action, state, text)
-        self.action, self.state = action, state
+        self.action: str = action
+        self.state: str = state
         self._text = text or f"The '{action}' method cannot be called if the connection is not active."
 
     def __str__(self) -> str:

@@ -3,17 +3,22 @@
 from __future__ import annotations
 
 import asyncio
+import sys
 from collections.abc import AsyncIterator
 
 from signalr_client import HubConnection, HubConnectionBuilder, HubException, MessagePackHubProtocol, SignalRError
 from signalr_client.cli.demo_hub import DemoHub
+from signalr_client.cli.web_chat import web_chat
 from signalr_client.server import HubServer
 
 __all__ = ["demo"]
 
 
 async def demo() -> None:
-    """Demonstrate invoke, send, handlers, client results, streams in both directions, errors and reconnecting."""
+    """Demonstrate invoke, send, handlers, client results, streams in both directions, errors and reconnecting.
+
+    On a terminal, a chat page is served afterwards until Ctrl+C; otherwise the demo ends by itself.
+    """
     say("With SignalR a server can call its clients, and clients can call the server, over one connection.")
     async with HubServer({"/demohub": DemoHub}) as server:
         url = server.url("/demohub")
@@ -28,7 +33,11 @@ async def demo() -> None:
             await show_streams(anna)
             await show_error(anna)
             await show_reconnect(anna)
-        say("10. Both clients have disconnected, and the server stops. End of the demo.")
+        say("10. Both clients have disconnected, and the server stops.")
+    if sys.stdin.isatty() and sys.stdout.isatty():
+        await web_chat()
+    else:
+        say("End of the demo. 'signalr demo --web' opens a chat page in the browser.")
 
 
 async def show_calls(anna: HubConnection) -> None:

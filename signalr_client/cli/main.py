@@ -10,6 +10,7 @@ from collections.abc import Sequence
 from signalr_client.cli.demo import demo
 from signalr_client.cli.demo_hub import DemoHub
 from signalr_client.cli.serve import load_hub, serve
+from signalr_client.cli.web_chat import web_chat
 from signalr_client.version import __version__
 
 __all__ = ["main"]
@@ -25,7 +26,11 @@ def main(arguments: Sequence[str] | None = None) -> None:
     parser.add_argument("--version", action="version", version=f"signalr-sdk {__version__}")
     parser.add_argument("--log", metavar="LEVEL", help="log to standard error, at this level and above: debug, info, warning")
     commands = parser.add_subparsers(dest="command", required=True)
-    commands.add_parser("demo", help="start a server and two clients and demonstrate the main features")
+    demonstration = commands.add_parser("demo", help="start a server and two clients and demonstrate the main features")
+    demonstration.add_argument(
+        "--web", action="store_true", help="only open a chat page in the browser, and serve it until Ctrl+C"
+    )
+    demonstration.add_argument("--port", type=int, default=0, help="port of the chat page with --web (default: any free port)")
     server = commands.add_parser("serve", help="serve the demo hub or a hub class of your own")
     server.add_argument("hub", nargs="?", metavar="module:Class", help="the hub class to serve (default: the demo hub)")
     server.add_argument("--path", help="URL path of the hub (default: the class name in lower case)")
@@ -44,7 +49,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
         logging.basicConfig(level=given.log.upper())
     try:
         if given.command == "demo":
-            asyncio.run(demo())
+            asyncio.run(web_chat(port=given.port, open_browser=True) if given.web else demo())
             return
         hub = load_hub(given.hub) if given.hub else DemoHub
         path = given.path or f"/{hub.__name__.lower()}"

@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import asyncio
 import importlib
 import os
-import signal
 import sys
 from typing import Any
 
 from signalr_client.cli.demo_hub import DemoHub
+from signalr_client.cli.signals import end_signals
 from signalr_client.server import Hub, HubOptions, HubServer
 
 __all__ = ["load_hub", "serve"]
@@ -19,13 +18,7 @@ async def serve(
     hub: type[Hub[Any]] = DemoHub, *, path: str, host: str, port: int, detailed_errors: bool, cors: list[str]
 ) -> None:
     """Serve *hub* until SIGINT or SIGTERM; print ``listening on URL`` once the server is ready."""
-    ended = asyncio.Event()
-    loop = asyncio.get_running_loop()
-    for number in (signal.SIGINT, signal.SIGTERM):
-        try:
-            loop.add_signal_handler(number, ended.set)
-        except NotImplementedError:  # on Windows, Ctrl+C raises KeyboardInterrupt, which ends asyncio.run
-            break
+    ended = end_signals()
     options = HubOptions(enable_detailed_errors=detailed_errors, cors_origins=cors)
     async with HubServer({path: hub}, options=options, host=host, port=port) as server:
         print(f"listening on {server.url(path)}", flush=True)

@@ -21,6 +21,7 @@ from signalr_client.client.handlers import Handlers
 from signalr_client.client.requests import Requests
 from signalr_client.client.tasks import TaskSet, counted
 from signalr_client.client.typed_handlers import ArgumentError
+from signalr_client.core.error_header import error_headers
 from signalr_client.core.messages import Completion, CountedMessage, Invocation
 from signalr_client.errors import BindingError, SignalRError
 from signalr_client.gate import Gate
@@ -197,12 +198,14 @@ class Dispatcher:
             await self._unhandled(message)
             return Completion(invocation_id=invocation_id, error=_NO_RESULT)
         results: list[object] = []
-        errors: list[str] = []
+        errors: list[Completion] = []
         for handler in handlers:
             try:
                 result = await call(handler, *message.arguments)
             except Exception as exc:  # user code
-                errors.append(self._report(handler, message, exc))
+                text = self._report(handler, message, exc)
+                headers = error_headers(exc, self._log)
+                errors.append(Completion(headers=headers, invocation_id=invocation_id, error=text))
             else:
                 if result is not None:
                     results.append(result)
@@ -212,7 +215,7 @@ class Dispatcher:
         if results:
             return Completion(invocation_id=invocation_id, result=results[0])
         if errors:
-            return Completion(invocation_id=invocation_id, error=errors[-1])
+            return errors[-1]
         return Completion(invocation_id=invocation_id, result=None)
 
     def _report(self, handler: object, message: Invocation, exc: Exception) -> str:

@@ -12,8 +12,9 @@ from typing import Protocol
 
 from signalr_client.client.describe import shown
 from signalr_client.client.ends import closed_error
+from signalr_client.core.error_header import received_error
 from signalr_client.core.messages import UNSET, Completion, StreamItem
-from signalr_client.errors import HubException, ProtocolError
+from signalr_client.errors import ProtocolError
 
 __all__ = ["PendingCalls", "StreamSink", "Upload"]
 
@@ -97,7 +98,7 @@ class PendingCalls:
             if future.done():
                 return  # cancelled in this iteration of the event loop
             if message.error:
-                future.set_exception(HubException(message.error))
+                future.set_exception(received_error(message, self._log))
             else:
                 future.set_result(None if message.result is UNSET else message.result)
             return
@@ -105,7 +106,7 @@ class PendingCalls:
         if stream is None:  # a late response to a cancelled call, or a response to no call at all
             self._log.debug("! dropped unsolicited Completion id=%s", shown(invocation_id))
         elif message.error:
-            stream.finish(HubException(message.error))
+            stream.finish(received_error(message, self._log))
         elif message.result is not UNSET and message.result is not None:
             stream.finish(ProtocolError("Server provided a result in a completion response to a streamed invocation."))
         else:

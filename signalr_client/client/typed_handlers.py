@@ -11,7 +11,7 @@ from collections.abc import Callable, Sequence
 from typing import Any, Final
 
 from signalr_client.core.binding import Binding, Converter, function_types
-from signalr_client.errors import BindingError
+from signalr_client.errors import BindingError, HubException
 
 __all__ = ["ArgumentError", "HandlerTypes"]
 
@@ -46,7 +46,7 @@ class HandlerTypes:
                 elif parameter.kind is parameter.VAR_POSITIONAL:
                     self._rest = types.get(parameter.name, object)
         found = [binding.converter(wanted) for wanted in (*self._positional, self._rest)]
-        self.needs_digits = any(converter.needs_digits for converter in found)
+        self.needs_digits: bool = any(converter.needs_digits for converter in found)
 
     def runnable(self, *, digits: bool) -> Callable[..., Any]:
         """Return what to call with the arguments of the server; the handler itself if there is nothing to convert.
@@ -82,6 +82,8 @@ def typed_handler(
             for index in range(count, size):
                 values[index] = rest.convert(values[index], f"arguments[{index}]")
         except BindingError as exc:
+            if isinstance(exc.__cause__, HubException):  # the class of an argument tells the server on purpose
+                raise exc.__cause__ from None
             raise ArgumentError(str(exc)) from exc.__cause__
         return handler(*values)
 

@@ -10,7 +10,8 @@ import logging
 from collections.abc import AsyncIterable
 
 from signalr_client.client.link import HubLink
-from signalr_client.core.messages import UNSET, Completion, StreamItem
+from signalr_client.core.error_header import error_headers
+from signalr_client.core.messages import Completion, StreamItem
 from signalr_client.errors import SignalRError
 from signalr_client.user_code import call, failure, text_of
 
@@ -20,8 +21,8 @@ __all__ = ["UploadStream"]
 class UploadStream:
     """Sends the items of *source*, and then the end of the stream, in a task of the link.
 
-    An error of the source reaches the server as its message alone. The source is closed last, after the server was told of the end:
-    its cleanup may take long, and nobody else has to wait for it.
+    The server gets the message of an error of the source, and the code and data of a HubException. The source is closed last, after
+    the server was told of the end: its cleanup may take long, and nobody else has to wait for it.
 
     Args:
         link: the connection that the call was sent on.
@@ -41,7 +42,7 @@ class UploadStream:
         if not self._over:
             self._link.outgoing.abandon_items()
         if tell_server:
-            self._end("Stream canceled by client.")
+            self._end(Completion(invocation_id=self._stream_id, error="Stream canceled by client."))
         self._over = True
         self._task.cancel()
 
@@ -52,14 +53,14 @@ class UploadStream:
         finally:
             await self._close(source)
 
-    def _end(self, error: str) -> None:
+    def _end(self, completion: Completion) -> None:
         """Tell the server that no more items follow."""
         if not self._over:
             self._over = True
-            self._link.send(Completion(invocation_id=self._stream_id, error=error or UNSET))
+            self._link.send(completion)
 
-    async def _send_items(self, source: AsyncIterable[object]) -> str:
-        """Send the items; return the message of the source's error, if it raised one."""
+    async def _send_items(self, source: AsyncIterable[object]) -> Completion:
+        """Send the items; return the end of the stream, with the error of the source if it raised one."""
         link, stream_id = self._link, self._stream_id
         try:
             async for item in source:
@@ -70,8 +71,9 @@ class UploadStream:
             error = failure(exc)
             level = logging.DEBUG if isinstance(error, SignalRError) else logging.ERROR
             self._log.log(level, "! upload %s failed", stream_id, exc_info=error)
-            return text_of(error) or type(error).__name__
-        return ""
+            text = text_of(error) or type(error).__name__
+            return Completion(headers=error_headers(error, self._log), invocation_id=stream_id, error=text)
+        return Completion(invocation_id=stream_id)
 
     async def _close(self, source: AsyncIterable[object]) -> None:
         """Close the source, so that the ``finally`` blocks of a generator run now and not when it is garbage-collected."""

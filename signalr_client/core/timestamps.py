@@ -21,8 +21,8 @@ _TIMESTAMP: Final = -1
 _SHORT: Final = b"\xd7\xff"
 """Before the 8 bytes of a timestamp: 30 bits of nanoseconds, 34 bits of seconds."""
 
-_LONG: Final = b"\xc7\x0c\xff"
-"""Before the 12 bytes of a timestamp, for years that are far away."""
+_LONG: Final = (b"\xc7\x0c\xff", b"\xc7\x08\xff", b"\x00\x0c\xff", b"\x00\x08\xff")
+"""Before the 12 bytes of a timestamp in a year that is far away, and before timestamps whose length takes more bytes than it has to."""
 
 _SCALARS: Final = frozenset({str, int, float, bool, bytes, type(None)})
 
@@ -96,7 +96,7 @@ def may_be_precise(record: bytes) -> bool:
         if (int.from_bytes(record[place + 2 : place + 6], "big") >> 2) % 1000:
             return True
         place = record.find(_SHORT, place + 1)
-    return _LONG in record
+    return any(mark in record for mark in _LONG)
 
 
 def decode_precise(record: bytes) -> list[Any]:

@@ -15,7 +15,7 @@ from signalr_client.errors import (
 )
 from signalr_client.user_code import UserCodeError, text_of
 
-__all__ = ["ClientTimeoutError", "HubDefinitionError", "HubUsageError", "ServiceError", "describe"]
+__all__ = ["ClientTimeoutError", "HubDefinitionError", "HubUsageError", "ServiceError", "describe", "refusal_by_user"]
 
 
 class HubDefinitionError(SignalRError, TypeError, ValueError):
@@ -67,3 +67,11 @@ def describe(text: str, error: BaseException, *, detailed: bool) -> str:
     shown = error.error if isinstance(error, UserCodeError) else error
     kind = type(shown)
     return f"{text} {_WIRE_NAMES.get(kind, kind.__name__)}: {text_of(shown)}"
+
+
+def refusal_by_user(error: BindingError) -> HubException | None:
+    """Return the `HubException` with which a class of the user refused its values, if that is why they could not be converted."""
+    cause = error.__cause__
+    if isinstance(cause, BindingError):
+        cause = cause.__cause__
+    return cause if isinstance(cause, HubException) else None

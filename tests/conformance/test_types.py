@@ -7,12 +7,12 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta, timezone
 from decimal import Decimal
-from enum import IntEnum
-from typing import Annotated, Any, Final
+from enum import IntEnum, StrEnum
+from typing import Annotated, Any, Final, Literal, TypedDict
 from uuid import UUID
 
 import attrs
@@ -37,6 +37,19 @@ class Shade(IntEnum):
     RED = 0
     GREEN = 1
     BLUE = 2
+
+
+class Size(StrEnum):
+    """A text for .NET."""
+
+    SMALL = "small"
+
+
+class Counts(TypedDict):
+    """A dictionary for .NET."""
+
+    aKey: int
+    bKey: int
 
 
 class StructPoint(msgspec.Struct):
@@ -116,7 +129,16 @@ ECHOES: Final[list[tuple[str, Any, object]]] = [
     ("EchoList", tuple[str, ...], ("a", "b")),
     ("EchoList", set[str], {"a"}),
     ("EchoDictionary", dict[str, int], {"aKey": 1, "B_key": 2}),
+    ("EchoList", Any, ["a", "b"]),
+    ("EchoList", Sequence[str], ["a"]),
+    ("EchoDictionary", Counts, Counts(aKey=1, bKey=2)),
+    ("EchoDictionary", dict[Color, int], {Color.BLUE: 1, Color.RED: -1}),
+    ("EchoBytes", bytearray, bytearray(b"\x01\xff")),
+    ("Echo", Size, Size.SMALL),
+    ("Echo", Literal["a", "b"], "b"),
+    ("Echo", str | None, "a"),
     ("EchoComplex", ComplexObject, COMPLEX),
+    ("EchoComplex", Partly, Partly("s", (1, 2), StructPoint(1, 2), {"aKey": AttrsPoint(3, 4)})),
     ("EchoComplex", Model, Model(string="s", byte_array=b"\x01", color=Color.GREEN, points={"k": ModelPoint(x=1, y=2)})),
     ("EchoComplex", ComplexObject | None, ComplexObject(date_time=MOMENT)),
 ]

@@ -71,7 +71,7 @@ class FuzzHub(Hub[Client]):
 
     async def fail(self, text: str) -> None:
         """Fail on purpose."""
-        raise HubException(text)
+        raise HubException(text, code=text, data=[text])
 
     async def ask(self, value: object) -> object:
         """Ask the client."""

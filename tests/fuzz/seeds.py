@@ -6,6 +6,7 @@ from datetime import UTC, datetime
 from typing import Final
 
 from signalr_client.core import handshake
+from signalr_client.core.error_header import ERROR_HEADER
 from signalr_client.core.messages import (
     Ack,
     CancelInvocation,
@@ -30,6 +31,7 @@ __all__ = [
     "MESSAGES",
     "NEGOTIATE_RESPONSES",
     "PROTOCOLS",
+    "error_texts",
     "record",
     "records",
     "streams",
@@ -40,6 +42,7 @@ MESSAGEPACK: Final = MessagePackHubProtocol()
 PROTOCOLS: Final[tuple[HubProtocol, ...]] = (JSON, MESSAGEPACK)
 
 _HEADERS: Final = {"Foo": "Bar"}
+_DETAILS: Final = '{"code":"a","data":{"b":[1.5,null,"\\u00e9"]}}'
 _PRECISE: Final = PreciseDatetime.of(datetime(2020, 2, 3, 4, 5, 6, 789_012, tzinfo=UTC), 300)
 
 MESSAGES: Final[tuple[HubMessage, ...]] = (
@@ -54,6 +57,7 @@ MESSAGES: Final[tuple[HubMessage, ...]] = (
     Completion(invocation_id="1", result=None),
     Completion(headers=_HEADERS, invocation_id="2", result=[1, "two"]),
     Completion(invocation_id="3", error="It failed."),
+    Completion(headers={ERROR_HEADER: _DETAILS}, invocation_id="1", error="It failed."),
     StreamInvocation(headers=_HEADERS, invocation_id="5", target="count", arguments=[3], stream_ids=["6"]),
     StreamInvocation(invocation_id="7", target="count", arguments=[]),
     CancelInvocation(headers=_HEADERS, invocation_id="5"),
@@ -87,7 +91,7 @@ NEGOTIATE_RESPONSES: Final = (
 
 _MEMBERS: Final = [
     "type", "headers", "invocationId", "target", "arguments", "streamIds", "item", "error", "result", "allowReconnect",
-    "sequenceId", "protocol", "version",
+    "sequenceId", "protocol", "version", ERROR_HEADER,
 ]  # fmt: skip
 JSON_WORDS: Final = [
     *(f'"{member}":'.encode() for member in _MEMBERS),
@@ -101,6 +105,11 @@ MESSAGEPACK_WORDS: Final = [
     b"\xd6\xff", b"\xd7\xff", b"\xc7\x0c\xff", b"\xc9\xff\xff\xff\xff\x01", b"\xdb\xff\xff\xff\xff", b"\xdd\xff\xff\xff\xff",
     b"\xdf\xff\xff\xff\xff", b"\x80", b"\x81", b"\xa1a", b"\xa0", b"\xff\xff\xff\xff\x07", b"\x80\x80\x80\x80\x08",
 ]  # fmt: skip
+
+
+def error_texts() -> list[str]:
+    """Return headers with the code and data of an error."""
+    return [_DETAILS, "{}", '{"code":409}', '{"code":"a","data":null}', '{"data":[{"x":-1e9}]}']
 
 
 def record(protocol: HubProtocol, message: HubMessage) -> bytes:

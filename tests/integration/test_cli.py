@@ -9,6 +9,7 @@ import sys
 from asyncio.subprocess import DEVNULL, PIPE, STDOUT, Process
 from pathlib import Path
 
+import aiohttp
 import pytest
 
 from signalr_client import HubConnectionBuilder, __version__
@@ -51,6 +52,34 @@ async def test_the_version_is_printed() -> None:
     output, _ = await process.communicate()
     assert output.decode().split() == ["signalr-sdk", __version__]
     assert process.returncode == 0
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="Windows has no pseudo terminals for this")
+async def test_the_demo_offers_a_chat_page_on_a_terminal() -> None:
+    """It is served until Ctrl+C, which ends the demo with status 0."""
+    terminal, program_side = os.openpty()
+    output = asyncio.StreamReader()
+    with os.fdopen(terminal, "rb", buffering=0) as master:
+        reading, _ = await asyncio.get_running_loop().connect_read_pipe(lambda: asyncio.StreamReaderProtocol(output), master)
+        command = [sys.executable, "-m", "signalr_client", "demo"]
+        process = await asyncio.create_subprocess_exec(*command, cwd=ROOT, stdin=program_side, stdout=program_side)
+        os.close(program_side)
+        line = b""
+        while b"A chat page is at " not in line:
+            line = await output.readline()
+        url = line.decode().partition("A chat page is at ")[2].split()[0]
+        async with aiohttp.ClientSession() as session:
+            for path, text in (
+                ("", 'src="signalr.min.js"'),
+                ("chat.js", "/chathub"),
+                ("signalr.min.js", "HubConnectionBuilder"),
+            ):
+                async with session.get(url + path) as response:
+                    assert response.status == 200
+                    assert text in await response.text()
+        process.send_signal(signal.SIGINT)
+        assert await process.wait() == 0
+        reading.close()
 
 
 async def test_serve_runs_the_demo_hub_until_sigterm() -> None:

@@ -19,7 +19,6 @@ def _node() -> str:
     node, npm = shutil.which("node"), shutil.which("npm")
     if node is None or npm is None:
         missing("Node.js with npm is not installed")
-        raise AssertionError("missing() does not return")
     with FileLock(TYPESCRIPT / "node_modules.lock"):  # the tests may run in several processes
         if not (TYPESCRIPT / "node_modules" / "@microsoft" / "signalr-protocol-msgpack").exists():
             install = [npm, "install", "--no-package-lock", "--no-audit", "--no-fund"]
@@ -33,6 +32,19 @@ def _node() -> str:
 def typescript_check() -> list[str]:
     """The command that runs the scenarios of the official TypeScript client."""
     return [_node(), str(TYPESCRIPT / "check.mjs")]
+
+
+@pytest.fixture(scope="session")
+def typescript_client() -> Path:
+    """The folder of the official TypeScript client."""
+    _node()
+    return TYPESCRIPT / "node_modules" / "@microsoft" / "signalr"
+
+
+@pytest.fixture(scope="session")
+def typescript_values() -> list[str]:
+    """The command that runs the values of docs/types.md through the official TypeScript client."""
+    return [_node(), str(TYPESCRIPT / "values.mjs")]
 
 
 @pytest.fixture(scope="session")

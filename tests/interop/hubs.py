@@ -42,6 +42,11 @@ NO_GUID: Final = UUID(int=0)
 NO_MOMENT: Final = datetime.min  # noqa: DTZ901  # what a DateTime of .NET is that was not set
 
 
+CODE: Final = "told"
+DATA: Final = {"text": 'a "quoted" é', "points": [Point(1, 2)]}
+"""The code and data of every HubException: the original has neither, and the official clients must not notice them."""
+
+
 @dataclass
 class ComplexObject:
     """A class with a member of each kind; the defaults are those of .NET."""
@@ -179,7 +184,7 @@ class TestHub(Hub):
         raise InvalidOperationException(message)
 
     def ThrowHubException(self, message: str) -> None:
-        raise HubException(message)
+        raise HubException(message, CODE, DATA)
 
     # context
 
@@ -315,7 +320,7 @@ class TestHub(Hub):
     async def StreamThenThrow(self, count: int, message: str) -> AsyncIterator[int]:
         for number in range(count):
             yield number
-        raise HubException(message)
+        raise HubException(message, CODE, DATA)
 
     def StreamsCancelled(self) -> int:
         return self.probe.streams_cancelled

@@ -29,6 +29,7 @@ from tests.interop.hubs import (
     TypedHub,
     drop_socket,
 )
+from tests.interop.values import ValuesHub
 
 LARGE = 64 * 1024 * 1024
 
@@ -77,6 +78,7 @@ def mapped_hubs(probe: Probe) -> dict[str, tuple[type[Hub], HubOptions]]:
         "/typedhub": (TypedHub, options(enable_detailed_errors=True, maximum_parallel_invocations_per_client=10)),
         "/authhub": (AuthHub, options()),
         "/rejectinghub": (RejectingHub, options()),
+        "/valueshub": (ValuesHub, options()),
     }
 
 

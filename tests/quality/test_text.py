@@ -64,7 +64,9 @@ def test_only_published_documents_are_referenced() -> None:
     found = [
         f"{path.relative_to(ROOT)}:{number}: {line.strip()}"
         for path in [*files, *ROOT.glob("*.md"), ROOT / "pyproject.toml"]
-        if "node_modules" not in path.parts and "__pycache__" not in path.parts and path != Path(__file__)
+        if not {"node_modules", "__pycache__", "bin", "obj"} & set(path.parts)
+        and path.suffix != ".png"
+        and path != Path(__file__)
         for number, line in enumerate(path.read_text().splitlines(), 1)
         if unpublished.search(line)
     ]

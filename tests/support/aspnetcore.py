@@ -9,10 +9,13 @@ from collections import deque
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
+from typing import NoReturn
 
 import pytest
 
 ROOT = Path(__file__).parents[2]
+SOURCES = ROOT / "tests" / "interop" / "aspnetcore"
+BUILT = SOURCES / "bin"
 
 
 def required() -> bool:
@@ -20,7 +23,7 @@ def required() -> bool:
     return os.environ.get("SIGNALR_INTEROP") == "required"
 
 
-def missing(what: str) -> None:
+def missing(what: str) -> NoReturn:
     """Skip the test with the message *what*, or fail it if SIGNALR_INTEROP=required."""
     if required():
         pytest.fail(f"{what}, and SIGNALR_INTEROP=required", pytrace=False)
@@ -28,17 +31,18 @@ def missing(what: str) -> None:
 
 
 def program(name: str) -> Path:
-    """Return the path of interop-server or interop-client.
+    """Return the path of interop-server, interop-client or interop-csharp; skip or fail the test if it is missing.
 
-    ``SIGNALR_ASPNETCORE_SERVER`` is the path of interop-server; without it, the folder ``shared/aspnetcore/bin`` next to the
-    project is used.
+    ``SIGNALR_ASPNETCORE_SERVER`` is the path of interop-server, and the others are beside it. Without it, they are looked for where
+    scripts/build-interop puts them, then in the folder ``shared/aspnetcore/bin`` next to the project.
     """
     named = os.environ.get("SIGNALR_ASPNETCORE_SERVER")
-    folder = Path(named).parent if named else ROOT.parent / "shared" / "aspnetcore" / "bin"
-    path = folder / name
-    if not path.exists():
-        missing(f"{name} was not found (set SIGNALR_ASPNETCORE_SERVER to the path of interop-server)")
-    return path
+    folders = [Path(named).parent] if named else [BUILT, ROOT.parent / "shared" / "aspnetcore" / "bin"]
+    file = f"{name}.exe" if os.name == "nt" else name
+    for folder in folders:
+        if (folder / file).exists():
+            return folder / file
+    missing(f"{name} was not found (run scripts/build-interop, or set SIGNALR_ASPNETCORE_SERVER to the path of interop-server)")
 
 
 @contextmanager

@@ -20,6 +20,7 @@ from signalr_client import (
     ExponentialBackoff,
     HubConnection,
     HubConnectionBuilder,
+    HubException,
     HubProtocol,
     HubStream,
     JsonHubProtocol,
@@ -29,8 +30,8 @@ from signalr_client import (
     RetryPolicy,
     Subscription,
     TransferFormat,
+    bind,
 )
-from signalr_client.core.binding import bind
 from signalr_client.core.framing import Framer, TextFramer
 from signalr_client.core.messages import HubMessage
 from signalr_client.server import Hub, SingleClientProxy
@@ -48,6 +49,23 @@ class Movie(TypedDict):
     """Another type to convert to."""
 
     title: str
+
+
+class RoomFull(HubException):
+    """A subclass with a code of its own."""
+
+    code = "room_full"
+
+
+def errors(error: HubException) -> None:
+    """The attributes of an error, and how one is made."""
+    assert_type(error.code, str | int | None)
+    assert_type(error.data, object)
+    assert_type(error.text, str)
+    assert_type(bind(error.data, Point), Point)
+    RoomFull("m", data=Point(1, 2))
+    HubException("m", code=404)
+    HubException("m", code=1.5)  # type: ignore[arg-type]
 
 
 async def results(connection: HubConnection) -> None:

@@ -53,6 +53,9 @@ SAMPLES: Final[list[tuple[SignalRError, str]]] = [
     ),
     (HubException(), ""),
     (HubException("it broke"), "it broke"),
+    (HubException("it broke", "a"), "it broke"),
+    (HubException("it broke", data={"b": [1]}), "it broke"),
+    (HubException("it broke", 409, ["c"]), "it broke"),
     (BindingError("it broke"), "it broke"),
     (UnsupportedTypeError("it broke"), "it broke"),
     (InvalidStateError("invoke", "Disconnected"), f"The 'invoke' {NOT_ACTIVE} (The connection is disconnected.)"),
@@ -114,7 +117,9 @@ def test_an_error_can_be_recreated_from_its_args(error: SignalRError, text: str)
                 "reason": "Server timeout (250.00ms) elapsed without receiving a message from the server.",
             },
         ),
-        (HubException("m"), {"message": "m"}),
+        (HubException("m"), {"message": "m", "code": None, "data": None, "received": False}),
+        (HubException("m", "a"), {"message": "m", "code": "a", "data": None}),
+        (HubException("m", 0, False), {"message": "m", "code": 0, "data": False}),
         (InvalidStateError("stop", "Connecting"), {"action": "stop", "state": "Connecting"}),
     ],
 )
@@ -146,3 +151,75 @@ def test_hub_exception_is_not_a_connection_closed_error() -> None:
 @pytest.mark.parametrize("name", errors.__all__)
 def test_all_exceptions_have_a_docstring(name: str) -> None:
     assert getattr(errors, name).__doc__
+
+
+class RoomFull(HubException):
+    """Has a code of its own, as a class attribute."""
+
+    code = "room_full"
+
+
+class Refused(HubException):
+    """Does not call the constructor of its base."""
+
+    def __init__(self, reason: str) -> None:
+        self.reason = reason
+
+
+def test_a_subclass_has_a_code_of_its_own() -> None:
+    assert (RoomFull("m").code, RoomFull("m", data=1).data, RoomFull("m", "other").code) == ("room_full", 1, "other")
+    assert str(RoomFull("m", data=1)) == "m"
+    again = pickle.loads(pickle.dumps(RoomFull("m", data=[1])))
+    assert (type(again), str(again), again.code, again.data) == (RoomFull, "m", "room_full", [1])
+
+
+def test_a_subclass_that_does_not_initialize_its_base_is_usable() -> None:
+    error = Refused("not today")
+    assert (str(error), error.text, error.code, error.data) == ("not today", "not today", None, None)
+
+
+INVOKING: Final = "An unexpected error occurred invoking 'Join' on the server."
+FAILED: Final = "Failed to invoke 'Join' due to an error on the server."
+STREAMING: Final = "An error occurred on the server while streaming results."
+
+
+@pytest.mark.parametrize(
+    ("message", "text"),
+    [
+        (f"{INVOKING} HubException: the room is full", "the room is full"),
+        (f"{FAILED} HubException: Method does not exist.", "Method does not exist."),
+        (f"{STREAMING} HubException: it ran out", "it ran out"),
+        (f"{INVOKING} RoomFull: it is full", "it is full"),
+        (f"{INVOKING} List`1Exception: of .NET", "of .NET"),
+        (f"{INVOKING} Ausnahme_Ö2: not ASCII", "not ASCII"),
+        (f"{INVOKING} HubException: ", ""),
+        (f"{INVOKING} HubException: two\nlines: and a colon", "two\nlines: and a colon"),
+        (f"{INVOKING} HubException: {INVOKING} HubException: of another hub", f"{INVOKING} HubException: of another hub"),
+        ("An unexpected error occurred invoking 'it's' on the server. HubException: quotes", "quotes"),
+        ("An unexpected error occurred invoking 'a\nb' on the server. HubException: lines", "lines"),
+        # the hub said nothing
+        (INVOKING, INVOKING),
+        (FAILED, FAILED),
+        (STREAMING, STREAMING),
+        # no official text, or not at the beginning
+        ("", ""),
+        ("the room is full", "the room is full"),
+        ("HubException: the room is full", "HubException: the room is full"),
+        (f"Sorry. {INVOKING} HubException: no", f"Sorry. {INVOKING} HubException: no"),
+        (f"{INVOKING} HubException", f"{INVOKING} HubException"),
+        (f"{INVOKING} two words: no", f"{INVOKING} two words: no"),
+        ("Failed to invoke 'Join' because user is unauthorized", "Failed to invoke 'Join' because user is unauthorized"),
+    ],
+)
+def test_text_is_what_the_hub_said(message: str, text: str) -> None:
+    error = HubException(message, "code", {"data": 1})
+    assert (error.text, str(error)) == (text, message)
+
+
+@pytest.mark.parametrize(
+    "unit", ["' on the server. ", "' on the server. a", "'", "Failed to invoke '", "' on the server. aaaaaaaaaaaaaaaa"]
+)
+def test_a_hostile_message_has_its_text_in_linear_time(unit: str) -> None:
+    """With backtracking of a higher order this would take minutes."""
+    message = "An unexpected error occurred invoking '" + unit * (1_000_000 // len(unit))
+    assert HubException(message).text == message

@@ -53,6 +53,22 @@ async def test_producers_wait_until_there_is_room() -> None:
     await asyncio.gather(*waiting)
 
 
+async def test_an_interrupt_releases_those_who_wait_and_nobody_else() -> None:
+    gate = Gate(10)
+    gate.interrupt()  # nobody waits
+    gate.add(11)
+    first = asyncio.create_task(gate.wait_room())
+    await asyncio.sleep(0)
+    gate.interrupt()
+    await first
+    assert is_full(gate)
+    second = asyncio.create_task(gate.wait_room())
+    await asyncio.sleep(0)
+    assert not second.done()
+    gate.remove(11)
+    await second
+
+
 async def test_a_closed_gate_releases_all_producers() -> None:
     gate = Gate(10)
     gate.add(11)

@@ -162,9 +162,6 @@ JSON_DIFFERS: Final = {
     "double 3 (a whole number)": "3.0",  # .NET: 3
     "double -0.0": "0.0",  # -0 is read as the integer 0, so the sign is lost
     "string U+2028 U+2029 U+007F": '"\u2028\u2029\x7f"',  # .NET escapes these
-    "DateTime unspecified 2016-04-05T06:07:08.12": '"2016-04-05T06:07:08.120000"',  # .NET drops zeros at the end
-    "DateTime UTC 1969-12-31T23:59:59.5Z": '"1969-12-31T23:59:59.500000Z"',
-    "DateTimeOffset 2020-01-01T05:06:07.25-03:30": '"2020-01-01T05:06:07.250000-03:30"',
     "TimeSpan -00:00:00.0000001": '"00:00:00"',  # a timedelta has no seventh digit
     "TimeSpan.MaxValue": '"10675199.02:48:05.4775800"',
 }

@@ -10,10 +10,13 @@ import re
 from datetime import date, datetime, time, timedelta, timezone
 from typing import Final
 
+import msgspec
+
 from signalr_client.core.timestamps import DateTimeOffset, PreciseDatetime
 
 __all__ = [
     "date_from_day_number",
+    "datetime_text",
     "day_number",
     "offset_from_wall_clock",
     "parse_date",
@@ -59,6 +62,13 @@ def parse_datetime(text: str) -> datetime:
         if rest:
             return PreciseDatetime.of(moment, rest)
     return moment
+
+
+def datetime_text(moment: datetime) -> str:
+    """Return a datetime that has a fraction of a second without the zeros at its end: ``2024-02-29T12:00:00.5Z``."""
+    text = msgspec.json.encode(moment)[1:-1].decode()
+    end = len("2024-02-29T12:00:00.500000")
+    return text[:end].rstrip("0") + text[end:]
 
 
 def offset_from_wall_clock(wall: datetime, minutes: int) -> DateTimeOffset:

@@ -25,7 +25,7 @@ from signalr_client.core.binding.misfit import Misfit, TooDeep, index_part, key_
 from signalr_client.core.binding.models import model_writer
 from signalr_client.core.binding.scalars import Form
 from signalr_client.core.binding.shapes import is_model, written_fields
-from signalr_client.core.binding.times import day_number, ticks_of, time_text, time_ticks, timespan_text
+from signalr_client.core.binding.times import datetime_text, day_number, ticks_of, time_text, time_ticks, timespan_text
 from signalr_client.core.timestamps import DateTimeOffset, PreciseDatetime, timestamp_extension
 
 __all__ = ["PLAIN", "Writer", "is_plain"]
@@ -123,10 +123,14 @@ class Writer:
             written = self.write(key, 0)
         except TooDeep:
             raise self._no_form(type(key), "a key") from None
-        if self._binary or type(written) in (str, int, UUID):
+        if self._binary and type(written) is msgspec.msgpack.Ext:
+            return key  # a precise datetime: the encoder asks `write_other` for its extension, which cannot be a key of a dict
+        if (self._binary and type(written) not in (list, dict)) or type(written) in (str, int, UUID):
             return written
-        if type(written) in (datetime, Decimal, date):
-            return written.isoformat() if isinstance(written, date) else str(written)
+        if type(written) in (datetime, date):
+            return msgspec.json.encode(written)[1:-1].decode()  # as a value is written
+        if type(written) is Decimal:
+            return str(written)
         raise self._no_form(type(key), "a key")
 
     # objects
@@ -210,7 +214,10 @@ class Writer:
     def _datetime_as_text(self, value: datetime, _levels: int) -> Any:
         if getattr(value, "nanosecond", 0):
             return _precise(value).isoformat()
-        return _plain_datetime(value)
+        plain = _plain_datetime(value)
+        if plain.microsecond and not plain.microsecond % 10:
+            return datetime_text(plain)  # msgspec writes six digits, .NET and JavaScript as few as they need
+        return plain
 
     def _datetime_as_timestamp(self, value: datetime, _levels: int) -> Any:
         if getattr(value, "nanosecond", 0):

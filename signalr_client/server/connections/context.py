@@ -7,12 +7,13 @@ lifetime manager's. What ends the connection is reported at once (`end`); cleani
 from __future__ import annotations
 
 import asyncio
-import contextlib
 import time
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Final
 
+from signalr_client.core.binding import Binding
+from signalr_client.core.exact_numbers import ExactNumbers
 from signalr_client.core.messages import Close, HubMessage
 from signalr_client.core.protocols import HubProtocol, binding_of
 from signalr_client.core.session import HubSession, Phase, SessionOptions
@@ -28,7 +29,7 @@ from signalr_client.types import Seconds, TransferFormat, seconds
 
 __all__ = ["Ending", "HubConnectionContext"]
 
-logger = get_logger("connections")
+logger: Final = get_logger("connections")
 
 _TICK: Final = 1.0  # seconds between two checks whether a client that is not being read is still there
 _FAREWELL: Final = 1.0  # seconds that a last message gets to leave when the program is about to exit
@@ -70,20 +71,21 @@ class HubConnectionContext:
         options: HubOptions,
     ) -> None:
         self.connection = connection
-        self.connection_id = connection.connection_id
+        self.connection_id: str = connection.connection_id
         self.user_identifier = user_identifier
-        self.state = State.HANDSHAKE
-        self.writable = False
-        self.max_pending_results = options.maximum_pending_results_per_client
-        self.aborted = asyncio.Event()
-        self.incoming = Gate(options.application_max_buffer_size or None)
+        self.state: State = State.HANDSHAKE
+        self.writable: bool = False
+        self.max_pending_results: int | None = options.maximum_pending_results_per_client
+        self.aborted: asyncio.Event = asyncio.Event()
+        self.incoming: Gate = Gate(options.application_max_buffer_size or None)
         self._options = options
         self._loop = asyncio.get_running_loop()
         self._ending: asyncio.Future[Ending] = self._loop.create_future()
         self._writer: asyncio.Task[None] | None = None
         self._timer: asyncio.TimerHandle | None = None
         self._expiry: asyncio.TimerHandle | None = None
-        self._held_up = False  # while the reader waits for a gate instead of the client
+        self._full: Gate | None = None  # what the reader waits for instead of the client
+        self._watched: asyncio.Future[None] | None = None  # the socket whose loss ends that wait
         self._watch: asyncio.TimerHandle | None = None  # looks whether a client that is not read is still there
         session_options = SessionOptions(
             peer_timeout=_optional(options.client_timeout_interval),
@@ -97,7 +99,7 @@ class HubConnectionContext:
             replay_limit=options.stateful_reconnect_buffer_size if connection.resumable else None,
         )
         self._session = HubSession.server(protocols, session_options, self._loop.time())
-        self.outgoing = OutgoingMessages(
+        self.outgoing: OutgoingMessages = OutgoingMessages(
             self._session,
             connection,
             options.transport_max_buffer_size or None,
@@ -105,9 +107,9 @@ class HubConnectionContext:
             on_broken=self._write_failed,
             on_ack_timeout=self.give_up,
         )
-        self.exact = session_options.exact
-        self.protocol = self._session.protocol
-        self.binding = binding_of(self.protocol)
+        self.exact: ExactNumbers = session_options.exact
+        self.protocol: HubProtocol = self._session.protocol
+        self.binding: Binding = binding_of(self.protocol)
 
     @property
     def sizes(self) -> list[int]:
@@ -218,40 +220,29 @@ class HubConnectionContext:
 
     async def hold_up_reader(self, gate: Gate) -> None:
         """Wait for room in *gate* instead of reading the client; meanwhile its silence is ours, but it may be gone."""
-        self._held_up = True
+        lost = self.connection.lost
+        self._full = gate
         if self._watch is None:  # not anew for each time: a full upload holds the reader up every few items
             self._look_after_client()
+        if self._watched is not lost:  # once for each socket, for the same reason
+            self._watched = lost
+            lost.add_done_callback(self._release_reader)
         self.outgoing.note_reading(reading=False)
         try:
-            await (self._wait_room_or_loss(gate) if self.connection.resumable else gate.wait_room())
+            if not lost.done():
+                await gate.wait_room()
         finally:
             self.outgoing.note_reading(reading=True)
-            self._held_up = False
+            self._full = None
 
-    async def _wait_room_or_loss(self, gate: Gate) -> None:
-        """Wait for room, or until the socket is lost: room is only made when the reader has gone on to a new one."""
-        lost = self.connection.lost
-        if lost.done():
-            return
-        patience = asyncio.timeout(None)  # no tasks: a full upload holds the reader up every few items
-
-        def interrupt(_: asyncio.Future[None]) -> None:
-            if waiting:
-                patience.reschedule(self._loop.time())
-
-        waiting = True
-        lost.add_done_callback(interrupt)
-        with contextlib.suppress(TimeoutError):
-            async with patience:
-                try:
-                    await gate.wait_room()
-                finally:
-                    waiting = False
-                    lost.remove_done_callback(interrupt)
+    def _release_reader(self, _: asyncio.Future[None]) -> None:
+        """Let the reader go on to a new socket; before that there may never be room."""
+        if self._full is not None:
+            self._full.interrupt()
 
     def _look_after_client(self) -> None:
         self._watch = None
-        if self._held_up and self.state is not State.ENDED:
+        if self._full is not None and self.state is not State.ENDED:
             if self.connection.gone and not self.connection.lose():
                 self.end(Ending(Close(allow_reconnect=True), self.connection.close_error))
             self._watch = self._loop.call_later(_TICK, self._look_after_client)
@@ -347,7 +338,7 @@ class HubConnectionContext:
         if self.state in (State.ENDING, State.ENDED):
             return
         session = self._session
-        if self._held_up:
+        if self._full is not None:
             session.excuse_silence(self._loop.time())
         session.handle_timeout(self._loop.time())
         if session.error is None:

@@ -11,6 +11,7 @@ import logging
 from collections.abc import AsyncIterable, Callable, Coroutine
 from typing import Any, Final
 
+from signalr_client.core.error_header import error_headers, received_error
 from signalr_client.core.messages import (
     UNSET,
     CancelInvocation,
@@ -27,7 +28,7 @@ from signalr_client.server.connections.calls import Call, CallQueue
 from signalr_client.server.connections.context import HubConnectionContext
 from signalr_client.server.connections.invoker import HubInvoker
 from signalr_client.server.connections.uploads import UploadStream
-from signalr_client.server.errors import describe
+from signalr_client.server.errors import describe, refusal_by_user
 from signalr_client.server.hubs.context import HubCallerContext
 from signalr_client.server.hubs.descriptor import HubDescriptor
 from signalr_client.server.injection.containers import ServiceScope
@@ -39,7 +40,7 @@ from signalr_client.user_code import failure
 
 __all__ = ["HubDispatcher"]
 
-logger = get_logger("dispatcher")
+logger: Final = get_logger("dispatcher")
 
 _NO_METHOD: Final = "HubException: Method does not exist."
 _TURN: Final = 256  # items of a stream after which other tasks get a turn, should the stream itself never wait
@@ -138,7 +139,7 @@ class HubDispatcher:
         if upload is None:
             logger.debug("! dropped Completion id=%.100r: nothing waits for it", completion.invocation_id)
         else:
-            upload.end(HubException(completion.error) if completion.error else None)
+            upload.end(received_error(completion, logger) if completion.error else None)
 
     def _receive_call(self, message: Invocation | StreamInvocation, size: int) -> None:
         now = asyncio.get_running_loop().time()
@@ -160,8 +161,9 @@ class HubDispatcher:
             self._mistakes.warning(
                 now, "! a call of '%s' from %s failed: %s", method.name, self._connection.connection_id, reason
             )
-            text = describe(f"Failed to invoke '{method.name}' due to an error on the server.", exc, detailed=self._detailed)
-            self._reject(message, text)
+            refusal = refusal_by_user(exc)
+            text = f"Failed to invoke '{method.name}' due to an error on the server."
+            self._reject(message, describe(text, refusal or exc, detailed=self._detailed), refusal)
             return
         call = Call(message, method, arguments, size)
         if call.invocation_id is not None:
@@ -260,6 +262,7 @@ class HubDispatcher:
         """Send the items of a stream, then its end."""
         connection, outgoing, invocation_id = self._connection, self._connection.outgoing, call.invocation_id or ""
         error: str | None = None
+        reported: Exception | None = None
         sent = 0
         try:
             async for item in items:
@@ -279,7 +282,7 @@ class HubDispatcher:
             close = getattr(items, "aclose", None)
             if close is not None:
                 await call_user_code(close)
-        self._complete(call, error)
+        self._complete(call, error, cause=reported)
 
     async def _report(self, call: Call, exc: BaseException) -> None:
         """Log what a call raised, and answer it.
@@ -298,7 +301,7 @@ class HubDispatcher:
             raise exc
         reported = failure(exc)
         self._log_failure(call, reported)
-        self._complete(call, describe(text, reported, detailed=self._detailed))
+        self._complete(call, describe(text, reported, detailed=self._detailed), cause=reported)
 
     def _log_failure(self, call: Call, error: Exception) -> None:
         """Log what a call raised: a defect of the hub, or what is only to be expected."""
@@ -306,23 +309,32 @@ class HubDispatcher:
         level = logging.INFO if left or isinstance(error, HubException) else logging.ERROR
         logger.log(level, "! '%s' failed", call.method.name, exc_info=error)
 
-    def _complete(self, call: Call, error: str | None = None, result: object = UNSET) -> None:
-        """Answer a call, unless that was done."""
+    def _complete(
+        self, call: Call, error: str | None = None, result: object = UNSET, *, cause: Exception | None = None
+    ) -> None:
+        """Answer a call, unless that was done; *cause* is what the text of *error* describes."""
         if not call.answered:
             call.answered = True
-            self._answer(call.message, error, result)
+            self._answer(call.message, error, result, cause)
 
-    def _reject(self, message: Invocation | StreamInvocation, error: str) -> None:
+    def _reject(self, message: Invocation | StreamInvocation, error: str, cause: Exception | None = None) -> None:
         """Answer a call that does not begin. Nobody waits for room here, so a client that acknowledges nothing has to go."""
-        self._answer(message, error)
+        self._answer(message, error, cause=cause)
         if self._connection.outgoing.overdrawn:
             self._connection.give_up()
 
-    def _answer(self, message: Invocation | StreamInvocation, error: str | None = None, result: object = UNSET) -> None:
-        """Send the Completion of a call, if the client wants one."""
+    def _answer(
+        self,
+        message: Invocation | StreamInvocation,
+        error: str | None = None,
+        result: object = UNSET,
+        cause: Exception | None = None,
+    ) -> None:
+        """Send the Completion of a call, if the client wants one; a HubException that is the *cause* adds its code and data."""
         if message.invocation_id:
-            answer = Completion(invocation_id=message.invocation_id, error=UNSET if error is None else error, result=result)
-            self._connection.send(answer)
+            headers = UNSET if cause is None else error_headers(cause, logger)
+            text = UNSET if error is None else error
+            self._connection.send(Completion(headers=headers, invocation_id=message.invocation_id, error=text, result=result))
 
     def _forget(self, call: Call) -> None:
         """Remove a call that has ended, or will never begin."""

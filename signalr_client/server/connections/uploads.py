@@ -11,7 +11,7 @@ from signalr_client.core.binding import Converter
 from signalr_client.core.portable import find_unportable, is_portable_as_typed
 from signalr_client.errors import BindingError, ConnectionClosedError, HubException
 from signalr_client.gate import Gate
-from signalr_client.server.errors import describe
+from signalr_client.server.errors import describe, refusal_by_user
 
 __all__ = ["UploadStream"]
 
@@ -23,7 +23,7 @@ class UploadStream(AsyncIterator[Any]):
     """What a hub method reads: the items in order, then the end, or the error that ended it.
 
     It raises HubException if the client ended it with an error or an item does not fit its type, and ConnectionClosedError when the
-    connection is lost.
+    connection is lost. A HubException that the class of an item raises is raised as it is.
 
     Attributes:
         gate: full while more than *capacity* items have not been read; the connection is then not read either.
@@ -40,7 +40,7 @@ class UploadStream(AsyncIterator[Any]):
     def __init__(
         self, converter: Converter[Any] | None, capacity: int, waiting: Gate, *, detailed_errors: bool = False
     ) -> None:
-        self.gate = Gate(None, capacity)
+        self.gate: Gate = Gate(None, capacity)
         self.begun = False
         self._converter = converter
         self._waiting = waiting
@@ -65,7 +65,7 @@ class UploadStream(AsyncIterator[Any]):
             if reason is not None and not is_portable_as_typed([item]):
                 raise BindingError(reason)
         except BindingError as exc:
-            self.end(HubException(describe(_UNBOUND, exc, detailed=self._detailed)))
+            self.end(refusal_by_user(exc) or HubException(describe(_UNBOUND, exc, detailed=self._detailed)))
             return
         if not self._items:
             self._changed.set()

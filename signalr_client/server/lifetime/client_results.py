@@ -3,15 +3,19 @@
 from __future__ import annotations
 
 import asyncio
-from typing import Any
+from typing import Any, Final
 
 from signalr_client.core.binding import Converter
+from signalr_client.core.error_header import received_error
 from signalr_client.core.messages import UNSET, Completion
 from signalr_client.core.portable import find_unportable, is_portable_as_typed
 from signalr_client.errors import BindingError, ConnectionClosedError, HubException
 from signalr_client.server.lifetime.manager import LifetimeConnection
+from signalr_client.server.log import get_logger
 
 __all__ = ["ClientResults"]
+
+logger: Final = get_logger("client_results")
 
 
 class ClientResults:
@@ -68,7 +72,7 @@ class ClientResults:
             )
         elif not result.done():
             if completion.error:
-                result.set_exception(HubException(completion.error))
+                result.set_exception(received_error(completion, logger))
             elif completion.result is UNSET:
                 result.set_exception(HubException("The client sent no result."))
             else:

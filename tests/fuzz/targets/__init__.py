@@ -20,6 +20,7 @@ TARGETS: Final = (
     "messagepack_protocol",
     "timestamps",
     "values",
+    "error_header",
     "negotiation",
     "session",
     "stateful_session",

@@ -18,6 +18,13 @@ SEEDS: Final = [
     b'{"type":1,"invocationId":"1","target":"ask","arguments":[{}]}\x1e{"type":3,"invocationId":"1","result":[]}\x1e',
     b"\x1e".join(
         [
+            b'{"type":1,"invocationId":"1","target":"ask","arguments":[{}]}',
+            b'{"type":3,"headers":{"signalr-error":"{\\"code\\":1}"},"invocationId":"s1","error":"no"}',
+            b"",
+        ]
+    ),
+    b"\x1e".join(
+        [
             b'{"type":1,"invocationId":"1","target":"upload","arguments":[],"streamIds":["2","3"]}',
             b'{"type":2,"invocationId":"2","item":1}',
             b'{"type":2,"invocationId":"3","item":{"x":1}}',

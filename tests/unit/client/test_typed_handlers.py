@@ -192,3 +192,31 @@ def test_handlers_are_removed_by_what_was_registered() -> None:
     handlers.remove("T")
     assert not handlers.by_target
     handlers.remove("T")
+
+
+class Evasive:
+    """Claims to have every attribute, each another object of its kind."""
+
+    def __getattr__(self, name: str) -> Evasive:
+        return Evasive()
+
+    def __call__(self, *values: object) -> object:
+        return values
+
+
+def test_an_object_with_every_attribute_can_be_a_handler() -> None:
+    """Test programs of users register objects of unittest.mock."""
+    handler = Evasive()
+    assert registered(handler).by_target["T"] == (handler,)
+
+
+def test_the_annotations_behind_partials_and_decorators_are_used() -> None:
+    def handler(first: str, point: Point) -> object:
+        return first, point
+
+    @functools.wraps(handler)
+    def wrapper(*values: object) -> object:
+        return handler(*values)  # type: ignore[arg-type]  # as it is called by the client
+
+    wrapped = functools.partial(wrapper, "a")
+    assert call(registered(wrapped), {"x": 1}) == [("a", Point(1))]

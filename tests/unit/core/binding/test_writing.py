@@ -114,7 +114,7 @@ WRITTEN: Final[list[tuple[object, object, object]]] = [
     ({1.5: GUID}, {"1.5": str(GUID)}, {1.5: str(GUID)}),
     ({date(2024, 2, 29): 1}, {"2024-02-29": 1}, {738_944: 1}),
     ({Decimal("1.5"): 1}, {"1.5": 1}, {"1.5": 1}),
-    ({MOMENT: 1}, {"2020-01-02T03:04:05+00:00": 1}, {MOMENT: 1}),
+    ({MOMENT: 1}, {"2020-01-02T03:04:05Z": 1}, {MOMENT: 1}),
     ({"first_name": Point(1)}, {"first_name": {"x": 1, "y": None}}, {"first_name": {"X": 1, "Y": None}}),
 ]  # fmt: skip
 
@@ -228,3 +228,20 @@ def test_an_array_of_numbers_is_a_list() -> None:
         message = protocol.decode(record)
         assert isinstance(message, StreamItem)
         assert message.item == [[1, -2]]
+
+
+def test_a_time_finer_than_a_microsecond_can_be_a_key() -> None:
+    moment = PreciseDatetime.of(datetime(2024, 2, 29, tzinfo=UTC), 100)
+    protocol = MessagePackHubProtocol()
+    [record] = protocol.framer().feed(protocol.encode(StreamItem(invocation_id="1", item={moment: 1})))
+    message = protocol.decode(record)
+    assert isinstance(message, StreamItem)
+    assert {key.nanosecond for key in message.item} == {100}  # type: ignore[attr-defined]  # it is a dict
+    assert JSON.write({moment: 1}, "value", LEVELS) == {"2024-02-29T00:00:00.0000001Z": 1}
+
+
+def test_a_datetimeoffset_is_a_key_over_json_only() -> None:
+    moment = DateTimeOffset.of(datetime(2024, 2, 29, tzinfo=UTC))
+    assert JSON.write({moment: 1}, "value", LEVELS) == {"2024-02-29T00:00:00Z": 1}
+    with pytest.raises(BindingError, match=r"a key of type .*DateTimeOffset has no MessagePack form"):
+        MESSAGEPACK.write({moment: 1}, "value", LEVELS)

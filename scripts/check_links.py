@@ -1,4 +1,4 @@
-"""Checks the links between the pages of the built site, anchors included: ``python docs/check_links.py build/docs``.
+"""Checks the links between the pages of the built site, anchors included: ``python scripts/check_links.py build/docs``.
 
 Sphinx checks what is written in MyST; this also finds what themes and docstrings generate. Links to other sites are not followed.
 """
@@ -20,7 +20,7 @@ class Page(HTMLParser):
         self.anchors: set[str] = set()
         self.feed(path.read_text(encoding="utf-8"))
 
-    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
+    def handle_starttag(self, _tag: str, attrs: list[tuple[str, str | None]]) -> None:
         """Collect a link, and what can be linked to."""
         given = dict(attrs)
         self.anchors.update(given[name] or "" for name in ("id", "name") if name in given)
