@@ -10,7 +10,6 @@ version = release = __version__
 extensions = ["myst_parser", "sphinx.ext.autodoc", "sphinx.ext.napoleon", "sphinx.ext.viewcode"]
 exclude_patterns = ["images"]
 myst_heading_anchors = 4
-suppress_warnings = ["toc.empty_glob"]
 
 html_theme = "furo"
 html_title = f"signalr_client {release}"

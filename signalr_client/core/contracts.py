@@ -6,7 +6,6 @@ It knows names, parameters and results, and nothing about how a call is sent.
 
 from __future__ import annotations
 
-import difflib
 import functools
 import inspect
 import typing
@@ -157,6 +156,8 @@ class Contract:
 
     def missing(self, name: str) -> AttributeError:
         """Return the error for a method that is not in the Protocol; its text names the one that was probably meant."""
+        import difflib  # noqa: PLC0415  # only mistakes need it
+
         spellings = {plain_name(known): known for known in self.methods}
         close = difflib.get_close_matches(plain_name(name), spellings, 1)
         hint = f" Did you mean '{spellings[close[0]]}'?" if close else f" It has {', '.join(self.methods) or 'none'}."

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+import importlib
 import inspect
 import re
 import types
@@ -46,3 +47,46 @@ async def test_the_code_of_a_page_runs(page: str) -> None:
         result = eval(code, namespace)
         if inspect.iscoroutine(result):
             await result
+
+
+def texts_of_the_package() -> str:
+    """Return all string literals of the package, those of f-strings without what is filled in, one a line."""
+    texts = []
+    for path in (DOCS.parent / "signalr_client").rglob("*.py"):
+        for node in ast.walk(ast.parse(path.read_text())):
+            if isinstance(node, ast.Constant) and isinstance(node.value, str):
+                texts.append(node.value)
+            elif isinstance(node, ast.JoinedStr):
+                texts.append("".join(part.value if isinstance(part, ast.Constant) else "\0" for part in node.values))
+    return "\n".join(texts)
+
+
+PYTHONS = (
+    "SyntaxError",
+    "ModuleNotFoundError",
+    "Connect call failed",
+    " (Not Found)",
+    " (Unauthorized)",
+    "(Forbidden)",
+    "(Method Not",
+)
+
+
+def test_the_messages_that_can_be_looked_up_are_those_of_the_package() -> None:
+    """Each part of a message in docs/troubleshooting.md is in the source, except for numbers and for what Python itself says."""
+    known = texts_of_the_package()
+    rows = re.findall(r"^\| (?:log: )?((?:`[^`]+`(?:, )?)+)", (DOCS / "troubleshooting.md").read_text(), re.MULTILINE)
+    messages = [message for row in rows for message in re.findall(r"`([^`]+)`", row)]
+    assert len(messages) > 25
+    for message in messages:
+        for part in re.split(r"\.\.\.|\d[\d.,]*|: (?=[A-Z])", message):
+            wanted = part.strip(" .(),")
+            if len(wanted) > 12 and not any(text in message for text in PYTHONS):
+                assert wanted in known, message
+
+
+@pytest.mark.parametrize("module", ["signalr_client", "signalr_client.server", "signalr_client.testing"])
+def test_the_reference_has_every_public_name(module: str) -> None:
+    reference = "".join(page.read_text() for page in (DOCS / "reference").glob("*.md"))
+    documented = set(re.findall(r"^\.\. auto(?:class|exception|function):: (?:\w+\.)*(\w+)", reference, re.MULTILINE))
+    assert set(importlib.import_module(module).__all__) - {"__version__"} <= documented

@@ -77,12 +77,16 @@ class MessagePackHubProtocol:
         self.binding: Binding = messagepack_binding(naming, enum_naming)
         self._encode = msgspec.msgpack.Encoder(enc_hook=self.binding.write_other).encode
         self._decode = msgspec.msgpack.Decoder(list).decode
-        self._prefixes = _prefixes()
 
     def __repr__(self) -> str:
         """Return the expression that creates an equal object."""
         options = self.binding.options(naming="PascalCase", enum_naming="PascalCase")
         return f"MessagePackHubProtocol({options})"
+
+    @functools.cached_property
+    def _prefixes(self) -> tuple[bytes, ...]:
+        """The length prefixes of all but large messages, created when the first message is sent."""
+        return _prefixes()
 
     def framer(self, max_size: int | None = None) -> BinaryFramer:
         """Return a new framer for one direction of one connection; *max_size* is in bytes."""
@@ -225,7 +229,7 @@ _PREFIX_COUNT: Final = 0x4000  # sizes whose prefix has one or two bytes
 
 @functools.cache
 def _prefixes() -> tuple[bytes, ...]:
-    """Return the length prefixes of all but large messages. They are created once, by the first program that uses MessagePack."""
+    """Return the prefixes of one or two bytes, in order."""
     return tuple(write_varint(size) for size in range(_PREFIX_COUNT))
 
 
