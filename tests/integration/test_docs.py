@@ -57,7 +57,7 @@ def texts_of_the_package() -> str:
             if isinstance(node, ast.Constant) and isinstance(node.value, str):
                 texts.append(node.value)
             elif isinstance(node, ast.JoinedStr):
-                texts.append("".join(part.value if isinstance(part, ast.Constant) else "\0" for part in node.values))
+                texts.append("".join(str(part.value) if isinstance(part, ast.Constant) else "\0" for part in node.values))
     return "\n".join(texts)
 
 

@@ -23,7 +23,7 @@ def test_tool_reports_no_problems(command: str) -> None:
 def test_zizmor_finds_no_problem_in_the_workflows() -> None:
     """It needs no network: the versions of actions are pinned by their commits."""
     command = [
-        Path(sys.executable).with_name("zizmor"),
+        str(Path(sys.executable).with_name("zizmor")),
         "--offline",
         "--no-progress",
         "--persona=pedantic",
