@@ -1,0 +1,353 @@
+"""What a hub offers, whatever language it was read from and is written in. Room: generate.
+
+A reader turns a source into a `Contract`, a writer turns a contract into a text. Types are those of .NET, because they say the most;
+names are kept in each spelling that a writer needs.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field
+from enum import Enum
+
+__all__ = [
+    "REQUIRED",
+    "UNKNOWN",
+    "Constant",
+    "Contract",
+    "Declaration",
+    "Default",
+    "EmptyContainer",
+    "EnumConstant",
+    "Enumeration",
+    "Field",
+    "GenerateError",
+    "Hub",
+    "Interface",
+    "ListOf",
+    "LiteralOf",
+    "MapOf",
+    "Member",
+    "Method",
+    "Nullable",
+    "Parameter",
+    "Record",
+    "Reference",
+    "Scalar",
+    "Stream",
+    "TupleOf",
+    "Type",
+    "UnionOf",
+    "Variable",
+    "Warn",
+    "references",
+]
+
+Warn = Callable[[str], None]
+"""Takes the text of a warning: what could not be expressed, and where it is."""
+
+
+class GenerateError(Exception):
+    """Code cannot be generated; the text says why, and names the file and the line where there is one."""
+
+
+class Scalar(Enum):
+    """A type without parts, by its name in C#."""
+
+    NULL = "null"
+    BOOL = "bool"
+    INT8 = "sbyte"
+    INT16 = "short"
+    INT32 = "int"
+    INT64 = "long"
+    UINT8 = "byte"
+    UINT16 = "ushort"
+    UINT32 = "uint"
+    UINT64 = "ulong"
+    FLOAT32 = "float"
+    FLOAT64 = "double"
+    DECIMAL = "decimal"
+    STRING = "string"
+    BYTES = "byte[]"
+    UUID = "Guid"
+    DATE_TIME = "DateTime"
+    DATE_TIME_OFFSET = "DateTimeOffset"
+    DATE = "DateOnly"
+    TIME = "TimeOnly"
+    DURATION = "TimeSpan"
+    ANY = "object"
+
+    @property
+    def is_integer(self) -> bool:
+        """Whether it is an integer of any size."""
+        return self in _INTEGERS
+
+
+_INTEGERS = frozenset(kind for kind in Scalar if kind.name.removeprefix("U").startswith("INT"))
+
+
+@dataclass(frozen=True, slots=True)
+class ListOf:
+    """An array on the wire; *unique* if the type is a set."""
+
+    item: Type
+    unique: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class TupleOf:
+    """An array with a type for each item."""
+
+    items: tuple[Type, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class MapOf:
+    """A dictionary."""
+
+    key: Type
+    value: Type
+
+
+@dataclass(frozen=True, slots=True)
+class Nullable:
+    """A type, or null."""
+
+    inner: Type
+
+
+@dataclass(frozen=True, slots=True)
+class UnionOf:
+    """One of several types, none of which is null."""
+
+    members: tuple[Type, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class LiteralOf:
+    """One of several values."""
+
+    values: tuple[str | int | bool, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Reference:
+    """A declared type, by name."""
+
+    name: str
+    arguments: tuple[Type, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Variable:
+    """A type variable of the record around it."""
+
+    name: str
+
+
+Type = Scalar | ListOf | TupleOf | MapOf | Nullable | UnionOf | LiteralOf | Reference | Variable
+
+
+@dataclass(frozen=True, slots=True)
+class Constant:
+    """A default that every language can write."""
+
+    value: None | bool | int | float | str
+
+
+@dataclass(frozen=True, slots=True)
+class EnumConstant:
+    """A default that is a member of an enumeration, by its Python name."""
+
+    enumeration: str
+    member: str
+
+
+@dataclass(frozen=True, slots=True)
+class EmptyContainer:
+    """A default that is a new list, set or dictionary."""
+
+
+class _Mark(Enum):
+    REQUIRED = "required"
+    UNKNOWN = "unknown"
+
+
+REQUIRED = _Mark.REQUIRED
+"""There is no default."""
+
+UNKNOWN = _Mark.UNKNOWN
+"""There is a default, but only its own program can compute it."""
+
+Default = Constant | EnumConstant | EmptyContainer | _Mark
+
+
+@dataclass(frozen=True, slots=True)
+class Field:
+    """One member of a record.
+
+    Attributes:
+        name: in Python.
+        dotnet: in C#.
+        json: over JSON.
+        messagepack: over MessagePack.
+        type: its type.
+        default: what it is if it is left out.
+        positional: whether Python's constructor takes it by position.
+    """
+
+    name: str
+    dotnet: str
+    json: str
+    messagepack: str
+    type: Type
+    default: Default = REQUIRED
+    doc: str = ""
+    positional: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Record:
+    """A class that consists of fields.
+
+    Attributes:
+        variables: its type variables.
+        bases: the records that it derives from, whose fields are not repeated.
+        sequence: whether it is an array over MessagePack, as tuples of .NET are.
+    """
+
+    name: str
+    fields: tuple[Field, ...]
+    variables: tuple[str, ...] = ()
+    bases: tuple[Reference, ...] = ()
+    sequence: bool = False
+    doc: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Member:
+    """One member of an enumeration: its names in Python and C#, and its value."""
+
+    name: str
+    dotnet: str
+    value: int | str
+    doc: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Enumeration:
+    """An enumeration of numbers, as in .NET, or of texts, which are plain strings to .NET."""
+
+    name: str
+    members: tuple[Member, ...]
+    flags: bool = False
+    underlying: Scalar = Scalar.INT32
+    doc: str = ""
+
+    @property
+    def textual(self) -> bool:
+        """Whether the values are texts."""
+        return any(isinstance(member.value, str) for member in self.members)
+
+
+Declaration = Record | Enumeration
+
+
+@dataclass(frozen=True, slots=True)
+class Stream:
+    """What a parameter or a result is if it is sent item by item."""
+
+    item: Type
+
+
+@dataclass(frozen=True, slots=True)
+class Parameter:
+    """What a caller passes: its names in Python and C#, and its type; a `Stream` is an upload."""
+
+    name: str
+    dotnet: str
+    type: Type | Stream
+    default: Default = REQUIRED
+
+    @property
+    def value_type(self) -> Type:
+        """The type of the argument, or of each item of an upload."""
+        return self.type.item if isinstance(self.type, Stream) else self.type
+
+
+@dataclass(frozen=True, slots=True)
+class Method:
+    """A method that one side offers to the other.
+
+    Attributes:
+        wire: the target of a call.
+        name: in Python.
+        dotnet: in C#.
+        result: None if there is none.
+    """
+
+    wire: str
+    name: str
+    dotnet: str
+    parameters: tuple[Parameter, ...] = ()
+    result: Type | Stream | None = None
+    doc: str = ""
+
+    @property
+    def result_type(self) -> Type | None:
+        """The type of the result, or of each item of a stream."""
+        return self.result.item if isinstance(self.result, Stream) else self.result
+
+
+@dataclass(frozen=True, slots=True)
+class Interface:
+    """The methods of a client, or of a hub; the name is that of a Python class, without the I of C#."""
+
+    name: str
+    methods: tuple[Method, ...]
+    doc: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Hub(Interface):
+    """The methods that clients may call, and those that the hub calls on clients, if they are known."""
+
+    client: Interface | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Contract:
+    """Everything that was read: hubs, and the types that they use, each before its users where that is possible."""
+
+    hubs: tuple[Hub, ...]
+    declarations: tuple[Declaration, ...]
+    source: str = ""
+    by_name: dict[str, Declaration] = field(init=False, repr=False, compare=False)
+
+    def __post_init__(self) -> None:
+        """Index the declarations."""
+        object.__setattr__(self, "by_name", {declaration.name: declaration for declaration in self.declarations})
+
+    @property
+    def clients(self) -> tuple[Interface, ...]:
+        """The interfaces of clients, each once."""
+        return tuple({hub.client.name: hub.client for hub in self.hubs if hub.client is not None}.values())
+
+
+def references(kind: Type) -> Iterator[Reference]:
+    """Yield every declared type that *kind* mentions, once for each mention."""
+    match kind:
+        case Reference():
+            yield kind
+            for argument in kind.arguments:
+                yield from references(argument)
+        case ListOf(item=inner) | Nullable(inner=inner):
+            yield from references(inner)
+        case MapOf():
+            yield from references(kind.key)
+            yield from references(kind.value)
+        case TupleOf(items=parts) | UnionOf(members=parts):
+            for part in parts:
+                yield from references(part)
+        case Scalar() | LiteralOf() | Variable():
+            pass
