@@ -21,6 +21,7 @@ from signalr_client.client.handlers import Handler, Handlers, Subscription, Unha
 from signalr_client.client.invocations import StreamSink
 from signalr_client.client.life import Life
 from signalr_client.client.options import ConnectionOptions
+from signalr_client.client.proxies import proxy_class
 from signalr_client.client.streams import HubStream
 from signalr_client.client.waiting import QueuedCall, WaitingCalls
 from signalr_client.core.protocols import binding_of
@@ -263,6 +264,24 @@ class HubConnection(ConnectionEvents):
 
         return HubStream(begin, None if converter is None else converter.convert_item, lambda: self.state.value)
 
+    def proxy(self, protocol: TypeForm[T]) -> T:
+        """Return an object with the methods of a Protocol, which describes the hub; see docs/proxies.md.
+
+        An ``async def`` method invokes the hub method of its name, or of the name given with `hub_method`; a ``def`` method that
+        returns an AsyncIterator streams. Arguments are checked against their annotations before anything is sent, and results are
+        converted to theirs. The proxy may be created before `start`; it survives reconnects and restarts.
+
+        Args:
+            protocol: a `typing.Protocol`, or a generic one with its arguments.
+
+        Raises:
+            TypeError: it is not a Protocol, or a member is not a method that can be called.
+            UnsupportedTypeError: an annotation cannot be resolved, or is not a type that values can be converted to.
+        """
+        wanted: Any = protocol
+        proxy: Any = proxy_class(wanted, self._binding)(self)
+        return proxy  # type: ignore[no-any-return]  # it has the methods of the Protocol
+
     async def refresh_authentication(self) -> float | None:
         """Send the server a new access token for this connection, which then continues with the new token's claims.
 
@@ -319,7 +338,8 @@ class HubConnection(ConnectionEvents):
     def register(self, receiver: object) -> list[Subscription]:
         """Register the methods of *receiver* as handlers: every public coroutine method, and every method with `hub_method`.
 
-        The target is the name given with `hub_method`, or else the name of the method. Properties are not evaluated.
+        The target is the name given with `hub_method`, there or where an overridden method was defined, or else the name of the method:
+        a class that derives from a Protocol implements it under the names of the Protocol. Properties are not evaluated.
 
         Raises:
             TypeError: it has no such method.

@@ -107,14 +107,20 @@ class Handlers:
 def handler_methods(receiver: object) -> Iterator[tuple[str, Handler]]:
     """Yield the target and the bound method of each method of *receiver* that `HubConnection.register` takes.
 
-    Members are looked up statically, so that no property is evaluated.
+    Members are looked up statically, so that no property is evaluated. A method that overrides one with a name from `hub_method`
+    keeps that name, so a class may implement a Protocol whose methods are renamed.
     """
     for name in dir(receiver):
         member = inspect.getattr_static(receiver, name)
-        function = member.__func__ if isinstance(member, staticmethod | classmethod) else member
+        function = _function(member)
         if not callable(function):
             continue
-        target = wire_name(function)
+        definitions = [member, *(vars(kind)[name] for kind in type(receiver).__mro__ if name in vars(kind))]
+        target = next((given for definition in definitions if (given := wire_name(_function(definition)))), None)
         if target is None and (name.startswith("_") or not inspect.iscoroutinefunction(function)):
             continue
         yield target or name, getattr(receiver, name)
+
+
+def _function(member: object) -> object:
+    return member.__func__ if isinstance(member, staticmethod | classmethod) else member

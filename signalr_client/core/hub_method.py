@@ -9,21 +9,24 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Final, TypeVar
 
-__all__ = ["hub_method", "is_cancellable", "wire_name"]
+__all__ = ["hub_method", "is_cancellable", "is_send", "wire_name"]
 
 T = TypeVar("T", bound=Callable[..., object])
 
 _NAME: Final = "__hub_method_name__"
 _CANCELLABLE: Final = "__hub_method_cancellable__"
+_SEND: Final = "__hub_method_send__"
 
 
-def hub_method(name: str | None = None, *, cancellable: bool = False) -> Callable[[T], T]:
+def hub_method(name: str | None = None, *, cancellable: bool = False, send: bool = False) -> Callable[[T], T]:
     """Set how a method appears to the other side.
 
     Args:
         name: its name on the wire, instead of the Python name, which is then unknown there; "renamed-method" for example.
         cancellable: on a hub's method: a client that cancels a call cancels the task that runs it, so the method sees
             `asyncio.CancelledError` where it waits. Without it, a plain method runs to its end (a stream is always cancelled).
+        send: on a method of a Protocol for `HubConnection.proxy`: a call returns when it is queued, like `HubConnection.send`,
+            instead of when the method has completed.
 
     Raises:
         ValueError: the name is empty.
@@ -36,6 +39,8 @@ def hub_method(name: str | None = None, *, cancellable: bool = False) -> Callabl
             setattr(function, _NAME, name)
         if cancellable:
             setattr(function, _CANCELLABLE, True)
+        if send:
+            setattr(function, _SEND, True)
         return function
 
     return mark
@@ -50,3 +55,8 @@ def wire_name(function: object) -> str | None:
 def is_cancellable(function: object) -> bool:
     """Return whether `hub_method` made *function* itself cancellable."""
     return bool(getattr(function, _CANCELLABLE, False))
+
+
+def is_send(function: object) -> bool:
+    """Return whether `hub_method` says that a call of *function* waits for no response."""
+    return bool(getattr(function, _SEND, False))

@@ -16,6 +16,7 @@ from signalr_client.server.connections.handler import HubConnectionHandler
 from signalr_client.server.errors import HubDefinitionError
 from signalr_client.server.http.aiohttp_adapter import ServerLog, add_routes
 from signalr_client.server.http.dispatcher import HttpConnectionDispatcher
+from signalr_client.server.hubs.clients import C, S
 from signalr_client.server.hubs.descriptor import HubDescriptor
 from signalr_client.server.hubs.hub import Hub
 from signalr_client.server.hubs.hub_context import HubContext
@@ -100,11 +101,11 @@ _HUBS: Final = web.AppKey("signalr_hubs", _Hubs)
 def map_hub(
     app: web.Application,
     path: str,
-    hub: type[Hub[Any]],
+    hub: type[Hub[C, S]],
     *,
     options: HubOptions | None = None,
     services: ServiceCollection | ServiceContainer | None = None,
-) -> HubContext[Any, Any]:
+) -> HubContext[Any, C, S]:
     """Serve *hub* at *path* of an aiohttp application.
 
     When the application shuts down, every client is told so and may reconnect; hub methods that are still running get a few seconds.
@@ -192,7 +193,7 @@ class HubServer:
         for path, hub in (hubs or {}).items():
             self.map_hub(path, hub)
 
-    def map_hub(self, path: str, hub: type[Hub[Any]], *, options: HubOptions | None = None) -> HubContext[Any, Any]:
+    def map_hub(self, path: str, hub: type[Hub[C, S]], *, options: HubOptions | None = None) -> HubContext[Any, C, S]:
         """Serve *hub* at *path* too.
 
         Args:
@@ -212,7 +213,7 @@ class HubServer:
         self._contexts.setdefault(hub, context)
         return context
 
-    def hub_context(self, hub: type[Hub[Any]]) -> HubContext[Any, Any]:
+    def hub_context(self, hub: type[Hub[C, S]]) -> HubContext[Any, C, S]:
         """Return the clients and groups of a hub, for code outside of it.
 
         Raises:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from datetime import UTC, datetime
 from typing import Final
 
-from signalr_client.core.protocols.timestamps import PreciseDatetime
+from signalr_client.core.timestamps import PreciseDatetime
 
 from signalr_client.core import handshake
 from signalr_client.core.messages import (

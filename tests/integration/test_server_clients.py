@@ -267,7 +267,7 @@ async def test_a_typed_hub_calls_its_clients_by_the_protocols_methods(hub_protoc
         assert await client.invoke("Ask") == 9
         text = await refusal(client.invoke("AskAll"))
         assert text.endswith("InvalidOperationException: InvokeAsync only works with Single clients.")
-        assert "has no attribute 'send'" in await refusal(client.invoke("WrongName"))
+        assert "'ChatClient' has no method 'send'" in await refusal(client.invoke("WrongName"))
         await serve.hub_context.clients.all.Receive("context", "works too")
         assert await heard.get() == ("context", "works too")
         with pytest.raises(HubUsageError, match="InvokeAsync only works with Single clients"):

@@ -5,27 +5,34 @@ spelling of one hub protocol. Its `Converter` reads what the protocol has decode
 prepares any value for the encoder. docs/types.md has the table of types.
 
 A type is compiled once, into a `Reader` for itself and one for each type in it (compiler.py); which fields a class has is the
-business of shapes.py, and what its annotations mean that of annotations.py. Values are written as what they are (writer.py).
+business of shapes.py, and what its annotations mean that of annotations.py. Values are written as what they are (writer.py). Where
+a Protocol says what type an argument has, a `Checker` compares the value with it first (checks.py).
 """
 
-from signalr_client.core.binding.annotations import function_types
+from signalr_client.core.binding.annotations import function_types, substitute, type_variables
 from signalr_client.core.binding.binding import Binding, Converter, bind, json_binding, messagepack_binding
+from signalr_client.core.binding.checks import Checker, checker
 from signalr_client.core.binding.misfit import TooDeep, type_name
-from signalr_client.core.binding.naming import Naming, PropertyName
+from signalr_client.core.binding.naming import Naming, PropertyName, plain_name
 from signalr_client.core.binding.scalars import Form
 from signalr_client.core.binding.writer import PLAIN
 
 __all__ = [
     "PLAIN",
     "Binding",
+    "Checker",
     "Converter",
     "Form",
     "Naming",
     "PropertyName",
     "TooDeep",
     "bind",
+    "checker",
     "function_types",
     "json_binding",
     "messagepack_binding",
+    "plain_name",
+    "substitute",
     "type_name",
+    "type_variables",
 ]

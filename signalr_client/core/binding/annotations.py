@@ -18,7 +18,17 @@ from typing_extensions import NoDefault, TypeAliasType
 
 from signalr_client.errors import UnsupportedTypeError
 
-__all__ = ["alias_value", "field_types", "function_types", "is_alias", "substitute", "type_variable_value", "without_marks"]
+__all__ = [
+    "alias_value",
+    "field_types",
+    "function_types",
+    "is_alias",
+    "substitute",
+    "type_key",
+    "type_variable_value",
+    "type_variables",
+    "without_marks",
+]
 
 _ALIASES: Final = tuple({TypeAliasType, getattr(typing, "TypeAliasType", TypeAliasType)})
 _MARKS: Final = frozenset(
@@ -47,7 +57,7 @@ def field_types(kind: type, arguments: tuple[Any, ...], known: Mapping[str, Any]
         UnsupportedTypeError: an annotation cannot be resolved; the text names it.
     """
     found: dict[str, Any] = {}
-    variables = _variables(kind, arguments)
+    variables = type_variables(kind, arguments)
     for base in reversed(kind.__mro__):
         if base in _ROOTS:
             continue
@@ -63,26 +73,37 @@ def field_types(kind: type, arguments: tuple[Any, ...], known: Mapping[str, Any]
     return found
 
 
-def function_types(function: Callable[..., object]) -> dict[str, Any]:
+def function_types(
+    function: Callable[..., object], known: Mapping[str, Any] = types.MappingProxyType({}), *, returns: bool = False
+) -> dict[str, Any]:
     """Return the types of the parameters of a function or another callable, by name; parameters without annotation are left out.
+
+    Args:
+        function: the function.
+        known: types by name, for texts that the function's module does not resolve.
+        returns: whether the type of the result is read too, as ``return``.
 
     Raises:
         UnsupportedTypeError: an annotation cannot be resolved; the text names it.
     """
     try:
-        parameters = inspect.signature(function).parameters
+        signature = inspect.signature(function)
     except (TypeError, ValueError):  # some builtins have no signature
         return {}
     plain = _plain_function(function)
-    names = dict(inspect.getclosurevars(plain).nonlocals) if inspect.isfunction(plain) else {}
+    names = dict(known)
+    names |= inspect.getclosurevars(plain).nonlocals if inspect.isfunction(plain) else {}
     names |= {parameter.__name__: parameter for parameter in getattr(plain, "__type_params__", ())}
     namespace = getattr(plain, "__globals__", {})
     where = getattr(plain, "__qualname__", repr(function))
-    return {
+    found = {
         name: _resolve(parameter.annotation, namespace, names, f"parameter '{name}' of {where}")
-        for name, parameter in parameters.items()
+        for name, parameter in signature.parameters.items()
         if parameter.annotation is not parameter.empty
     }
+    if returns and signature.return_annotation is not signature.empty:
+        found["return"] = _resolve(signature.return_annotation, namespace, names, f"the result of {where}")
+    return found
 
 
 def substitute(annotation: Any, variables: Mapping[Any, Any]) -> Any:
@@ -103,6 +124,15 @@ def substitute(annotation: Any, variables: Mapping[Any, Any]) -> Any:
     return annotation.copy_with(arguments) if hasattr(annotation, "copy_with") else origin[arguments]
 
 
+def type_key(annotation: Any) -> Any:
+    """Return what stands for *annotation* in a dict: itself, or its id if it cannot be hashed, because its metadata cannot."""
+    try:
+        hash(annotation)
+    except TypeError:
+        return id(annotation)
+    return annotation
+
+
 def type_variable_value(variable: Any) -> Any:
     """Return the type that stands for a type variable without a value: its default, its bound, its constraints, or Any."""
     default = getattr(variable, "__default__", NoDefault)
@@ -115,6 +145,23 @@ def type_variable_value(variable: Any) -> Any:
     return _resolve(
         variable.__bound__, vars(sys.modules.get(variable.__module__, typing)), {}, f"type variable {variable.__name__}"
     )
+
+
+def type_variables(kind: type, arguments: tuple[Any, ...]) -> dict[type, dict[Any, Any]]:
+    """Return, for *kind* and each of its generic bases, what its type variables stand for."""
+    found: dict[type, dict[Any, Any]] = {}
+
+    def visit(current: type, values: tuple[Any, ...]) -> None:
+        parameters = getattr(current, "__parameters__", ())
+        own = dict(zip(parameters, values, strict=False))
+        found.setdefault(current, {}).update(own)
+        for base in vars(current).get("__orig_bases__", current.__bases__):
+            origin = get_origin(base) or base
+            if isinstance(origin, type) and origin not in _ROOTS:
+                visit(origin, tuple(substitute(argument, own) for argument in get_args(base)))
+
+    visit(kind, arguments)
+    return found
 
 
 def is_alias(annotation: Any) -> bool:
@@ -145,23 +192,6 @@ def without_marks(annotation: Any) -> Any:
     while get_origin(annotation) in _MARKS:
         (annotation,) = get_args(annotation)
     return annotation
-
-
-def _variables(kind: type, arguments: tuple[Any, ...]) -> dict[type, dict[Any, Any]]:
-    """Return, for *kind* and each of its generic bases, what its type variables stand for."""
-    found: dict[type, dict[Any, Any]] = {}
-
-    def visit(current: type, values: tuple[Any, ...]) -> None:
-        parameters = getattr(current, "__parameters__", ())
-        own = dict(zip(parameters, values, strict=False))
-        found.setdefault(current, {}).update(own)
-        for base in getattr(current, "__orig_bases__", current.__bases__):
-            origin = get_origin(base) or base
-            if isinstance(origin, type) and origin not in _ROOTS:
-                visit(origin, tuple(substitute(argument, own) for argument in get_args(base)))
-
-    visit(kind, arguments)
-    return found
 
 
 def _resolve(annotation: Any, namespace: Mapping[str, Any], names: Mapping[str, Any], where: str) -> Any:

@@ -12,13 +12,13 @@ from decimal import Decimal
 from enum import Enum
 from typing import Annotated, Any, Final, ForwardRef, Literal, TypeVar, Union, get_args, get_origin
 
-import msgspec
 import typing_extensions
 
-from signalr_client.core.binding.annotations import alias_value, is_alias, type_variable_value, without_marks
+from signalr_client.core.binding.annotations import alias_value, is_alias, type_key, type_variable_value, without_marks
+from signalr_client.core.binding.constraints import constraint
 from signalr_client.core.binding.containers import DICTS, LISTS, dict_reader, list_reader, tuple_reader
 from signalr_client.core.binding.enums import enum_reader, literal_reader
-from signalr_client.core.binding.misfit import Misfit, expected, type_name
+from signalr_client.core.binding.misfit import expected, type_name
 from signalr_client.core.binding.models import ModelField, model_fields, model_reader, root_model_reader
 from signalr_client.core.binding.objects import object_reader
 from signalr_client.core.binding.reader import Rank, Reader
@@ -104,22 +104,13 @@ class Compiler:
     def _annotated(self, wanted: Any, *metadata: Any) -> Reader:
         """Return the reader of an annotated type; the constraints of a `msgspec.Meta` are checked, other metadata is not ours."""
         reader = self.compile(wanted)
-        constraints = tuple(mark for mark in metadata if isinstance(mark, msgspec.Meta))
-        if not constraints:
+        check = constraint(wanted, metadata, self._where)
+        if check is None:
             return reader
-        kind = without_marks(wanted)
-        checked: Any = Annotated[(get_origin(kind) or kind, *constraints)]  # made at run time
-        try:
-            msgspec.json.Decoder(checked)
-        except TypeError as exc:
-            raise UnsupportedTypeError(f"The constraints of {type_name(wanted)}{self._where} cannot be checked: {exc}") from exc
 
         def read(value: Any) -> Any:
             found = reader.read(value)
-            try:
-                msgspec.convert(found, checked)
-            except msgspec.ValidationError as exc:
-                raise Misfit(f"{str(exc)[:1].lower()}{str(exc)[1:]}") from None
+            check(found)
             return found
 
         return Reader(reader.name, read, reader.accepts, rank=reader.rank)
@@ -134,7 +125,7 @@ class Compiler:
 
     def _once(self, wanted: Any, make: Callable[[], Reader]) -> Reader:
         """Return the reader of a class or an alias. While it is being made, a stand-in serves what refers to it."""
-        key = wanted if _is_hashable(wanted) else id(wanted)
+        key = type_key(wanted)
         if key in self._named:
             return self._named[key]
         stand_in = self._named[key] = Reader(type_name(wanted), lambda value: made.read(value), None)  # noqa: PLW0108  # not made yet
@@ -197,11 +188,3 @@ def _opaque(kind: type) -> Reader:
         raise expected(f"{kind.__name__} (which is not a type that values can be converted to)", value)
 
     return Reader(kind.__name__, read, None, rank=Rank.CONTAINER)
-
-
-def _is_hashable(wanted: Any) -> bool:
-    try:
-        hash(wanted)
-    except TypeError:
-        return False
-    return True

@@ -55,7 +55,9 @@ class HubInvoker:
             before_invoke: called before the hub invokes a client for a result; an exception is raised there.
         """
         hub, created = self._activator.activate(self._hub.hub_type, scope)
-        clients = HubCallerClients(self._hub.manager, context.connection_id, self._hub.wrap, before_invoke)
+        clients = HubCallerClients(
+            self._hub.manager, context.connection_id, self._hub.wrap, self._hub.wrap_single, before_invoke
+        )
         attach(hub, context, clients, self._hub.groups)
         try:
             yield hub

@@ -16,7 +16,7 @@ from signalr_client.server.errors import HubUsageError
 if TYPE_CHECKING:
     from signalr_client.server.lifetime.manager import HubLifetimeManager
 
-__all__ = ["C", "ClientProxy", "HubCallerClients", "HubClients", "SingleClientProxy", "Wrap", "single_clients_only"]
+__all__ = ["C", "ClientProxy", "HubCallerClients", "HubClients", "S", "SingleClientProxy", "Wrap", "single_clients_only"]
 
 T = TypeVar("T")
 
@@ -86,23 +86,28 @@ class SingleClientProxy(ClientProxy):
 C = TypeVar("C", default=ClientProxy)
 """The type of clients: `ClientProxy`, or the Protocol of a typed hub."""
 
+S = TypeVar("S", default=C)
+"""The type of a single client; a typed hub may have a Protocol of its own for it, with the methods that have results."""
+
 Wrap = Callable[[ClientProxy], Any]
 """Makes a typed proxy from a plain one."""
 
 
-class HubClients(Generic[C]):
+class HubClients(Generic[C, S]):
     """The targets that messages can be sent to from outside a hub method; `HubCallerClients` has the others."""
 
-    __slots__ = ("_before_invoke", "_manager", "_wrap")
+    __slots__ = ("_before_invoke", "_manager", "_wrap", "_wrap_single")
 
     def __init__(
         self,
         manager: HubLifetimeManager,
         wrap: Wrap | None = None,
+        wrap_single: Wrap | None = None,
         before_invoke: Callable[[], None] | None = None,
     ) -> None:
         self._manager = manager
         self._wrap = wrap
+        self._wrap_single = wrap_single
         self._before_invoke = before_invoke
 
     @property
@@ -115,14 +120,14 @@ class HubClients(Generic[C]):
         return self._proxy(partial(self._manager.send_all, frozenset(_texts(excluded_connection_ids))))
 
     @overload
-    def client(self: HubClients[ClientProxy], connection_id: str) -> SingleClientProxy: ...
+    def client(self: HubClients[ClientProxy, ClientProxy], connection_id: str) -> SingleClientProxy: ...
     @overload
-    def client(self, connection_id: str) -> C: ...
+    def client(self, connection_id: str) -> S: ...
 
     def client(self, connection_id: str) -> object:
         """One connection; with an unknown id, ``send`` does nothing and ``invoke`` raises."""
         proxy = SingleClientProxy(self._manager, _given(connection_id, "connection_id"), self._before_invoke)
-        return proxy if self._wrap is None else self._wrap(proxy)
+        return proxy if self._wrap_single is None else self._wrap_single(proxy)
 
     def clients(self, connection_ids: Iterable[str]) -> C:
         """These connections, each once."""
@@ -166,15 +171,15 @@ class _Caller:
     """The property `HubCallerClients.caller`; only a descriptor class can give it a type that depends on the hub's."""
 
     @overload
-    def __get__(self, clients: HubCallerClients[ClientProxy], owner: object) -> SingleClientProxy: ...
+    def __get__(self, clients: HubCallerClients[ClientProxy, ClientProxy], owner: object) -> SingleClientProxy: ...
     @overload
-    def __get__(self, clients: HubCallerClients[C], owner: object) -> C: ...
+    def __get__(self, clients: HubCallerClients[C, S], owner: object) -> S: ...
 
-    def __get__(self, clients: HubCallerClients[Any], owner: object) -> object:
+    def __get__(self, clients: HubCallerClients[Any, Any], owner: object) -> object:
         return clients.client(clients.connection_id)
 
 
-class HubCallerClients(HubClients[C]):
+class HubCallerClients(HubClients[C, S]):
     """The targets of a hub method: those of `HubClients`, and those relative to the caller."""
 
     __slots__ = ("connection_id",)
@@ -184,9 +189,10 @@ class HubCallerClients(HubClients[C]):
         manager: HubLifetimeManager,
         connection_id: str,
         wrap: Wrap | None = None,
+        wrap_single: Wrap | None = None,
         before_invoke: Callable[[], None] | None = None,
     ) -> None:
-        super().__init__(manager, wrap, before_invoke)
+        super().__init__(manager, wrap, wrap_single, before_invoke)
         self.connection_id = connection_id
 
     caller = _Caller()

@@ -11,7 +11,7 @@ from signalr_client.server.hubs.groups import Groups
 from signalr_client.server.hubs.hub import Hub
 from signalr_client.server.hubs.hub_context import HubContext
 from signalr_client.server.hubs.methods import read_methods
-from signalr_client.server.hubs.typed_clients import client_protocol_of, typed_proxy
+from signalr_client.server.hubs.typed_clients import client_types_of, typed_proxy
 from signalr_client.server.injection.containers import ServiceContainer
 from signalr_client.server.injection.provider import ServiceProvider
 from signalr_client.server.lifetime.manager import HubLifetimeManager
@@ -27,6 +27,7 @@ class HubDescriptor:
         methods: what clients may call.
         requirements: what `authorize` requires for every HTTP request to the hub.
         wrap: makes the typed proxies of a ``Hub[ChatClient]``; None for a hub with plain ones.
+        wrap_single: the same for single clients.
         context: its clients and groups, for code outside of it.
 
     Raises:
@@ -48,13 +49,16 @@ class HubDescriptor:
         self.container = container
         self.manager = manager
         self.groups = Groups(manager)
-        client = client_protocol_of(hub_type)
-        self.wrap: Wrap | None = None if client is None else typed_proxy(client)
-        self.context: HubContext[Any, Any] = HubContext(HubClients(manager, self.wrap), self.groups)
+        clients = client_types_of(hub_type)
+        self.wrap: Wrap | None = None if clients is None else typed_proxy(clients.every)
+        self.wrap_single: Wrap | None = None if clients is None else typed_proxy(clients.single)
+        self.context: HubContext[Any, Any] = HubContext(HubClients(manager, self.wrap, self.wrap_single), self.groups)
         if isinstance(container, ServiceProvider):  # before the methods are read: a parameter may ask for it
-            container.provide(HubContext[hub_type], self.context)  # type: ignore[valid-type]  # a type made at run time
-            if client is not None:
-                container.provide(HubContext[hub_type, client], self.context)  # type: ignore[valid-type]  # the same
+            generic: Any = HubContext  # its arguments are known at run time only
+            container.provide(generic[hub_type], self.context)
+            if clients is not None:
+                container.provide(generic[hub_type, clients.every], self.context)
+                container.provide(generic[hub_type, clients.every, clients.single], self.context)
         check_marks(hub_type)
         self.methods = read_methods(hub_type, container, policies, implicit_services=implicit_services)
         self.requirements = resolve_requirements(requirements_of(*hub_type.__mro__), policies)

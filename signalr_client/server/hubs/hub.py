@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any, Final, Generic
 
 from signalr_client.core.hub_method import hub_method
 from signalr_client.server.errors import HubUsageError
-from signalr_client.server.hubs.clients import C
+from signalr_client.server.hubs.clients import C, S
 
 if TYPE_CHECKING:
     from signalr_client.server.hubs.clients import HubCallerClients
@@ -34,11 +34,12 @@ class _Call:
 _LIFETIME: Final = "a hub instance serves one call and is disposed with it; keep what must outlive the call in a variable"
 
 
-class Hub(Generic[C]):
+class Hub(Generic[C, S]):
     """The base class of every hub. Its public methods are what clients may call; each call gets a new instance.
 
     ``Hub[ChatClient]``, where ChatClient is a Protocol of the client's methods, makes `clients` offer exactly those methods:
-    ``await self.clients.all.ReceiveMessage(user, message)``. The parameters of the constructor are services, found by annotation.
+    ``await self.clients.all.ReceiveMessage(user, message)``. With a second Protocol, ``Hub[ChatClient, SingleChatClient]``, single
+    clients have the methods of that one. The parameters of the constructor are services, found by annotation.
 
     `context`, `clients` and `groups` can be assigned, so that a hub can be tested without a server. See docs/server.md.
     """
@@ -61,7 +62,7 @@ class Hub(Generic[C]):
         self._own_call().context = context
 
     @property
-    def clients(self) -> HubCallerClients[C]:
+    def clients(self) -> HubCallerClients[C, S]:
         """The clients that messages can be sent to; what it returns stays usable after this instance's call.
 
         Raises:
@@ -70,7 +71,7 @@ class Hub(Generic[C]):
         return self._own_call().clients or self._refuse("clients")
 
     @clients.setter
-    def clients(self, clients: HubCallerClients[C]) -> None:
+    def clients(self, clients: HubCallerClients[C, S]) -> None:
         self._own_call().clients = clients
 
     @property

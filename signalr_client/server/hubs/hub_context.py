@@ -6,7 +6,7 @@ from typing import Any, Generic
 
 from typing_extensions import TypeVar
 
-from signalr_client.server.hubs.clients import C, HubClients
+from signalr_client.server.hubs.clients import C, HubClients, S
 from signalr_client.server.hubs.groups import Groups
 from signalr_client.server.hubs.hub import Hub
 
@@ -15,7 +15,7 @@ __all__ = ["HubContext"]
 H = TypeVar("H", bound=Hub[Any])
 
 
-class HubContext(Generic[H, C]):
+class HubContext(Generic[H, C, S]):
     """A hub's clients and groups for code outside of it; one for each hub type.
 
     It comes from `HubServer.hub_context`, or as an injected service: ``HubContext[ChatHub]``, and for a typed hub
@@ -23,6 +23,6 @@ class HubContext(Generic[H, C]):
     `HubOptions.maximum_parallel_invocations_per_client`).
     """
 
-    def __init__(self, clients: HubClients[C], groups: Groups) -> None:
+    def __init__(self, clients: HubClients[C, S], groups: Groups) -> None:
         self.clients = clients
         self.groups = groups

@@ -2,24 +2,21 @@
 
 from __future__ import annotations
 
-import inspect
-import typing
-from collections.abc import Awaitable, Callable, Coroutine
-from types import FunctionType
-from typing import Any, Generic, Protocol
+import functools
+from collections.abc import Callable, Coroutine
+from typing import Any, NamedTuple, TypeVar
 
-from signalr_client.core.binding import json_binding
-from signalr_client.core.hub_method import wire_name
+from signalr_client.core.binding import json_binding, type_variables
+from signalr_client.core.contracts import NOTHING_SAID, ContractMethod, ContractProxy, read_contract
 from signalr_client.errors import UnsupportedTypeError
 from signalr_client.server.errors import HubDefinitionError
-from signalr_client.server.hubs.clients import ClientProxy, SingleClientProxy, single_clients_only
+from signalr_client.server.hubs.clients import C, ClientProxy, S, SingleClientProxy, single_clients_only
 from signalr_client.server.hubs.hub import Hub
-from signalr_client.server.injection.annotations import read_annotations
 
-__all__ = ["client_protocol_of", "typed_proxy"]
+__all__ = ["ClientTypes", "TypedProxy", "client_types_of", "typed_proxy"]
 
 
-class TypedProxy:
+class TypedProxy(ContractProxy):
     """The base of the proxies of all typed hubs; holds the plain proxy behind them."""
 
     __slots__ = ("_proxy",)
@@ -27,82 +24,62 @@ class TypedProxy:
     def __init__(self, proxy: ClientProxy) -> None:
         self._proxy = proxy
 
-
-def client_protocol_of(hub_type: type[Hub[Any]]) -> type | None:
-    """Return the ChatClient of a class that derives from ``Hub[ChatClient]``, directly or not; None for other hubs."""
-    for kind in hub_type.__mro__:
-        for base in vars(kind).get("__orig_bases__", ()):
-            if typing.get_origin(base) is Hub:
-                (client,) = typing.get_args(base)
-                return None if isinstance(client, typing.TypeVar) or client is ClientProxy else client
-    return None
+    def __repr__(self) -> str:
+        """Return the name of the Protocol."""
+        return f"<{self._contract.name} proxy of clients>"
 
 
-def typed_proxy(client: type) -> type[TypedProxy]:
+class ClientTypes(NamedTuple):
+    """The Protocols of ``Hub[ChatClient, SingleChatClient]``: of every target, and of a single client. Mostly they are the same."""
+
+    every: Any
+    single: Any
+
+
+def client_types_of(hub_type: type[Hub[Any]]) -> ClientTypes | None:
+    """Return the Protocols of a class that derives from ``Hub[ChatClient]``, directly or not; None for other hubs."""
+    variables = type_variables(hub_type, ()).get(Hub, {})
+    every, single = variables.get(C), variables.get(S)
+    if every is None or every is ClientProxy or every is Any or isinstance(every, TypeVar):
+        return None
+    return ClientTypes(every, every if single is None or isinstance(single, TypeVar) else single)
+
+
+@functools.lru_cache(256)
+def typed_proxy(client: Any) -> type[TypedProxy]:
     """Return a proxy class for *client* with exactly its methods.
 
     Raises:
         HubDefinitionError: it is not a Protocol, or a member is not an ``async def``.
     """
-    if not getattr(client, "_is_protocol", False):
-        raise HubDefinitionError(f"Type must be an interface. ('{client!r}' is not a typing.Protocol.)")
-    methods: dict[str, Any] = {"__slots__": (), "__doc__": f"Clients with the methods of {client.__name__}."}
-    for kind in client.__mro__:
-        if kind in (object, Generic, Protocol) or kind in Protocol.__mro__:
-            continue
-        if vars(kind).get("__annotations__"):
-            raise HubDefinitionError(f"Type must not contain properties. ('{kind.__name__}' has attributes.)")
-        for name, member in vars(kind).items():
-            if not name.startswith("_") and name not in methods:
-                methods[name] = _method(client, name, member)
-    return type(f"{client.__name__}Proxy", (TypedProxy,), methods)
+    try:
+        return read_contract(client).implement(TypedProxy, _method)
+    except TypeError as exc:
+        raise HubDefinitionError(str(exc)) from exc
 
 
-def _method(client: type, name: str, member: object) -> Callable[..., Coroutine[Any, Any, object]]:
+def _method(method: ContractMethod) -> Callable[..., Coroutine[Any, Any, object]]:
     """Return a method that sends, or one that invokes if the Protocol's method has a result."""
-    if isinstance(member, property):
-        raise HubDefinitionError(f"Type must not contain properties. ('{name}' of '{client.__name__}' is one.)")
-    result = _result_type(member) if isinstance(member, FunctionType) else _NO_METHOD
-    if result is _NO_METHOD:
+    if method.stream is not None:
         raise HubDefinitionError(
-            f"Cannot generate proxy implementation for '{client.__name__}.{name}'."
+            f"Cannot generate proxy implementation for '{method.name}'."
             " All client proxy methods must be 'async def', or return an Awaitable."
         )
-    assert isinstance(member, FunctionType)
+    target, result, arguments = method.target, method.result, method.arguments
+
+    async def send(self: TypedProxy, /, *given: object, **named: object) -> None:
+        await self._proxy.send(target, *arguments(given, named))
+
+    if result is None or result is NOTHING_SAID:
+        return send
     try:
         json_binding().converter(result)
     except UnsupportedTypeError as exc:
-        raise HubDefinitionError(f"The result of '{client.__name__}.{name}' cannot be received: {exc}") from exc
-    signature, target = inspect.signature(member), wire_name(member) or name
+        raise HubDefinitionError(f"The result of '{method.name}' cannot be received: {exc}") from exc
 
-    def positional(proxy: TypedProxy, arguments: tuple[object, ...], named: dict[str, object]) -> tuple[object, ...]:
-        bound = signature.bind(proxy, *arguments, **named)
-        bound.apply_defaults()
-        return bound.args[1:]
-
-    async def send(self: TypedProxy, *arguments: object, **named: object) -> object:
-        await self._proxy.send(target, *positional(self, arguments, named))
-        return None
-
-    async def invoke(self: TypedProxy, *arguments: object, **named: object) -> object:
+    async def invoke(self: TypedProxy, /, *given: object, **named: object) -> object:
         if not isinstance(self._proxy, SingleClientProxy):
             raise single_clients_only()
-        return await self._proxy.invoke(target, *positional(self, arguments, named), result_type=result)
+        return await self._proxy.invoke(target, *arguments(given, named), result_type=result)
 
-    method = send if result is None else invoke
-    method.__name__, method.__qualname__ = name, f"{client.__name__}.{name}"
-    method.__doc__ = member.__doc__
-    return method
-
-
-_NO_METHOD: Any = object()
-
-
-def _result_type(function: FunctionType) -> Any:
-    """Return the type of the awaited result, None for no result, or `_NO_METHOD` if the function cannot be awaited."""
-    returns = read_annotations(function, {}).get("return")
-    if not inspect.iscoroutinefunction(function):
-        if typing.get_origin(returns) not in (Awaitable, Coroutine):
-            return _NO_METHOD
-        returns = typing.get_args(returns)[-1]
-    return None if returns in (None, type(None)) else returns
+    return invoke

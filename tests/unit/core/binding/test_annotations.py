@@ -15,7 +15,7 @@ import msgspec
 import pytest
 from typing_extensions import TypeAliasType, TypeVar
 
-from signalr_client.core.binding import bind, function_types, json_binding
+from signalr_client.core.binding import bind, checker, function_types, json_binding
 from signalr_client.errors import BindingError, UnsupportedTypeError
 
 if TYPE_CHECKING:
@@ -138,6 +138,9 @@ Point = TypeAliasType("Point", tuple[int, int])
 )
 def test_generic_and_recursive_types_are_resolved(wanted: Any, value: object, expected: object) -> None:
     assert bind(value, wanted) == expected
+    check = checker(wanted)
+    assert check is not None
+    check.require(expected, "value")
 
 
 @pytest.mark.parametrize(

@@ -18,6 +18,7 @@ import pydantic
 import pytest
 
 from signalr_client import DateTimeOffset, JsonHubProtocol, MessagePackHubProtocol
+from signalr_client.core.binding import checker
 from signalr_client.core.messages import StreamItem
 
 PAGE: Final = Path(__file__).parents[4] / "docs" / "types.md"
@@ -158,4 +159,7 @@ def test_what_is_written_is_read_as_the_types_of_the_row(
         assert isinstance(message, StreamItem)
         again: object = converter.convert(message.item, "value")
         assert again == value
+        check = checker(wanted)
+        if check is not None:
+            check.require(again, "value")  # so it can be passed on through a typed proxy
         assert str(again) == str(value) or wanted in (float, bytearray, frozenset[int], tuple[int | str, ...])

@@ -14,7 +14,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from signalr_client.core.binding import Converter
+from signalr_client.core.binding import Converter, checker
 from signalr_client.core.messages import Invocation
 from signalr_client.core.protocols import JsonHubProtocol, MessagePackHubProtocol
 from signalr_client.core.timestamps import DateTimeOffset
@@ -139,6 +139,9 @@ def received(protocol: Protocol, value: object, converter: Converter[Any]) -> An
 @each_protocol
 @given(tree=trees)
 def test_a_tree_of_every_type_makes_the_round_trip(protocol: Protocol, tree: Tree) -> None:
+    check = checker(Tree)
+    assert check is not None
+    check.require(tree, "tree")
     again = received(protocol, tree, protocol.binding.converter(Tree))
     assert again == tree
     if tree.leaf is not None:
