@@ -7,7 +7,7 @@ import math
 from collections.abc import Collection
 from typing import Final
 
-from signalr_client.generate.contract import (
+from signalr_client.generate.description import (
     ListOf,
     LiteralOf,
     MapOf,
@@ -47,19 +47,20 @@ _NAMESPACES: Final[dict[str, str]] = {
     "JsonStringEnumMemberName": "System.Text.Json.Serialization",
     "HubMethodName": "Microsoft.AspNetCore.SignalR",
 }
-_KEYWORDS: Final = frozenset(
+_KEYWORDS_TEXT: Final = (
     "abstract as base bool break byte case catch char checked class const continue decimal default delegate do double else enum event"
     " explicit extern false finally fixed float for foreach goto if implicit in int interface internal is lock long namespace new null"
     " object operator out override params private protected public readonly ref return sbyte sealed short sizeof stackalloc static"
-    " string struct switch this throw true try typeof uint ulong unchecked unsafe ushort using virtual void volatile while".split()
+    " string struct switch this throw true try typeof uint ulong unchecked unsafe ushort using virtual void volatile while"
 )
+_KEYWORDS: Final = frozenset(_KEYWORDS_TEXT.split())
 
 
 class LibraryNames:
-    """Names of .NET's library: each with its namespace if a type of the contract has the same name.
+    """Names of .NET's library: each with its namespace if a type of the description has the same name.
 
     Args:
-        declared: the types of the contract.
+        declared: the types of the description.
 
     Attributes:
         used: the namespaces that the text needs.
@@ -108,7 +109,7 @@ def escaped(name: str) -> str:
     return f"@{name}" if name in _KEYWORDS else name
 
 
-def literal(value: None | bool | int | float | str) -> str:  # noqa: FBT001  # any constant
+def literal(value: bool | float | str | None) -> str:  # noqa: FBT001  # any constant
     """Return a constant."""
     match value:
         case None:

@@ -1,16 +1,16 @@
-"""From the types of a contract to JSON Schema (draft 7): what values are over JSON. Room: generate."""
+"""From the types of a description to JSON Schema (draft 7): what values are over JSON. Room: generate."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, Final, Literal
 
 from signalr_client.core.binding.naming import Naming, enum_naming_function
-from signalr_client.generate.contract import (
+from signalr_client.generate.description import (
     REQUIRED,
     Constant,
-    Contract,
+    Description,
     Enumeration,
     Field,
     ListOf,
@@ -81,7 +81,7 @@ class JsonSchemas:
     """Makes the schemas of types, and collects those that are declared.
 
     Args:
-        contract: the declared types.
+        description: the declared types.
         enums: how enumerations are over JSON.
         enum_naming: the spelling of their names.
         location: where the declared schemas will be, as a JSON pointer.
@@ -91,10 +91,10 @@ class JsonSchemas:
     """
 
     def __init__(
-        self, contract: Contract, *, enums: Literal["numbers", "names"], enum_naming: Naming, location: str
+        self, description: Description, *, enums: Literal["numbers", "names"], enum_naming: Naming, location: str
     ) -> None:
         self.declared: dict[str, Schema] = {}
-        self._contract = contract
+        self._description = description
         self._names = enums == "names"
         self._spell_member = enum_naming_function(enum_naming)
         self._location = location
@@ -128,7 +128,7 @@ class JsonSchemas:
 
     def _map(self, kind: MapOf, variables: Mapping[str, Type]) -> Schema:
         found: Schema = {"type": "object", "additionalProperties": self._schema(kind.value, variables)}
-        key = self._contract.by_name.get(kind.key.name) if isinstance(kind.key, Reference) else None
+        key = self._description.by_name.get(kind.key.name) if isinstance(kind.key, Reference) else None
         if isinstance(key, Enumeration) and not key.flags:  # in keys, enumerations are names
             found["propertyNames"] = {
                 "enum": [
@@ -142,7 +142,7 @@ class JsonSchemas:
         name = _instance_name(reference)
         if name not in self.declared:
             self.declared[name] = {}
-            declaration = self._contract.by_name[reference.name]
+            declaration = self._description.by_name[reference.name]
             if isinstance(declaration, Enumeration):
                 self.declared[name] = self._enumeration(declaration)
             else:
@@ -252,5 +252,3 @@ def _substitute(kind: Type, variables: Mapping[str, Type]) -> Type:
             return UnionOf(tuple(map(inside, kind.members)))
         case Scalar() | LiteralOf():
             return kind
-
-

@@ -15,7 +15,7 @@ from signalr_client.core.binding.annotations import field_types
 from signalr_client.core.binding.models import model_fields
 from signalr_client.core.binding.naming import Naming, naming_function
 from signalr_client.core.binding.shapes import Shape, is_model, shape_of, written_fields
-from signalr_client.generate.contract import (
+from signalr_client.generate.description import (
     REQUIRED,
     UNKNOWN,
     Constant,
@@ -170,7 +170,7 @@ def _attrs_default(default: Any) -> object:
 
 def _made(default: object, factory: object) -> object:
     if factory in _FACTORIES:
-        return factory()  # type: ignore[operator]  # a class
+        return factory()
     unset = default in (dataclasses.MISSING, msgspec.NODEFAULT) if isinstance(default, _SENTINELS) else False
     return _MISSING if unset or callable(factory) else default
 

@@ -1,21 +1,23 @@
-"""From a hub or a Protocol in Python to a contract. Room: generate."""
+"""From a hub or a Protocol in Python to a description. Room: generate."""
 
 from __future__ import annotations
 
 import inspect
 import types
-import typing
-from collections.abc import Awaitable, Callable, Coroutine, Hashable, Iterator, Mapping
-from typing import Any, Generic, Protocol
+from collections.abc import Hashable, Iterator, Mapping, Sequence
+from typing import Any
 
+from typing_extensions import is_protocol
+
+from signalr_client.core.binding import function_types
 from signalr_client.core.binding.naming import pascal_case
-from signalr_client.core.hub_method import wire_name
+from signalr_client.core.contracts import NOTHING_SAID, read_contract
 from signalr_client.errors import UnsupportedTypeError
-from signalr_client.generate.contract import (
+from signalr_client.generate.description import (
     REQUIRED,
     UNKNOWN,
-    Contract,
     Default,
+    Description,
     GenerateError,
     Hub,
     Interface,
@@ -29,12 +31,10 @@ from signalr_client.generate.contract import (
 from signalr_client.generate.names import dotnet_name, parameter_name, python_name, without_interface_prefix
 from signalr_client.generate.python_fields import Spelling, default_of
 from signalr_client.generate.python_types import PythonTypes
-from signalr_client.server.errors import HubDefinitionError
 from signalr_client.server.hubs.hub import Hub as PythonHub
 from signalr_client.server.hubs.methods import HubMethodDescriptor, read_methods
 from signalr_client.server.hubs.parameters import Source, stream_item_type
-from signalr_client.server.hubs.typed_clients import client_protocol_of, typed_proxy
-from signalr_client.server.injection.annotations import read_annotations
+from signalr_client.server.hubs.typed_clients import client_types_of, typed_proxy
 from signalr_client.server.injection.containers import ServiceScope
 from signalr_client.server.security.authorization import Policy
 
@@ -43,8 +43,8 @@ __all__ = ["read_python"]
 
 def read_python(
     *sources: type, client: type | None = None, spelling: Spelling | None = None, warn: Warn = lambda _text: None
-) -> Contract:
-    """Return the contract of hubs and Protocols.
+) -> Description:
+    """Return the description of hubs and Protocols.
 
     Args:
         sources: hub classes, as they are mapped, or Protocols with the methods of a hub, as `HubConnection.proxy` takes them.
@@ -60,7 +60,7 @@ def read_python(
     reader = _Reader(spelling or Spelling(), warn)
     hubs = tuple(reader.hub(source, client) for source in sources)
     names = ", ".join(f"{source.__module__}:{source.__qualname__}" for source in sources)
-    return Contract(hubs, tuple(reader.types.declarations.values()), names)
+    return Description(hubs, tuple(reader.types.declarations.values()), names)
 
 
 class _Reader:
@@ -69,29 +69,39 @@ class _Reader:
         self._warn = warn
 
     def hub(self, source: type, client: type | None) -> Hub:
-        """Return the contract of one source; *client* is used if it does not name one itself."""
+        """Return the description of one source; *client* is used if it does not name one itself."""
         if isinstance(source, type) and issubclass(source, PythonHub):
             methods = tuple(self._hub_methods(source))
-            client = client_protocol_of(source) or client
-        elif getattr(source, "_is_protocol", False):
+            found = client_types_of(source)
+            clients = [client] if found is None else [found.single, found.every]
+        elif isinstance(source, type) and is_protocol(source):
             methods = tuple(self._protocol_methods(source))
+            clients = [client]
         else:
             raise GenerateError(f"{source!r} is neither a class that derives from Hub nor a Protocol.")
         return Hub(
             without_interface_prefix(source.__name__),
             methods,
             _doc(source),
-            client=None if client is None else self._client(client),
+            client=self._client([kind for kind in clients if kind is not None]),
         )
 
-    def _client(self, protocol: type) -> Interface:
-        typed_proxy(protocol)  # refuses what a typed hub cannot use
-        return Interface(without_interface_prefix(protocol.__name__), tuple(self._protocol_methods(protocol)), _doc(protocol))
+    def _client(self, protocols: Sequence[type]) -> Interface | None:
+        """Return what clients offer: the methods of the Protocols of single and of all clients, which are mostly the same."""
+        if not protocols:
+            return None
+        methods: dict[str, Method] = {}
+        for protocol in dict.fromkeys(protocols):
+            typed_proxy(protocol)  # refuses what a typed hub cannot use
+            methods = {method.name: method for method in self._protocol_methods(protocol)} | methods
+        *_, every = protocols
+        return Interface(without_interface_prefix(every.__name__), tuple(methods.values()), _doc(every))
 
     # hubs
 
     def _hub_methods(self, hub: type[PythonHub[Any]]) -> Iterator[Method]:
         methods = read_methods(hub, _Offline(hub, self._warn), _AnyPolicy())
+        known = {hub.__name__: hub}
         for method in methods:
             where = f"{hub.__name__}.{method.function.__name__}"
             wire = method.name
@@ -99,13 +109,15 @@ class _Reader:
             # a name that hub_method gave is used as it is
             if wire == method.function.__name__ and methods.find(form) is method:
                 wire = form
-            result = _result_annotation(method.function, where)
+            result = function_types(method.function, known, returns=True).get("return", NOTHING_SAID)
+            if method.streaming and (item := stream_item_type(result)) is not None:
+                result = item[0]
             yield Method(
                 wire,
                 python_name(wire),
                 dotnet_name(wire),
                 tuple(self._hub_parameters(method, where)),
-                self._result(result, method.streaming, where),
+                self._result(result, where, streaming=method.streaming),
                 _doc(method.function),
             )
 
@@ -122,41 +134,27 @@ class _Reader:
 
     # Protocols
 
-    def _protocol_methods(self, protocol: type) -> Iterator[Method]:
-        bases = [kind for kind in protocol.__mro__ if kind not in (object, Generic, *Protocol.__mro__)]
-        for name in dict.fromkeys(name for kind in reversed(bases) for name in vars(kind)):
-            if name.startswith("_"):
-                continue
-            member = next(vars(kind)[name] for kind in bases if name in vars(kind))
-            where = f"{protocol.__name__}.{name}"
-            if not isinstance(member, types.FunctionType):
-                raise GenerateError(f"{where} is not a method; a Protocol of a hub or a client consists of methods only.")
-            returns = _result_annotation(member, where)
-            streaming = stream_item_type(returns) is not None
-            if not streaming and not inspect.iscoroutinefunction(member):
-                if typing.get_origin(returns) not in (Awaitable, Coroutine):
-                    raise GenerateError(f"{where} is neither 'async def' nor returns an AsyncIterator, so it cannot be called.")
-                returns = typing.get_args(returns)[-1]
-            wire = next((given for kind in bases if (given := wire_name(vars(kind).get(name)))), name)
+    def _protocol_methods(self, protocol: Any) -> Iterator[Method]:
+        for name, method in read_contract(protocol).methods.items():
+            kinds = function_types(method.function, {protocol.__name__: protocol})
             yield Method(
-                wire,
+                method.target,
                 python_name(name),
-                dotnet_name(wire),
-                tuple(self._protocol_parameters(member, where)),
-                self._result(returns, streaming, where),
-                _doc(member),
+                dotnet_name(method.target),
+                tuple(self._protocol_parameters(method.function, kinds, method.name)),
+                self._result(method.result, method.name, streaming=method.stream is not None),
+                _doc(method.function),
             )
 
-    def _protocol_parameters(self, function: types.FunctionType, where: str) -> Iterator[Parameter]:
-        hints = read_annotations(function, {})
+    def _protocol_parameters(self, function: types.FunctionType, kinds: Mapping[str, Any], where: str) -> Iterator[Parameter]:
         _self, *parameters = inspect.signature(function).parameters.values()
         for parameter in parameters:
             place = f"{where}: parameter '{parameter.name}'"
-            if parameter.kind in (parameter.VAR_POSITIONAL, parameter.VAR_KEYWORD):
+            if parameter.kind is parameter.VAR_POSITIONAL:
                 raise GenerateError(f"{place} takes any number of arguments, but a hub method has a fixed number.")
-            hint = hints.get(parameter.name, object)
-            item = stream_item_type(hint)
-            kind = self.types.read(hint, place) if item is None else Stream(self.types.read(item[0], place))
+            wanted = kinds.get(parameter.name, object)
+            item = stream_item_type(wanted)
+            kind = self.types.read(wanted, place) if item is None else Stream(self.types.read(item[0], place))
             yield Parameter(parameter.name, parameter_name(parameter.name), kind, self._default(parameter, place))
 
     def _default(self, parameter: inspect.Parameter, where: str) -> Default:
@@ -168,17 +166,16 @@ class _Reader:
             return REQUIRED
         return default
 
-    def _result(self, returns: Any, streaming: bool, where: str) -> Type | Stream | None:  # noqa: FBT001  # both are known
+    def _result(self, result: Any, where: str, *, streaming: bool) -> Type | Stream | None:
+        """Return the type of a result, or of the items of a stream."""
         place = f"the result of {where}"
-        if streaming:
-            item = stream_item_type(returns)
-            return Stream(Scalar.ANY if item is None else self.types.read(item[0], place))
-        if returns is None or returns is type(None):
-            return None
-        if returns is inspect.Signature.empty:
+        if result is None or result is type(None):
+            return Stream(Scalar.NULL) if streaming else None
+        if result is NOTHING_SAID:
             self._warn(f"{place} has no annotation; it is taken for any value.")
-            return Scalar.ANY
-        return self.types.read(returns, place)
+            result = object
+        kind = self.types.read(result, place)
+        return Stream(kind) if streaming else kind
 
 
 class _Offline:
@@ -227,25 +224,6 @@ class _AnyPolicy(Mapping[str, Policy]):
         return 0
 
 
-def _result_annotation(function: Callable[..., object], where: str) -> Any:
-    """Return the resolved return annotation.
-
-    Raises:
-        HubDefinitionError: it cannot be resolved.
-    """
-    plain = inspect.unwrap(function)
-    hints = read_annotations(plain, {})
-    written = getattr(plain, "__annotations__", {})
-    if "return" in written and "return" not in hints:
-        raise HubDefinitionError(
-            f"The annotation '{written['return']}' of the result of '{where}' cannot be resolved. Define or import the type at the"
-            " top level of its module, outside of `if TYPE_CHECKING`."
-        )
-    return hints.get("return", inspect.Signature.empty)
-
-
 def _doc(described: Any) -> str:
     text = vars(described).get("__doc__") if isinstance(described, type) else described.__doc__
     return inspect.cleandoc(text) if isinstance(text, str) else ""
-
-

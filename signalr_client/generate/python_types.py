@@ -1,4 +1,4 @@
-"""From Python types to those of a contract. Room: generate.
+"""From Python types to those of a description. Room: generate.
 
 What a type means is decided by core/binding, which reads and writes its values; this is its description. Classes are collected on the
 way, each once.
@@ -22,7 +22,7 @@ from signalr_client.core.binding.annotations import alias_value, is_alias, type_
 from signalr_client.core.binding.containers import DICTS, LISTS
 from signalr_client.core.binding.shapes import is_model, shape_of
 from signalr_client.core.timestamps import DateTimeOffset, PreciseDatetime
-from signalr_client.generate.contract import (
+from signalr_client.generate.description import (
     Declaration,
     Enumeration,
     GenerateError,

@@ -1,6 +1,6 @@
 """What a hub offers, whatever language it was read from and is written in. Room: generate.
 
-A reader turns a source into a `Contract`, a writer turns a contract into a text. Types are those of .NET, because they say the most;
+A reader turns a source into a `Description`, a writer turns it into a text. Types are those of .NET, because they say the most;
 names are kept in each spelling that a writer needs.
 """
 
@@ -14,9 +14,9 @@ __all__ = [
     "REQUIRED",
     "UNKNOWN",
     "Constant",
-    "Contract",
     "Declaration",
     "Default",
+    "Description",
     "EmptyContainer",
     "EnumConstant",
     "Enumeration",
@@ -152,7 +152,7 @@ Type = Scalar | ListOf | TupleOf | MapOf | Nullable | UnionOf | LiteralOf | Refe
 class Constant:
     """A default that every language can write."""
 
-    value: None | bool | int | float | str
+    value: bool | int | float | str | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -316,7 +316,7 @@ class Hub(Interface):
 
 
 @dataclass(frozen=True, slots=True)
-class Contract:
+class Description:
     """Everything that was read: hubs, and the types that they use, each before its users where that is possible."""
 
     hubs: tuple[Hub, ...]
