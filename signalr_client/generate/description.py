@@ -236,12 +236,19 @@ class Member:
 
 @dataclass(frozen=True, slots=True)
 class Enumeration:
-    """An enumeration of numbers, as in .NET, or of texts, which are plain strings to .NET."""
+    """An enumeration of numbers, as in .NET, or of texts.
+
+    Attributes:
+        flags: whether its members can be combined.
+        underlying: the integer that holds its values.
+        names: whether it is written by name over JSON, whatever the hub does with others.
+    """
 
     name: str
     members: tuple[Member, ...]
     flags: bool = False
     underlying: Scalar = Scalar.INT32
+    names: bool = False
     doc: str = ""
 
     @property
@@ -268,6 +275,7 @@ class Parameter:
     dotnet: str
     type: Type | Stream
     default: Default = REQUIRED
+    doc: str = ""
 
     @property
     def value_type(self) -> Type:
@@ -284,6 +292,7 @@ class Method:
         name: in Python.
         dotnet: in C#.
         result: None if there is none.
+        returns: what the documentation says of the result.
     """
 
     wire: str
@@ -292,6 +301,7 @@ class Method:
     parameters: tuple[Parameter, ...] = ()
     result: Type | Stream | None = None
     doc: str = ""
+    returns: str = ""
 
     @property
     def result_type(self) -> Type | None:

@@ -10,6 +10,7 @@ from signalr_client.core.binding.naming import camel_case, pascal_case
 __all__ = [
     "dotnet_name",
     "is_identifier",
+    "is_interface_name",
     "parameter_name",
     "python_constant",
     "python_name",
@@ -54,8 +55,12 @@ def is_identifier(name: str) -> bool:
 
 def without_interface_prefix(name: str) -> str:
     """Return ``ChatClient`` for ``IChatClient``; names like ``Index`` and ``IPAddress`` have no such prefix or are ambiguous."""
-    marked = len(name) > 2 and name[0] == "I" and name[1].isupper() and name[2].islower()
-    return name[1:] if marked else name
+    return name[1:] if is_interface_name(name) else name
+
+
+def is_interface_name(name: str) -> bool:
+    """Return whether a name of C# is spelled as that of an interface."""
+    return len(name) > 2 and name[0] == "I" and name[1].isupper() and name[2].islower()
 
 
 def _words(name: str) -> list[str]:

@@ -10,7 +10,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Final, Literal
 
-__all__ = ["Naming", "PropertyName", "camel_case", "enum_naming_function", "naming_function", "pascal_case", "plain_name"]
+__all__ = ["Naming", "PropertyName", "camel_case", "enum_naming_function", "lower_start", "naming_function", "pascal_case", "plain_name"]
 
 Naming = Literal["camelCase", "PascalCase", "unchanged"] | Callable[[str], str]
 """How names are spelled: one of the usual ways, or a function from the name in Python to the name on the wire."""
@@ -34,7 +34,7 @@ def pascal_case(name: str) -> str:
 def camel_case(name: str) -> str:
     """Return ``firstName`` for ``first_name`` and for ``FirstName``; ``isOK`` for ``IsOK`` and ``url`` for ``URL``, as .NET does."""
     first, *others = [part for part in name.split("_") if part] or [""]
-    return _lower_start(first) + "".join(part[:1].upper() + part[1:] for part in others)
+    return lower_start(first) + "".join(part[:1].upper() + part[1:] for part in others)
 
 
 def plain_name(name: str) -> str:
@@ -68,7 +68,7 @@ def _choose(naming: Naming, functions: dict[str, Callable[[str], str]]) -> Calla
     return functions[naming]
 
 
-def _lower_start(word: str) -> str:
+def lower_start(word: str) -> str:
     """Lower the capitals at the start of a word, except one that begins the next word: ``xmlFile`` for ``XMLFile``."""
     capitals = next((index for index, letter in enumerate(word) if not letter.isupper()), len(word))
     if 1 < capitals < len(word) and word[capitals].islower():
