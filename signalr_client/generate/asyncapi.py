@@ -12,7 +12,6 @@ import json
 from dataclasses import dataclass
 from typing import Any, Final, Literal
 
-from signalr_client.core.binding.naming import Naming
 from signalr_client.generate.description import Description, Hub, Method, Stream, Type
 from signalr_client.generate.json_schema import JsonSchemas, Schema, fixed_array
 from signalr_client.generate.names import parameter_name
@@ -31,14 +30,12 @@ class AsyncApiOptions:
         version: the version of the application.
         paths: the path of each hub, by the name of the hub; its name in lower case if there is none.
         enums: how enumerations are over JSON.
-        enum_naming: the spelling of their names.
     """
 
     title: str | None = None
     version: str = "1.0.0"
     paths: tuple[tuple[str, str], ...] = ()
     enums: Literal["numbers", "names"] = "numbers"
-    enum_naming: Naming = "PascalCase"
 
 
 def to_asyncapi(description: Description, options: AsyncApiOptions | None = None) -> str:
@@ -51,9 +48,7 @@ class _Writer:
     def __init__(self, description: Description, options: AsyncApiOptions) -> None:
         self._description = description
         self._options = options
-        self._schemas = JsonSchemas(
-            description, enums=options.enums, enum_naming=options.enum_naming, location="#/components/schemas"
-        )
+        self._schemas = JsonSchemas(description, enums=options.enums, location="#/components/schemas")
         self._messages: dict[str, Schema] = {}
         self._operations: dict[str, Schema] = {}
 

@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-from collections import Counter
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from typing import Literal
 from xml.sax.saxutils import escape
 
-from signalr_client.core.binding.naming import Naming, camel_case, enum_naming_function
+from signalr_client.core.binding.naming import lower_start
 from signalr_client.generate.csharp_names import LibraryNames, escaped, literal
 from signalr_client.generate.description import (
     REQUIRED,
@@ -19,7 +18,6 @@ from signalr_client.generate.description import (
     EnumConstant,
     Enumeration,
     Field,
-    GenerateError,
     Hub,
     Interface,
     MapOf,
@@ -33,6 +31,8 @@ from signalr_client.generate.description import (
     Type,
     UnionOf,
     Warn,
+    check_names,
+    trailing_defaults,
 )
 from signalr_client.generate.lines import Lines
 
@@ -46,12 +46,10 @@ class CSharpOptions:
     Attributes:
         namespace: the namespace of all types; None for none.
         enums: how enumerations are over JSON.
-        enum_naming: the spelling of their names, if they are names.
     """
 
     namespace: str | None = None
     enums: Literal["numbers", "names"] = "numbers"
-    enum_naming: Naming = "PascalCase"
 
 
 def to_csharp(description: Description, options: CSharpOptions | None = None, warn: Warn = lambda _text: None) -> str:
@@ -74,7 +72,6 @@ class _Writer:
         self._options = options
         self._warn = warn
         self._library = LibraryNames(description.by_name)
-        self._spell_member = enum_naming_function(options.enum_naming)
         self._lines = Lines()
 
     def write(self) -> str:
@@ -101,7 +98,7 @@ class _Writer:
 
     def _record(self, record: Record) -> None:
         fields = [_renamed(field, record) for field in record.fields]
-        _check_names(record.name, [field.dotnet for field in fields])
+        check_names(record.name, [field.dotnet for field in fields], "C#")
         # MessagePack goes by the .NET names, unless a data description gives others, or an order for an array
         data_contract = record.sequence or any(field.messagepack != field.dotnet for field in fields)
         self._doc(record.doc)
@@ -125,7 +122,7 @@ class _Writer:
             attributes.append(f"[{self._library('JsonIgnore')}(Condition = {condition})]")
         elif not initial and (field.default is REQUIRED or not isinstance(kind, Nullable)):
             modifiers = "public required"
-        if camel_case(field.dotnet) != field.json:
+        if lower_start(field.dotnet) != field.json:
             attributes.append(f"[{self._library('JsonPropertyName')}({literal(field.json)})]")
         self._doc(field.doc)
         self._lines.add(*attributes)
@@ -155,11 +152,12 @@ class _Writer:
         return f"{literal(default.value)}{suffix if type(default.value) in (int, float) else ''}"
 
     def _enumeration(self, enumeration: Enumeration) -> None:
-        _check_names(enumeration.name, [member.dotnet for member in enumeration.members])
+        check_names(enumeration.name, [member.dotnet for member in enumeration.members], "C#")
         self._doc(enumeration.doc)
         if enumeration.flags:
             self._lines.add(f"[{self._library('Flags')}]")
-        if enumeration.textual or self._options.enums == "names":
+        named = enumeration.textual or enumeration.names or self._options.enums == "names"
+        if named:
             converter = f"{self._library('JsonStringEnumConverter')}<{escaped(enumeration.name)}>"
             self._lines.add(f"[{self._library('JsonConverter')}(typeof({converter}))]")
         underlying = "" if enumeration.underlying is Scalar.INT32 else f" : {enumeration.underlying.value}"
@@ -167,19 +165,18 @@ class _Writer:
         with self._lines.block("{"):
             for member in enumeration.members:
                 self._doc(member.doc)
-                if isinstance(member.value, str):
-                    self._lines.add(f"[{self._library('JsonStringEnumMemberName')}({literal(member.value)})]")
-                    self._lines.add(f"[{self._library('EnumMember')}(Value = {literal(member.value)})]")
+                if named and (enumeration.textual or member.wire != member.dotnet):
+                    self._lines.add(f"[{self._library('JsonStringEnumMemberName')}({literal(member.wire)})]")
+                if enumeration.textual:
+                    self._lines.add(f"[{self._library('EnumMember')}(Value = {literal(member.wire)})]")
                     self._lines.add(f"{escaped(member.dotnet)},")
-                    continue
-                if self._options.enums == "names" and (spelled := self._spell_member(member.name)) != member.dotnet:
-                    self._lines.add(f"[{self._library('JsonStringEnumMemberName')}({literal(spelled)})]")
-                self._lines.add(f"{escaped(member.dotnet)} = {member.value},")
+                else:
+                    self._lines.add(f"{escaped(member.dotnet)} = {member.value},")
 
     # methods
 
     def _interface(self, interface: Interface) -> None:
-        _check_names(interface.name, [method.dotnet for method in interface.methods])
+        check_names(interface.name, [method.dotnet for method in interface.methods], "C#")
         self._lines.separate()
         hub = isinstance(interface, Hub)
         self._doc(interface.doc or (f"What clients may call on {interface.name}." if hub else "What the hub calls on clients."))
@@ -199,9 +196,14 @@ class _Writer:
                 result = f"{self._library('Task')}<{self._type(kind, where)}>"
         self._lines.separate()
         self._doc(method.doc)
+        for parameter in method.parameters:
+            if parameter.doc:
+                self._lines.add(f'/// <param name="{parameter.dotnet}">{escape(parameter.doc)}</param>')
+        if method.returns:
+            self._lines.add(f"/// <returns>{escape(method.returns)}</returns>")
         if method.wire != method.dotnet:
             self._lines.add(f"[{self._library('HubMethodName')}({literal(method.wire)})]")
-        parameters = ", ".join(self._parameter(parameter, where) for parameter in method.parameters)
+        parameters = ", ".join(self._parameter(parameter, where) for parameter in trailing_defaults(method.parameters))
         self._lines.add(f"{result} {escaped(method.dotnet)}({parameters});")
 
     def _parameter(self, parameter: Parameter, where: str) -> str:
@@ -227,12 +229,6 @@ class _Writer:
 def _renamed(field: Field, record: Record) -> Field:
     """Return a field with another name in C# if it is that of its class, which C# forbids."""
     return replace(field, dotnet=f"{field.dotnet}Value") if field.dotnet == record.name else field
-
-
-def _check_names(owner: str, names: list[str]) -> None:
-    twice = [name for name, count in Counter(names).items() if count > 1]
-    if twice:
-        raise GenerateError(f"Several members of {owner} have the name {twice[0]} in C#.")
 
 
 def _parts_without_type(kind: Type) -> Iterator[TupleOf | UnionOf]:

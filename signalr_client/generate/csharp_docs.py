@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
+import xml.etree.ElementTree as ET
 from collections.abc import Iterator
 from dataclasses import dataclass, field
-from xml.etree import ElementTree
 
 __all__ = ["Doc", "read_doc"]
 
@@ -25,8 +25,8 @@ def read_doc(comment: str) -> Doc:
         return Doc()
     try:
         # Entities would have to be declared before the root element, which is ours.
-        root = ElementTree.fromstring(f"<doc>{text}</doc>")  # noqa: S314
-    except ElementTree.ParseError:
+        root = ET.fromstring(f"<doc>{text}</doc>")  # noqa: S314
+    except ET.ParseError:
         return Doc(_tidy(text))
     sections = [_tidy(_flat(part)) for part in root if part.tag in ("summary", "remarks")]
     loose = _tidy(root.text or "") if not sections else ""  # a comment without tags
@@ -48,7 +48,7 @@ def _plain_lines(comment: str) -> Iterator[str]:
         yield line.strip().removeprefix("*").removeprefix(" ")
 
 
-def _flat(element: ElementTree.Element) -> str:
+def _flat(element: ET.Element) -> str:
     """Return the text of an element; references and code are in backticks, paragraphs and list items on lines of their own."""
     parts = [element.text or ""]
     for child in element:

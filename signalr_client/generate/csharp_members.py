@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
+from decimal import Decimal
 from typing import Final
 
 from signalr_client.generate.csharp_syntax import Attribute, Code
@@ -70,7 +71,7 @@ def initial_value(code: Code, kind: Type, names: Mapping[str, Value], declared: 
     inner = kind.inner if isinstance(kind, Nullable) else kind
     if _is_default(code):
         return Constant(None) if isinstance(kind, Nullable) or kind is Scalar.ANY else zero(kind, declared)
-    if isinstance(inner, ListOf | MapOf) and _is_empty(code):
+    if (isinstance(inner, ListOf | MapOf) or inner is Scalar.BYTES) and _is_empty(code):
         return EmptyContainer()
     if code.kind == "member_access_expression" and code.text in ("string.Empty", "String.Empty") and inner is Scalar.STRING:
         return Constant("")
@@ -148,6 +149,8 @@ def _fits(value: Value, kind: Type) -> bool:
         case int():
             return inner is Scalar.ANY or (isinstance(inner, Scalar) and (inner.is_integer or inner in _FLOATS))
         case float():
-            return inner in (*_FLOATS[:2], Scalar.ANY)
+            return inner in (Scalar.FLOAT32, Scalar.FLOAT64, Scalar.ANY)
+        case Decimal():
+            return inner is Scalar.DECIMAL
         case str():
             return inner in (Scalar.STRING, Scalar.ANY)

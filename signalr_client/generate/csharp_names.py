@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import math
 from collections.abc import Collection
+from decimal import Decimal
 from typing import Final
 
 from signalr_client.generate.description import (
@@ -109,7 +110,7 @@ def escaped(name: str) -> str:
     return f"@{name}" if name in _KEYWORDS else name
 
 
-def literal(value: bool | float | str | None) -> str:  # noqa: FBT001  # any constant
+def literal(value: bool | Decimal | float | str | None) -> str:  # noqa: FBT001  # any constant
     """Return a constant."""
     match value:
         case None:
@@ -122,6 +123,8 @@ def literal(value: bool | float | str | None) -> str:  # noqa: FBT001  # any con
             return "double.PositiveInfinity" if value > 0 else "double.NegativeInfinity"
         case int() | float():
             return repr(value)
+        case Decimal():
+            return f"{value:f}m"
         case str():
             return json.dumps(value)
 

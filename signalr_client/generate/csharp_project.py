@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
+import xml.etree.ElementTree as ET
 from pathlib import Path
-from xml.etree import ElementTree
 
 __all__ = ["nullable_enabled"]
 
@@ -27,7 +27,7 @@ def nullable_enabled(file: Path) -> bool:
 
 def _nullable(path: Path) -> str | None:
     try:
-        root = ElementTree.parse(path).getroot()  # noqa: S314  # the user's own project
-    except (ElementTree.ParseError, OSError):
+        root = ET.parse(path).getroot()  # noqa: S314  # the user's own project
+    except (ET.ParseError, OSError):
         return None
     return next((element.text or "" for element in root.iter() if element.tag.rpartition("}")[2] == "Nullable"), None)

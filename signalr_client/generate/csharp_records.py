@@ -1,7 +1,7 @@
 """Records, classes, structs and enumerations in C#. Room: generate.
 
-Which members are on the wire, and under which names, is decided as System.Text.Json and MessagePack's contractless resolver do, which are
-what SignalR uses.
+Which members are on the wire, and under which names, is decided as System.Text.Json and the contractless resolver of MessagePack do,
+which are what SignalR uses.
 """
 
 from __future__ import annotations
@@ -47,7 +47,8 @@ class RecordReader:
         declarations: the types in the files.
         types: reads the types of members.
         described: the types that have been read, by name.
-        naming: how System.Text.Json spells names.
+        naming: how System.Text.Json spells the names of members.
+        enum_naming: how it spells those of enumerations.
         warn: is told what could not be expressed.
     """
 
@@ -57,13 +58,13 @@ class RecordReader:
         types: CSharpTypes,
         described: Mapping[str, Declaration],
         naming: Naming,
+        enum_naming: Naming,
         warn: Warn,
     ) -> None:
         self._declarations = declarations
         self._types = types
         self._described = described
-        self._spell: Callable[[str], str] = _AS_DOTNET.get(naming, lower_start) if isinstance(naming, str) else naming
-        naming_function(naming)  # refuses an unknown word
+        self._spell, self._spell_member = _dotnet_naming(naming), _dotnet_naming(enum_naming)
         self._warn = warn
 
     # enumerations
@@ -75,11 +76,10 @@ class RecordReader:
         named = converter is not None and "JsonStringEnumConverter" in converter.code.text
         if not named:
             self._check_converters(declaration.code)
-        texts = [self._text_of(code) for code, _ in members]
-        if named and texts and None not in texts:
-            described = tuple(replace(member, value=text or "") for (_, member), text in zip(members, texts, strict=True))
-        else:
-            described = tuple(member for _, member in members)
+        described = tuple(member for _, member in members)
+        texts = [code.attribute("JsonStringEnumMemberName") for code, _ in members]
+        if named and texts and all(texts):  # then no number and no name of .NET is ever seen
+            described = tuple(replace(member, value=member.wire) for member in described)
         bases = declaration.bases()
         underlying = self._types.read(bases[0], Scope()) if bases else Scalar.INT32
         assert isinstance(underlying, Scalar)
@@ -95,7 +95,8 @@ class RecordReader:
             dotnet, given = code.required("name").text, code.part("value")
             value = value + 1 if given is None else self._number(given, names)
             names[dotnet] = names[f"{declaration.name}.{dotnet}"] = value
-            yield code, Member(python_constant(dotnet), dotnet, value, read_doc(code.doc_comment()).text)
+            wire = self._text(code.attribute("JsonStringEnumMemberName"), "Name") or self._spell_member(dotnet)
+            yield code, Member(python_constant(dotnet), dotnet, wire, value, read_doc(code.doc_comment()).text)
 
     def _number(self, code: Code, names: Mapping[str, Value]) -> int:
         try:
@@ -107,9 +108,6 @@ class RecordReader:
         if not isinstance(value, int):
             raise code.error(f"The value of this member of an enumeration cannot be read: {code.first_line}")
         return value
-
-    def _text_of(self, code: Code) -> str | None:
-        return self._text(code.attribute("JsonStringEnumMemberName"), "Name")
 
     # records
 
@@ -281,8 +279,11 @@ def _last_name(code: Code | None, default: str) -> str:
     return default if code is None else code.text.rpartition(".")[2]
 
 
-def _same(name: str) -> str:
-    return name
+def _dotnet_naming(naming: Naming) -> Callable[[str], str]:
+    """Return what .NET does to its own names, which are in PascalCase already.
 
-
-_AS_DOTNET: dict[str, Callable[[str], str]] = {"camelCase": lower_start, "PascalCase": _same, "unchanged": _same}
+    Raises:
+        ValueError: *naming* is not one of the known words.
+    """
+    naming_function(naming)
+    return naming if callable(naming) else lower_start if naming == "camelCase" else str

@@ -51,16 +51,18 @@ def read_csharp(
     client: str | None = None,
     nullable: bool | None = None,
     naming: Naming = "camelCase",
+    enum_naming: Naming = "PascalCase",
     warn: Warn = lambda _text: None,
 ) -> Description:
     """Return the description of the hubs and interfaces in files of C#.
 
     Args:
         files: the files; types that hubs use are looked up in all of them.
-        names: which hubs and interfaces to read, and other types to include. By default all hubs, or all interfaces if there are no hubs.
+        names: which hubs and interfaces to read, and other types to include. By default all hubs; without hubs, all interfaces.
         client: the interface that clients implement, for hubs that are not a ``Hub<IChatClient>``.
         nullable: whether nullable reference types are enabled, where no ``#nullable`` says so. By default the project file decides.
-        naming: how System.Text.Json spells names.
+        naming: how System.Text.Json spells the names of members.
+        enum_naming: how it spells those of enumerations, where they are written by name.
         warn: is told what could not be expressed.
 
     Raises:
@@ -71,19 +73,19 @@ def read_csharp(
     if nullable is None:
         nullable = all(nullable_enabled(path) for path in paths)
     declarations = Declarations([read_file(path) for path in paths], warn)
-    reader = _Reader(declarations, naming, warn, nullable=nullable)
+    reader = _Reader(declarations, naming, enum_naming, warn, nullable=nullable)
     hubs = reader.hubs(names, client)
     declared = (*reader.types.library.values(), *reader.described.values())
     return Description(hubs, declared, ", ".join(path.name for path in paths))
 
 
 class _Reader:
-    def __init__(self, declarations: Declarations, naming: Naming, warn: Warn, *, nullable: bool) -> None:
+    def __init__(self, declarations: Declarations, naming: Naming, enum_naming: Naming, warn: Warn, *, nullable: bool) -> None:
         self.described: dict[str, Declaration] = {}
         self.types = CSharpTypes(declarations, self._describe, nullable=nullable)
         self._declarations = declarations
         self._origins: dict[str, TypeDeclaration] = {}
-        self._records = RecordReader(declarations, self.types, self.described, naming, warn)
+        self._records = RecordReader(declarations, self.types, self.described, naming, enum_naming, warn)
         self._warn = warn
 
     def hubs(self, names: Sequence[str], client: str | None) -> tuple[Hub, ...]:

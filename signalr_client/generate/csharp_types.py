@@ -1,7 +1,7 @@
 """From the types of C# to those of a description. Room: generate.
 
-What a type means on the wire is what System.Text.Json and MessagePack make of it. A type that is neither known nor declared in the files
-is an error, with the file and the line, because a guess would be wrong without notice.
+What a type means on the wire is what System.Text.Json and MessagePack make of it. A type that is neither known nor declared in the
+files is an error, with the file and the line, because a guess would be wrong without notice.
 """
 
 from __future__ import annotations

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import operator
 from collections.abc import Callable, Mapping
+from decimal import Decimal
 from typing import Any, Final
 
 from signalr_client.generate.csharp_syntax import Code
 
 __all__ = ["NotConstant", "Value", "evaluate"]
 
-Value = bool | int | float | str | None
+Value = bool | int | float | Decimal | str | None
 
 _OPERATORS: Final[dict[str, Callable[[Any, Any], Any]]] = {
     "|": operator.or_,
@@ -45,21 +46,9 @@ def evaluate(code: Code, names: Mapping[str, Value]) -> Value:
     Raises:
         NotConstant: the value cannot be known from the source.
     """
+    if code.kind in _LITERALS:
+        return _LITERALS[code.kind](code)
     match code.kind:
-        case "null_literal":
-            return None
-        case "boolean_literal":
-            return code.text == "true"
-        case "integer_literal":
-            return _integer(code.text)
-        case "real_literal":
-            return float(code.text.replace("_", "").rstrip("fFdDmM"))
-        case "string_literal" | "character_literal":
-            return "".join(map(_characters, code.children))
-        case "verbatim_string_literal":
-            return code.text[2:-1].replace('""', '"')
-        case "raw_string_literal" if "\n" not in code.text:
-            return "".join(child.text for child in code.children if child.kind == "raw_string_content")
         case "parenthesized_expression" | "checked_expression":
             return evaluate(code.children[0], names)
         case "cast_expression":
@@ -78,9 +67,16 @@ def evaluate(code: Code, names: Mapping[str, Value]) -> Value:
             raise NotConstant(code.first_line)
 
 
-def _integer(text: str) -> int:
-    digits = text.lower().replace("_", "").rstrip("ul")
+def _integer(code: Code) -> int:
+    digits = code.text.lower().replace("_", "").rstrip("ul")
+    if digits.endswith("m") and not digits.startswith("0x"):
+        digits = digits[:-1]
     return int(digits, {"0x": 16, "0b": 2}.get(digits[:2], 10))
+
+
+def _real(code: Code) -> float | Decimal:
+    digits = code.text.replace("_", "")
+    return Decimal(digits[:-1]) if digits[-1] in "mM" else float(digits.rstrip("fFdD"))
 
 
 def _characters(part: Code) -> str:
@@ -90,10 +86,16 @@ def _characters(part: Code) -> str:
     return chr(int(code, 16)) if mark in "uUx" else _ESCAPES.get(mark, mark)
 
 
+def _raw_string(code: Code) -> str:
+    if "\n" in code.text:  # its indentation would have to be removed
+        raise NotConstant(code.first_line)
+    return "".join(child.text for child in code.children if child.kind == "raw_string_content")
+
+
 def _unary(code: Code, names: Mapping[str, Value]) -> Value:
     value = evaluate(code.children[-1], names)
     function = _UNARY.get(code.node.children[0].type)
-    if function is None or not isinstance(value, int | float):
+    if function is None or not isinstance(value, int | float | Decimal):
         raise NotConstant(code.first_line)
     result: Value = function(value)
     return result
@@ -126,3 +128,15 @@ def _name_of(code: Code) -> str:
     if function.text != "nameof" or len(arguments.children) != 1:
         raise NotConstant(code.first_line)
     return arguments.children[0].text.rpartition(".")[2]
+
+
+_LITERALS: Final[dict[str, Callable[[Code], Value]]] = {
+    "null_literal": lambda _code: None,
+    "boolean_literal": lambda code: code.text == "true",
+    "integer_literal": _integer,
+    "real_literal": _real,
+    "string_literal": lambda code: "".join(map(_characters, code.children)),
+    "character_literal": lambda code: "".join(map(_characters, code.children)),
+    "verbatim_string_literal": lambda code: code.text[2:-1].replace('""', '"'),
+    "raw_string_literal": _raw_string,
+}

@@ -6,8 +6,10 @@ names are kept in each spelling that a writer needs.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
-from dataclasses import dataclass, field
+from collections import Counter
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from dataclasses import dataclass, field, replace
+from decimal import Decimal
 from enum import Enum
 
 __all__ = [
@@ -40,7 +42,9 @@ __all__ = [
     "UnionOf",
     "Variable",
     "Warn",
+    "check_names",
     "references",
+    "trailing_defaults",
 ]
 
 Warn = Callable[[str], None]
@@ -152,7 +156,7 @@ Type = Scalar | ListOf | TupleOf | MapOf | Nullable | UnionOf | LiteralOf | Refe
 class Constant:
     """A default that every language can write."""
 
-    value: bool | int | float | str | None
+    value: bool | int | float | Decimal | str | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -165,7 +169,7 @@ class EnumConstant:
 
 @dataclass(frozen=True, slots=True)
 class EmptyContainer:
-    """A default that is a new list, set or dictionary."""
+    """A default that is a new list, set or dictionary, or no bytes."""
 
 
 class _Mark(Enum):
@@ -226,10 +230,18 @@ class Record:
 
 @dataclass(frozen=True, slots=True)
 class Member:
-    """One member of an enumeration: its names in Python and C#, and its value."""
+    """One member of an enumeration.
+
+    Attributes:
+        name: in Python.
+        dotnet: in C#.
+        wire: on the wire, where it is written by name.
+        value: a number, as in .NET, or a text.
+    """
 
     name: str
     dotnet: str
+    wire: str
     value: int | str
     doc: str = ""
 
@@ -335,13 +347,42 @@ class Description:
     by_name: dict[str, Declaration] = field(init=False, repr=False, compare=False)
 
     def __post_init__(self) -> None:
-        """Index the declarations."""
+        """Index the declarations.
+
+        Raises:
+            GenerateError: two things have the same name.
+        """
+        names = [*(each.name for each in (*self.declarations, *self.hubs)), *(client.name for client in self.clients)]
+        twice = [name for name, count in Counter(names).items() if count > 1]
+        if twice:
+            raise GenerateError(f"Two classes are named {twice[0]}; generate them into files of their own.")
         object.__setattr__(self, "by_name", {declaration.name: declaration for declaration in self.declarations})
 
     @property
     def clients(self) -> tuple[Interface, ...]:
         """The interfaces of clients, each once."""
         return tuple({hub.client.name: hub.client for hub in self.hubs if hub.client is not None}.values())
+
+
+def trailing_defaults(parameters: Sequence[Parameter]) -> list[Parameter]:
+    """Return parameters with those defaults only that a signature can have: constants, after which no parameter is required."""
+    found: list[Parameter] = []
+    optional = True
+    for parameter in reversed(parameters):
+        optional = optional and isinstance(parameter.default, Constant | EnumConstant)
+        found.append(parameter if optional else replace(parameter, default=REQUIRED))
+    return found[::-1]
+
+
+def check_names(owner: str, names: Iterable[str], language: str) -> None:
+    """Refuse names that occur twice.
+
+    Raises:
+        GenerateError: two members of *owner* would have the same name.
+    """
+    twice = [name for name, count in Counter(names).items() if count > 1]
+    if twice:
+        raise GenerateError(f"Several members of {owner} have the name {twice[0]} in {language}.")
 
 
 def references(kind: Type) -> Iterator[Reference]:

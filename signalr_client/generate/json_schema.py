@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from decimal import Decimal
 from typing import Any, Final, Literal
 
-from signalr_client.core.binding.naming import Naming, enum_naming_function
 from signalr_client.generate.description import (
     REQUIRED,
     Constant,
@@ -83,20 +83,16 @@ class JsonSchemas:
     Args:
         description: the declared types.
         enums: how enumerations are over JSON.
-        enum_naming: the spelling of their names.
         location: where the declared schemas will be, as a JSON pointer.
 
     Attributes:
         declared: the schemas of the declared types that were mentioned, by name.
     """
 
-    def __init__(
-        self, description: Description, *, enums: Literal["numbers", "names"], enum_naming: Naming, location: str
-    ) -> None:
+    def __init__(self, description: Description, *, enums: Literal["numbers", "names"], location: str) -> None:
         self.declared: dict[str, Schema] = {}
         self._description = description
         self._names = enums == "names"
-        self._spell_member = enum_naming_function(enum_naming)
         self._location = location
 
     def schema(self, kind: Type) -> Schema:
@@ -130,11 +126,7 @@ class JsonSchemas:
         found: Schema = {"type": "object", "additionalProperties": self._schema(kind.value, variables)}
         key = self._description.by_name.get(kind.key.name) if isinstance(kind.key, Reference) else None
         if isinstance(key, Enumeration) and not key.flags:  # in keys, enumerations are names
-            found["propertyNames"] = {
-                "enum": [
-                    member.value if isinstance(member.value, str) else self._spell_member(member.name) for member in key.members
-                ]
-            }
+            found["propertyNames"] = {"enum": [member.wire for member in key.members]}
         return found
 
     def _declare(self, reference: Reference) -> str:
@@ -165,17 +157,15 @@ class JsonSchemas:
     def _field(self, field: Field, variables: Mapping[str, Type]) -> Schema:
         found = _described(self._schema(field.type, variables), field.doc)
         if isinstance(field.default, Constant) and "$ref" not in found:  # beside a reference, it would be ignored
-            found["default"] = field.default.value
+            value = field.default.value
+            found["default"] = float(value) if isinstance(value, Decimal) else value
         return found
 
     def _enumeration(self, enumeration: Enumeration) -> Schema:
         found: Schema
-        if enumeration.textual:
-            found = {"type": "string", "enum": [member.value for member in enumeration.members]}
-        elif self._names and enumeration.flags:
-            found = {"type": "string"}
-        elif self._names:
-            found = {"type": "string", "enum": [self._spell_member(member.name) for member in enumeration.members]}
+        if self._names or enumeration.names or enumeration.textual:
+            names = [member.wire for member in enumeration.members]
+            found = {"type": "string"} if enumeration.flags else {"type": "string", "enum": names}
         else:
             names = [member.dotnet for member in enumeration.members]
             values = [member.value for member in enumeration.members]

@@ -32,13 +32,19 @@ class Lines:
     def block(self, opening: str, closing: str | None = "}") -> Iterator[None]:
         """Indent the lines that are added inside the ``with`` block; a *closing* of None adds no line after them."""
         self.add(opening)
+        with self.indented():
+            self._begun = True
+            yield
+        if closing is not None:
+            self.add(closing)
+
+    @contextmanager
+    def indented(self) -> Iterator[None]:
+        """Indent the lines that are added inside the ``with`` block."""
         self._level += 1
-        self._begun = True
         yield
         self._level -= 1
         self._begun = False
-        if closing is not None:
-            self.add(closing)
 
     def text(self) -> str:
         """Return the text, which ends with a line break."""

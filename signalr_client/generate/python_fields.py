@@ -6,6 +6,7 @@ import dataclasses
 import inspect
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from decimal import Decimal
 from enum import Enum
 from typing import Any, Final, Literal
 
@@ -13,7 +14,7 @@ import msgspec
 
 from signalr_client.core.binding.annotations import field_types
 from signalr_client.core.binding.models import model_fields
-from signalr_client.core.binding.naming import Naming, naming_function
+from signalr_client.core.binding.naming import Naming, PropertyName, naming_function
 from signalr_client.core.binding.shapes import Shape, is_model, shape_of, written_fields
 from signalr_client.generate.description import (
     REQUIRED,
@@ -37,10 +38,17 @@ Read = Callable[[Any, str], Type]
 
 @dataclass(frozen=True, slots=True)
 class Spelling:
-    """How the names of fields are spelled over JSON and MessagePack: what the hub protocols are configured with."""
+    """How names are spelled, which is what the hub protocols are configured with.
+
+    Attributes:
+        json: those of fields over JSON.
+        messagepack: those of fields over MessagePack.
+        enums: those of members of enumerations.
+    """
 
     json: Naming = "camelCase"
     messagepack: Naming = "PascalCase"
+    enums: Naming = "PascalCase"
 
 
 def read_fields(kind: type, around: Mapping[str, Any], read: Read, spelling: Spelling) -> tuple[tuple[Field, ...], bool]:
@@ -99,9 +107,11 @@ def default_of(value: object) -> Default:
     match value:
         case Enum():
             return EnumConstant(type(value).__name__, value.name) if value.name in type(value).__members__ else UNKNOWN
-        case None | bool() | int() | float() | str():
+        case Decimal() if not value.is_finite():
+            return UNKNOWN
+        case None | bool() | int() | float() | str() | Decimal():
             return Constant(value)
-        case list() | dict() | set() | frozenset() | tuple() if not value:
+        case bytes() | list() | dict() | set() | frozenset() | tuple() if not value:
             return EmptyContainer()
         case _:
             return UNKNOWN
@@ -114,11 +124,12 @@ class _Spell:
         self._json = naming_function(spelling.json)
         self._messagepack = naming_function(spelling.messagepack)
 
-    def field(self, name: str, given: str | None, prescribed: str | None) -> Field:
+    def field(self, name: str, given: PropertyName | None, prescribed: str | None) -> Field:
         """Return a field with its names; the type is to be filled in."""
-        plain = given or name
-        json, messagepack = prescribed or self._json(plain), prescribed or self._messagepack(plain)
-        return Field(name, dotnet_name(plain), json, messagepack, _NO_TYPE)
+        mark = given or PropertyName(name)
+        json = prescribed or mark.spelled(self._json, binary=False)
+        messagepack = prescribed or mark.spelled(self._messagepack, binary=True)
+        return Field(name, dotnet_name(mark.name), json, messagepack, _NO_TYPE)
 
 
 def _model_fields(kind: Any, read: Read, spell: _Spell, where: str) -> list[Field]:

@@ -15,9 +15,10 @@ from signalr_client.core.contracts import NOTHING_SAID, read_contract
 from signalr_client.errors import UnsupportedTypeError
 from signalr_client.generate.description import (
     REQUIRED,
-    UNKNOWN,
+    Constant,
     Default,
     Description,
+    EnumConstant,
     GenerateError,
     Hub,
     Interface,
@@ -161,7 +162,7 @@ class _Reader:
         if parameter.default is parameter.empty:
             return REQUIRED
         default = default_of(parameter.default)
-        if default is UNKNOWN:
+        if not isinstance(default, Constant | EnumConstant):
             self._warn(f"{where}: its default can be written in Python only, so it has none here.")
             return REQUIRED
         return default

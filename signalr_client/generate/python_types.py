@@ -20,6 +20,7 @@ import typing_extensions
 from signalr_client.core.binding import type_name
 from signalr_client.core.binding.annotations import alias_value, is_alias, type_variable_value, without_marks
 from signalr_client.core.binding.containers import DICTS, LISTS
+from signalr_client.core.binding.naming import enum_naming_function
 from signalr_client.core.binding.shapes import is_model, shape_of
 from signalr_client.core.timestamps import DateTimeOffset, PreciseDatetime
 from signalr_client.generate.description import (
@@ -129,7 +130,7 @@ class PythonTypes:
             key, value = arguments if len(arguments) == 2 else (Any, Any)
             return MapOf(self.read(key, where), self.read(value, where))
         if isinstance(origin, type) and issubclass(origin, Enum):
-            return self._declare(origin, lambda: _enumeration(origin))
+            return self._declare(origin, lambda: self._enumeration(origin))
         if isinstance(origin, type):
             return self._class(wanted, origin, arguments, where)
         raise GenerateError(f"{where}: {type_name(wanted)} is not a type that can be described; docs/types.md lists the types.")
@@ -192,6 +193,23 @@ class PythonTypes:
             self._around, self._variables = around, outer
         return Record(_class_name(kind), fields, variables=names, sequence=sequence, doc=class_doc(kind))
 
+    def _enumeration(self, kind: type[Enum]) -> Enumeration:
+        spell = enum_naming_function(self._spelling.enums)
+        members = []
+        for name, member in kind.__members__.items():
+            if type(member.value) not in (int, str):
+                raise GenerateError(f"{kind.__module__}.{kind.__qualname__}.{name} is neither a number nor a text.")
+            wire = member.value if isinstance(member.value, str) else spell(name)
+            members.append(Member(name, dotnet_name(name.lower() if name.isupper() else name), wire, member.value))
+        large = any(isinstance(member.value, int) and not -(2**31) <= member.value < 2**31 for member in members)
+        return Enumeration(
+            _class_name(kind),
+            tuple(members),
+            flags=issubclass(kind, Flag),
+            underlying=Scalar.INT64 if large else Scalar.INT32,
+            doc=class_doc(kind),
+        )
+
     def _declare(self, kind: type, make: Callable[[], Declaration]) -> Reference:
         """Return a reference to a class, and describe it if that has not begun."""
         name = _class_name(kind)
@@ -215,22 +233,6 @@ def _class_name(kind: type) -> str:
 
 def _words(name: str) -> list[str]:
     return "".join(letter if letter.isalnum() or letter == "_" else " " for letter in name).split()
-
-
-def _enumeration(kind: type[Enum]) -> Enumeration:
-    members = []
-    for name, member in kind.__members__.items():
-        if type(member.value) not in (int, str):
-            raise GenerateError(f"{kind.__module__}.{kind.__qualname__}.{name} is neither a number nor a text.")
-        members.append(Member(name, dotnet_name(name.lower() if name.isupper() else name), member.value))
-    large = any(isinstance(member.value, int) and not -(2**31) <= member.value < 2**31 for member in members)
-    return Enumeration(
-        _class_name(kind),
-        tuple(members),
-        flags=issubclass(kind, Flag),
-        underlying=Scalar.INT64 if large else Scalar.INT32,
-        doc=class_doc(kind),
-    )
 
 
 _UNFINISHED: Final = Record("", ())

@@ -11,7 +11,6 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Final, Literal
 
-from signalr_client.core.binding.naming import Naming, enum_naming_function
 from signalr_client.generate.description import (
     REQUIRED,
     Description,
@@ -89,12 +88,10 @@ class TypeScriptOptions:
     Attributes:
         protocol: the hub protocol that the TypeScript client uses.
         enums: how enumerations are on the wire; None for what .NET does by default: numbers over JSON, names over MessagePack.
-        enum_naming: the spelling of those names.
     """
 
     protocol: Literal["json", "messagepack"] = "json"
     enums: Literal["numbers", "names"] | None = None
-    enum_naming: Naming = "PascalCase"
 
     @property
     def enum_names(self) -> bool:
@@ -113,7 +110,6 @@ class _Writer:
         self._options = options
         self._binary = options.protocol == "messagepack"
         self._scalars = _MESSAGEPACK if self._binary else _JSON
-        self._spell_member = enum_naming_function(options.enum_naming)
         self._received = _received(description)
         self._lines = Lines()
 
@@ -162,18 +158,13 @@ class _Writer:
     def _enumeration(self, enumeration: Enumeration) -> None:
         self._doc(enumeration.doc)
         name = enumeration.name
-        values = {
-            member.dotnet: self._spell_member(member.name)
-            if self._options.enum_names and not enumeration.textual
-            else member.value
-            for member in enumeration.members
-        }
+        named = enumeration.names or enumeration.textual or self._options.enum_names
         with self._lines.block(f"export const {name} = {{", "} as const;"):
             for member in enumeration.members:
                 self._doc(member.doc)
-                self._lines.add(f"{typescript_name(member.dotnet)}: {json.dumps(values[member.dotnet])},")
+                self._lines.add(f"{typescript_name(member.dotnet)}: {json.dumps(member.wire if named else member.value)},")
         if enumeration.flags:  # any combination of the members
-            self._lines.add(f"export type {name} = {'string' if self._options.enum_names else 'number'};")
+            self._lines.add(f"export type {name} = {'string' if named else 'number'};")
         else:
             self._lines.add(f"export type {name} = (typeof {name})[keyof typeof {name}];")
 
@@ -203,11 +194,9 @@ class _Writer:
         """Return the type of an object with any keys. Over JSON all keys are texts, and enumerations are names in them."""
         key = kind.key
         declared = self._description.by_name.get(key.name) if isinstance(key, Reference) else None
-        if isinstance(declared, Enumeration) and not declared.flags and not declared.textual:
-            names = [json.dumps(self._spell_member(member.name)) for member in declared.members]
+        if isinstance(declared, Enumeration) and not declared.flags:
+            names = [json.dumps(member.wire) for member in declared.members]
             return f"Partial<Record<{' | '.join(names)}, {self._type(kind.value)}>>"
-        if isinstance(declared, Enumeration) and declared.textual:
-            return f"Partial<Record<{declared.name}, {self._type(kind.value)}>>"
         name = "number" if isinstance(key, Scalar) and key.is_integer else "string"
         return f"Record<{name}, {self._type(kind.value)}>"
 
@@ -268,13 +257,15 @@ class _Writer:
                 lines.add(f"off<Name extends keyof {client}>(methodName: Name, method?: {client}[Name]): void;")
 
     def _method(self, method: Method, result: str) -> None:
-        self._doc(method.doc)
+        tags = [f"@param {_parameter_name(each)} {each.doc}" for each in method.parameters if each.doc]
+        tags += [f"@returns {method.returns}"] if method.returns else []
+        self._doc("\n\n".join(filter(None, [method.doc, "\n".join(tags)])))
         # no optional parameters: a hub method takes exactly as many arguments as it has
         parameters = ", ".join(self._parameter(parameter) for parameter in method.parameters)
         self._lines.add(f"{typescript_name(method.wire)}({parameters}): {result};")
 
     def _parameter(self, parameter: Parameter) -> str:
-        name = f"{parameter.dotnet}_" if parameter.dotnet in _RESERVED else parameter.dotnet
+        name = _parameter_name(parameter)
         kind = self._type(parameter.value_type)
         return f"{name}: IStreamResult<{kind}>" if isinstance(parameter.type, Stream) else f"{name}: {kind}"
 
@@ -286,6 +277,10 @@ class _Writer:
             self._lines.add(f"/** {lines[0]} */")
         else:
             self._lines.add("/**", *(f" * {line}".rstrip() for line in lines), " */")
+
+
+def _parameter_name(parameter: Parameter) -> str:
+    return f"{parameter.dotnet}_" if parameter.dotnet in _RESERVED else parameter.dotnet
 
 
 def _plain(kind: Type) -> Scalar:

@@ -7,7 +7,7 @@ spelled as in .NET already is left alone by `pascal_case`, and treated by `camel
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import KW_ONLY, dataclass
 from typing import Final, Literal
 
 __all__ = ["Naming", "PropertyName", "camel_case", "enum_naming_function", "lower_start", "naming_function", "pascal_case", "plain_name"]
@@ -21,9 +21,21 @@ class PropertyName:
     """The .NET name of a field, where it does not follow from the Python name: ``is_ok: Annotated[bool, PropertyName("IsOK")]``.
 
     The naming of the protocol applies to it: ``isOK`` over JSON, ``IsOK`` over MessagePack.
+
+    Args:
+        name: the name of the property in .NET.
+        json: the name over JSON, exactly, as ``[JsonPropertyName]`` gives it.
+        messagepack: the name over MessagePack, exactly, as ``[Key]`` or ``[DataMember]`` gives it.
     """
 
     name: str
+    _: KW_ONLY
+    json: str | None = None
+    messagepack: str | None = None
+
+    def spelled(self, spell: Callable[[str], str], *, binary: bool) -> str:
+        """Return the name on the wire; *spell* is the naming of the hub protocol, and *binary* whether that is MessagePack."""
+        return (self.messagepack if binary else self.json) or spell(self.name)
 
 
 def pascal_case(name: str) -> str:
