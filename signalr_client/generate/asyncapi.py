@@ -12,9 +12,10 @@ import json
 from dataclasses import dataclass
 from typing import Any, Final, Literal
 
-from signalr_client.generate.description import Description, Hub, Method, Stream, Type
+from signalr_client.generate.description import Description, Hub, Method, Stream
 from signalr_client.generate.json_schema import JsonSchemas, Schema, fixed_array
 from signalr_client.generate.names import parameter_name
+from signalr_client.generate.types import Type
 
 __all__ = ["AsyncApiOptions", "to_asyncapi"]
 

@@ -20,21 +20,16 @@ from signalr_client.generate.description import (
     Field,
     Hub,
     Interface,
-    MapOf,
     Method,
-    Nullable,
     Parameter,
     Record,
-    Scalar,
     Stream,
-    TupleOf,
-    Type,
-    UnionOf,
     Warn,
     check_names,
     trailing_defaults,
 )
 from signalr_client.generate.lines import Lines
+from signalr_client.generate.types import MapOf, Nullable, Scalar, TupleOf, Type, UnionOf
 
 __all__ = ["CSharpOptions", "to_csharp"]
 

@@ -17,13 +17,8 @@ from signalr_client.generate.description import (
     EmptyContainer,
     EnumConstant,
     Enumeration,
-    ListOf,
-    MapOf,
-    Nullable,
-    Reference,
-    Scalar,
-    Type,
 )
+from signalr_client.generate.types import ListOf, MapOf, Nullable, Reference, Scalar, Type
 
 __all__ = ["ParameterCode", "initial_value", "parameters_of", "zero"]
 

@@ -8,14 +8,14 @@ from collections.abc import Collection
 from decimal import Decimal
 from typing import Final
 
-from signalr_client.generate.description import (
+from signalr_client.generate.description import Stream
+from signalr_client.generate.types import (
     ListOf,
     LiteralOf,
     MapOf,
     Nullable,
     Reference,
     Scalar,
-    Stream,
     TupleOf,
     Type,
     UnionOf,

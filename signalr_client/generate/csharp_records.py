@@ -25,14 +25,11 @@ from signalr_client.generate.description import (
     Enumeration,
     Field,
     Member,
-    Nullable,
     Record,
-    Reference,
-    Scalar,
-    Type,
     Warn,
 )
 from signalr_client.generate.names import is_interface_name, python_constant, python_name
+from signalr_client.generate.types import Nullable, Reference, Scalar, Type
 
 __all__ = ["RecordReader"]
 

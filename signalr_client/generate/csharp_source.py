@@ -29,12 +29,11 @@ from signalr_client.generate.description import (
     Method,
     Parameter,
     Record,
-    Reference,
     Stream,
-    Type,
     Warn,
 )
 from signalr_client.generate.names import is_interface_name, python_name, without_interface_prefix
+from signalr_client.generate.types import Reference, Type
 
 __all__ = ["read_csharp"]
 

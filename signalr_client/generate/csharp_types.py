@@ -12,17 +12,8 @@ from typing import Final
 
 from signalr_client.generate.csharp_declarations import Declarations, TypeDeclaration, simple_name, type_arguments
 from signalr_client.generate.csharp_syntax import Code
-from signalr_client.generate.description import (
-    Field,
-    ListOf,
-    MapOf,
-    Nullable,
-    Record,
-    Reference,
-    Scalar,
-    Type,
-    Variable,
-)
+from signalr_client.generate.description import Field, Record
+from signalr_client.generate.types import ListOf, MapOf, Nullable, Reference, Scalar, Type, Variable
 
 __all__ = ["CSharpTypes", "Scope"]
 

@@ -7,10 +7,12 @@ names are kept in each spelling that a writer needs.
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field, replace
 from decimal import Decimal
 from enum import Enum
+
+from signalr_client.generate.types import Reference, Scalar, Type
 
 __all__ = [
     "REQUIRED",
@@ -26,24 +28,13 @@ __all__ = [
     "GenerateError",
     "Hub",
     "Interface",
-    "ListOf",
-    "LiteralOf",
-    "MapOf",
     "Member",
     "Method",
-    "Nullable",
     "Parameter",
     "Record",
-    "Reference",
-    "Scalar",
     "Stream",
-    "TupleOf",
-    "Type",
-    "UnionOf",
-    "Variable",
     "Warn",
     "check_names",
-    "references",
     "trailing_defaults",
 ]
 
@@ -53,103 +44,6 @@ Warn = Callable[[str], None]
 
 class GenerateError(Exception):
     """Code cannot be generated; the text says why, and names the file and the line where there is one."""
-
-
-class Scalar(Enum):
-    """A type without parts, by its name in C#."""
-
-    NULL = "null"
-    BOOL = "bool"
-    INT8 = "sbyte"
-    INT16 = "short"
-    INT32 = "int"
-    INT64 = "long"
-    UINT8 = "byte"
-    UINT16 = "ushort"
-    UINT32 = "uint"
-    UINT64 = "ulong"
-    FLOAT32 = "float"
-    FLOAT64 = "double"
-    DECIMAL = "decimal"
-    STRING = "string"
-    BYTES = "byte[]"
-    UUID = "Guid"
-    DATE_TIME = "DateTime"
-    DATE_TIME_OFFSET = "DateTimeOffset"
-    DATE = "DateOnly"
-    TIME = "TimeOnly"
-    DURATION = "TimeSpan"
-    ANY = "object"
-
-    @property
-    def is_integer(self) -> bool:
-        """Whether it is an integer of any size."""
-        return self in _INTEGERS
-
-
-_INTEGERS = frozenset(kind for kind in Scalar if kind.name.removeprefix("U").startswith("INT"))
-
-
-@dataclass(frozen=True, slots=True)
-class ListOf:
-    """An array on the wire; *unique* if the type is a set."""
-
-    item: Type
-    unique: bool = False
-
-
-@dataclass(frozen=True, slots=True)
-class TupleOf:
-    """An array with a type for each item."""
-
-    items: tuple[Type, ...]
-
-
-@dataclass(frozen=True, slots=True)
-class MapOf:
-    """A dictionary."""
-
-    key: Type
-    value: Type
-
-
-@dataclass(frozen=True, slots=True)
-class Nullable:
-    """A type, or null."""
-
-    inner: Type
-
-
-@dataclass(frozen=True, slots=True)
-class UnionOf:
-    """One of several types, none of which is null."""
-
-    members: tuple[Type, ...]
-
-
-@dataclass(frozen=True, slots=True)
-class LiteralOf:
-    """One of several values."""
-
-    values: tuple[str | int | bool, ...]
-
-
-@dataclass(frozen=True, slots=True)
-class Reference:
-    """A declared type, by name."""
-
-    name: str
-    arguments: tuple[Type, ...] = ()
-
-
-@dataclass(frozen=True, slots=True)
-class Variable:
-    """A type variable of the record around it."""
-
-    name: str
-
-
-Type = Scalar | ListOf | TupleOf | MapOf | Nullable | UnionOf | LiteralOf | Reference | Variable
 
 
 @dataclass(frozen=True, slots=True)
@@ -383,22 +277,3 @@ def check_names(owner: str, names: Iterable[str], language: str) -> None:
     twice = [name for name, count in Counter(names).items() if count > 1]
     if twice:
         raise GenerateError(f"Several members of {owner} have the name {twice[0]} in {language}.")
-
-
-def references(kind: Type) -> Iterator[Reference]:
-    """Yield every declared type that *kind* mentions, once for each mention."""
-    match kind:
-        case Reference():
-            yield kind
-            for argument in kind.arguments:
-                yield from references(argument)
-        case ListOf(item=inner) | Nullable(inner=inner):
-            yield from references(inner)
-        case MapOf():
-            yield from references(kind.key)
-            yield from references(kind.value)
-        case TupleOf(items=parts) | UnionOf(members=parts):
-            for part in parts:
-                yield from references(part)
-        case Scalar() | LiteralOf() | Variable():
-            pass

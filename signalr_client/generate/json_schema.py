@@ -7,17 +7,12 @@ from dataclasses import dataclass
 from decimal import Decimal
 from typing import Any, Final, Literal
 
-from signalr_client.generate.description import (
-    REQUIRED,
-    Constant,
-    Description,
-    Enumeration,
-    Field,
+from signalr_client.generate.description import REQUIRED, Constant, Description, Enumeration, Field, Record
+from signalr_client.generate.types import (
     ListOf,
     LiteralOf,
     MapOf,
     Nullable,
-    Record,
     Reference,
     Scalar,
     TupleOf,

@@ -17,12 +17,9 @@ from signalr_client.generate.description import (
     Field,
     GenerateError,
     Interface,
-    MapOf,
     Method,
-    Nullable,
     Parameter,
     Record,
-    Scalar,
     Stream,
     check_names,
     trailing_defaults,
@@ -35,6 +32,7 @@ from signalr_client.generate.python_names import (
     positional_first,
     string,
 )
+from signalr_client.generate.types import MapOf, Nullable, Scalar
 
 __all__ = ["to_python"]
 

@@ -16,17 +16,9 @@ from signalr_client.core.binding.annotations import field_types
 from signalr_client.core.binding.models import model_fields
 from signalr_client.core.binding.naming import Naming, PropertyName, naming_function
 from signalr_client.core.binding.shapes import Shape, is_model, shape_of, written_fields
-from signalr_client.generate.description import (
-    REQUIRED,
-    UNKNOWN,
-    Constant,
-    Default,
-    EmptyContainer,
-    EnumConstant,
-    Field,
-    Type,
-)
+from signalr_client.generate.description import REQUIRED, UNKNOWN, Constant, Default, EmptyContainer, EnumConstant, Field
 from signalr_client.generate.names import dotnet_name
+from signalr_client.generate.types import Type
 
 __all__ = ["Spelling", "array_types", "class_doc", "default_of", "read_fields", "root_type"]
 

@@ -8,20 +8,14 @@ from collections.abc import Mapping
 from decimal import Decimal
 from typing import Final
 
-from signalr_client.generate.description import (
-    Constant,
-    Declaration,
-    Default,
-    EnumConstant,
-    Enumeration,
-    Field,
+from signalr_client.generate.description import Constant, Declaration, Default, EnumConstant, Enumeration, Field, Stream
+from signalr_client.generate.types import (
     ListOf,
     LiteralOf,
     MapOf,
     Nullable,
     Reference,
     Scalar,
-    Stream,
     TupleOf,
     Type,
     UnionOf,

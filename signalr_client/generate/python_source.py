@@ -24,14 +24,13 @@ from signalr_client.generate.description import (
     Interface,
     Method,
     Parameter,
-    Scalar,
     Stream,
-    Type,
     Warn,
 )
 from signalr_client.generate.names import dotnet_name, parameter_name, python_name, without_interface_prefix
 from signalr_client.generate.python_fields import Spelling, default_of
 from signalr_client.generate.python_types import PythonTypes
+from signalr_client.generate.types import Scalar, Type
 from signalr_client.server.hubs.hub import Hub as PythonHub
 from signalr_client.server.hubs.methods import HubMethodDescriptor, read_methods
 from signalr_client.server.hubs.parameters import Source, stream_item_type

@@ -23,16 +23,14 @@ from signalr_client.core.binding.containers import DICTS, LISTS
 from signalr_client.core.binding.naming import enum_naming_function
 from signalr_client.core.binding.shapes import is_model, shape_of
 from signalr_client.core.timestamps import DateTimeOffset, PreciseDatetime
-from signalr_client.generate.description import (
-    Declaration,
-    Enumeration,
-    GenerateError,
+from signalr_client.generate.description import Declaration, Enumeration, GenerateError, Member, Record
+from signalr_client.generate.names import dotnet_name
+from signalr_client.generate.python_fields import Spelling, array_types, class_doc, read_fields, root_type
+from signalr_client.generate.types import (
     ListOf,
     LiteralOf,
     MapOf,
-    Member,
     Nullable,
-    Record,
     Reference,
     Scalar,
     TupleOf,
@@ -40,8 +38,6 @@ from signalr_client.generate.description import (
     UnionOf,
     Variable,
 )
-from signalr_client.generate.names import dotnet_name
-from signalr_client.generate.python_fields import Spelling, array_types, class_doc, read_fields, root_type
 
 __all__ = ["PythonTypes"]
 

@@ -18,24 +18,26 @@ from signalr_client.generate.description import (
     Field,
     Hub,
     Interface,
+    Method,
+    Parameter,
+    Record,
+    Stream,
+)
+from signalr_client.generate.lines import Lines
+from signalr_client.generate.names import typescript_name
+from signalr_client.generate.types import (
     ListOf,
     LiteralOf,
     MapOf,
-    Method,
     Nullable,
-    Parameter,
-    Record,
     Reference,
     Scalar,
-    Stream,
     TupleOf,
     Type,
     UnionOf,
     Variable,
     references,
 )
-from signalr_client.generate.lines import Lines
-from signalr_client.generate.names import typescript_name
 
 __all__ = ["TypeScriptOptions", "to_typescript"]
 
