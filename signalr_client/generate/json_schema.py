@@ -21,7 +21,7 @@ from signalr_client.generate.types import (
     Variable,
 )
 
-__all__ = ["JsonSchemas", "Schema"]
+__all__ = ["JsonSchemas", "Schema", "fixed_array"]
 
 Schema = dict[str, Any]
 

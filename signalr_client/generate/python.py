@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from typing import Final
 
-from signalr_client.core.binding.naming import camel_case, pascal_case
+from signalr_client.core.binding.naming import camel_case, enum_naming_function, pascal_case
 from signalr_client.generate.description import (
     UNKNOWN,
     Description,
@@ -17,6 +17,7 @@ from signalr_client.generate.description import (
     Field,
     GenerateError,
     Interface,
+    Member,
     Method,
     Parameter,
     Record,
@@ -80,6 +81,10 @@ class _Writer:
 
     def _enumeration(self, enumeration: Enumeration) -> None:
         check_names(enumeration.name, (member.name for member in enumeration.members), "Python")
+        given = {member.name: member.dotnet for member in enumeration.members if _written_as(member) != member.dotnet}
+        if given and not enumeration.textual:
+            arguments = ", ".join(f"{name}={string(dotnet)}" for name, dotnet in given.items())
+            self._lines.add(f"@{self._imports.use('signalr_client', 'member_names')}({arguments})")
         base = "StrEnum" if enumeration.textual else "IntFlag" if enumeration.flags else "Enum"
         with self._lines.block(f"class {enumeration.name}({self._imports.use('enum', base)}):", None):
             self._class_doc(enumeration.doc)
@@ -213,6 +218,11 @@ class _Writer:
     def _doc(self, text: str) -> None:
         if text:
             self._lines.add(*docstring(text))
+
+
+def _written_as(member: Member) -> str:
+    """Return the name that a member of an enumeration has on the wire because of its name in Python."""
+    return enum_naming_function("PascalCase")(member.name)
 
 
 def _method_doc(method: Method) -> str:

@@ -20,7 +20,7 @@ import typing_extensions
 from signalr_client.core.binding import type_name
 from signalr_client.core.binding.annotations import alias_value, is_alias, type_variable_value, without_marks
 from signalr_client.core.binding.containers import DICTS, LISTS
-from signalr_client.core.binding.naming import enum_naming_function
+from signalr_client.core.binding.naming import enum_naming_function, given_member_names
 from signalr_client.core.binding.shapes import is_model, shape_of
 from signalr_client.core.timestamps import DateTimeOffset, PreciseDatetime
 from signalr_client.generate.description import Declaration, Enumeration, GenerateError, Member, Record
@@ -191,12 +191,15 @@ class PythonTypes:
 
     def _enumeration(self, kind: type[Enum]) -> Enumeration:
         spell = enum_naming_function(self._spelling.enums)
+        given = given_member_names(kind)
         members = []
         for name, member in kind.__members__.items():
             if type(member.value) not in (int, str):
                 raise GenerateError(f"{kind.__module__}.{kind.__qualname__}.{name} is neither a number nor a text.")
-            wire = member.value if isinstance(member.value, str) else spell(name)
-            members.append(Member(name, dotnet_name(name.lower() if name.isupper() else name), wire, member.value))
+            named = given.get(name)
+            wire = member.value if isinstance(member.value, str) else named or spell(name)
+            dotnet = dotnet_name(named or (name.lower() if name.isupper() else name))
+            members.append(Member(name, dotnet, wire, member.value))
         large = any(isinstance(member.value, int) and not -(2**31) <= member.value < 2**31 for member in members)
         return Enumeration(
             _class_name(kind),

@@ -8,9 +8,25 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import KW_ONLY, dataclass
-from typing import Final, Literal
+from enum import Enum
+from typing import Final, Literal, TypeVar
 
-__all__ = ["Naming", "PropertyName", "camel_case", "enum_naming_function", "lower_start", "naming_function", "pascal_case", "plain_name"]
+__all__ = [
+    "Naming",
+    "PropertyName",
+    "camel_case",
+    "enum_naming_function",
+    "given_member_names",
+    "lower_start",
+    "member_names",
+    "naming_function",
+    "pascal_case",
+    "plain_name",
+]
+
+EnumT = TypeVar("EnumT", bound=type[Enum])
+
+_MEMBER_NAMES: Final = "__wire_names__"
 
 Naming = Literal["camelCase", "PascalCase", "unchanged"] | Callable[[str], str]
 """How names are spelled: one of the usual ways, or a function from the name in Python to the name on the wire."""
@@ -36,6 +52,32 @@ class PropertyName:
     def spelled(self, spell: Callable[[str], str], *, binary: bool) -> str:
         """Return the name on the wire; *spell* is the naming of the hub protocol, and *binary* whether that is MessagePack."""
         return (self.messagepack if binary else self.json) or spell(self.name)
+
+
+def member_names(**names: str) -> Callable[[EnumT], EnumT]:
+    """Give members of an enumeration their names on the wire, where these do not follow from the Python names.
+
+    ``@member_names(USD="USD")`` above a class with the member ``USD``, which would be written as ``Usd``. The names are used as they
+    are, whatever the naming of the protocol.
+
+    Raises:
+        ValueError: the class has no such member.
+    """
+
+    def mark(kind: EnumT) -> EnumT:
+        unknown = names.keys() - kind.__members__.keys()
+        if unknown:
+            raise ValueError(f"{kind.__name__} has no member {', '.join(sorted(unknown))}.")
+        setattr(kind, _MEMBER_NAMES, names)
+        return kind
+
+    return mark
+
+
+def given_member_names(kind: type[Enum]) -> dict[str, str]:
+    """Return the names that `member_names` gave to members, by their Python names."""
+    names: dict[str, str] = getattr(kind, _MEMBER_NAMES, {})
+    return names
 
 
 def pascal_case(name: str) -> str:

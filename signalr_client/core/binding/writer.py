@@ -23,7 +23,7 @@ from msgspec.msgpack import Ext
 
 from signalr_client.core.binding.misfit import Misfit, TooDeep, index_part, key_part
 from signalr_client.core.binding.models import model_writer
-from signalr_client.core.binding.naming import PropertyName
+from signalr_client.core.binding.naming import PropertyName, given_member_names
 from signalr_client.core.binding.scalars import Form
 from signalr_client.core.binding.shapes import is_model, written_fields
 from signalr_client.core.binding.times import day_number, ticks_of, time_text, time_ticks, timespan_text
@@ -206,6 +206,9 @@ class Writer:
         names: str | None = value.name
         if not names:  # no flag is set
             return str(value.value)
+        given = given_member_names(type(value))
+        if given:
+            return ", ".join(given.get(name) or self._name_of(name) for name in names.split("|"))
         return ", ".join(map(self._name_of, names.split("|")))
 
     def _datetime_as_text(self, value: datetime, _levels: int) -> Any:
