@@ -211,11 +211,15 @@ class Declarations:
 
 
 def base_types(code: Code) -> list[Code]:
-    """Return the types in the base list of a declaration; the arguments for the constructor of a base record are left out."""
+    """Return the types in the base list of a declaration; the arguments for the constructor of a base class are left out."""
     bases = code.child("base_list")
     if bases is None:
         return []
-    return [base.required("type") if base.kind == "primary_constructor_base_type" else base for base in bases.children]
+    return [
+        base.required("type") if base.kind == "primary_constructor_base_type" else base
+        for base in bases.children
+        if base.kind != "argument_list"
+    ]
 
 
 def simple_name(kind: Code) -> str:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import math
 from collections.abc import Mapping
 from decimal import Decimal
@@ -127,9 +126,8 @@ def constant(value: bool | Decimal | float | str | None) -> str:  # noqa: FBT001
 
 
 def string(text: str) -> str:
-    """Return a text in double quotes."""
-    quoted = json.dumps(text, ensure_ascii=False)
-    return quoted if quoted.isprintable() else ascii(text)
+    """Return a text in double quotes, or in single ones if it contains double ones."""
+    return repr(text) if '"' in text else f'{repr(text + chr(39))[:-2]}"'  # a single quote makes repr use double ones
 
 
 def docstring(text: str) -> list[str]:
