@@ -31,6 +31,7 @@ from signalr_client.generate.description import (
     Record,
     Stream,
     Warn,
+    without_clients,
 )
 from signalr_client.generate.names import is_interface_name, python_name, without_interface_prefix
 from signalr_client.generate.types import Reference, Type
@@ -99,7 +100,7 @@ class _Reader:
                 self._describe(declaration, declaration.code)
             else:
                 hubs.append(self._hub(declaration, common))
-        return tuple(hubs)
+        return without_clients(hubs)
 
     def _named(self, name: str) -> TypeDeclaration:
         found = [declaration for declaration in self._declarations if declaration.name == name.rpartition(".")[2]]

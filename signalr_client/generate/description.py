@@ -36,6 +36,7 @@ __all__ = [
     "Warn",
     "check_names",
     "trailing_defaults",
+    "without_clients",
 ]
 
 Warn = Callable[[str], None]
@@ -256,6 +257,12 @@ class Description:
     def clients(self) -> tuple[Interface, ...]:
         """The interfaces of clients, each once."""
         return tuple({hub.client.name: hub.client for hub in self.hubs if hub.client is not None}.values())
+
+
+def without_clients(hubs: Sequence[Hub]) -> tuple[Hub, ...]:
+    """Return hubs without the interfaces among them that are what the clients of another hub implement."""
+    clients = {hub.client.name for hub in hubs if hub.client is not None}
+    return tuple(hub for hub in hubs if hub.name not in clients)
 
 
 def trailing_defaults(parameters: Sequence[Parameter]) -> list[Parameter]:

@@ -127,7 +127,10 @@ def constant(value: bool | Decimal | float | str | None) -> str:  # noqa: FBT001
 
 def string(text: str) -> str:
     """Return a text in double quotes, or in single ones if it contains double ones."""
-    return repr(text) if '"' in text else f'{repr(text + chr(39))[:-2]}"'  # a single quote makes repr use double ones
+    if '"' in text:
+        return repr(text)
+    quoted = repr(f"'{text}")  # a single quote in the text makes repr use double ones
+    return f'"{quoted[2:]}'
 
 
 def docstring(text: str) -> list[str]:

@@ -26,6 +26,7 @@ from signalr_client.generate.description import (
     Parameter,
     Stream,
     Warn,
+    without_clients,
 )
 from signalr_client.generate.names import dotnet_name, parameter_name, python_name, without_interface_prefix
 from signalr_client.generate.python_fields import Spelling, default_of
@@ -58,7 +59,7 @@ def read_python(
         UnsupportedTypeError: a type cannot be converted, or an annotation cannot be resolved.
     """
     reader = _Reader(spelling or Spelling(), warn)
-    hubs = tuple(reader.hub(source, client) for source in sources)
+    hubs = without_clients([reader.hub(source, client) for source in sources])
     names = ", ".join(f"{source.__module__}:{source.__qualname__}" for source in sources)
     return Description(hubs, tuple(reader.types.declarations.values()), names)
 

@@ -243,6 +243,14 @@ def test_names_choose_hubs_and_include_types(csharp: Reader) -> None:
     assert [each.name for each in description.declarations] == ["Note", "Kind"]
 
 
+def test_the_interface_of_clients_may_be_named_beside_its_hub(csharp: Reader) -> None:
+    """It is no hub then, nor is it one where a file has interfaces only."""
+    text = "class AHub : Hub<IClient> { } interface IClient { Task Tell(); }"
+    assert [hub.name for hub in csharp.read(text, names=["AHub", "IClient"]).hubs] == ["AHub"]
+    text = "interface IHub { Task Call(); } interface IClient { Task Tell(); }"
+    assert [hub.name for hub in csharp.read(text, client="IClient").hubs] == ["Hub"]
+
+
 def test_the_client_of_a_plain_hub_can_be_given(csharp: Reader) -> None:
     text = "class AHub : Hub { } interface IClient { Task Tell(); }"
     client = csharp.read(text, client="IClient").hubs[0].client
