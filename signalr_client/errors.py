@@ -46,7 +46,9 @@ class NegotiationError(SignalRError):
 
     def __init__(self, message: str, url: str = "", status: int | None = None) -> None:
         super().__init__(message, url, status)
-        self.message, self.url, self.status = message, url, status
+        self.message: str = message
+        self.url: str = url
+        self.status: int | None = status
 
     def __str__(self) -> str:
         """Return the message, the URL and the status."""
@@ -71,7 +73,9 @@ class TransportError(SignalRError):
 
     def __init__(self, message: str, transport: str = "", status: int | None = None) -> None:
         super().__init__(message, transport, status)
-        self.message, self.transport, self.status = message, transport, status
+        self.message: str = message
+        self.transport: str = transport
+        self.status: int | None = status
 
     def __str__(self) -> str:
         """Return the message, which names the transport already."""
@@ -83,7 +87,7 @@ class AggregateTransportError(SignalRError):
 
     def __init__(self, errors: Sequence[Exception]) -> None:
         super().__init__(tuple(errors))
-        self.errors = tuple(errors)
+        self.errors: tuple[Exception, ...] = tuple(errors)
 
     def __str__(self) -> str:
         """Return the official text with each reason in parentheses."""
@@ -112,8 +116,9 @@ class ServerTimeoutError(ConnectionClosedError):
 
     def __init__(self, server_timeout: float, idle: float) -> None:
         super().__init__(f"Server timeout ({server_timeout * 1000:.2f}ms) elapsed without receiving a message from the server.")
-        self.args = (server_timeout, idle)
-        self.server_timeout, self.idle = server_timeout, idle
+        self.args: tuple[object, ...] = (server_timeout, idle)
+        self.server_timeout: float = server_timeout
+        self.idle: float = idle
 
     def __str__(self) -> str:
         """Return the official text, the idle time, and what to do."""
@@ -147,7 +152,8 @@ class InvalidStateError(SignalRError):
 
     def __init__(self, action: str, state: str, text: str = "") -> None:
         super().__init__(action, state, text)
-        self.action, self.state = action, state
+        self.action: str = action
+        self.state: str = state
         self._text = text or f"The '{action}' method cannot be called if the connection is not active."
 
     def __str__(self) -> str:

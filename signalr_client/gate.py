@@ -30,9 +30,9 @@ class Gate:
     """
 
     def __init__(self, limit: int | None, max_items: int | None = None) -> None:
-        self.full = False
-        self.size = 0
-        self.items = 0
+        self.full: bool = False
+        self.size: int = 0
+        self.items: int = 0
         self._limit = math.inf if limit is None else limit
         self._max_items = math.inf if max_items is None else max_items
         self._reopens_at = math.inf if limit is None else limit // 2

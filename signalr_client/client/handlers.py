@@ -27,7 +27,7 @@ class Subscription:
     __slots__ = ("_handler", "_handlers", "target")
 
     def __init__(self, handlers: Handlers, target: str, handler: Handler) -> None:
-        self.target = target
+        self.target: str = target
         self._handlers = handlers
         self._handler: Handler | None = handler
 

@@ -63,8 +63,8 @@ class Life:
     def __init__(
         self, connector: Connector, options: ConnectionOptions, handlers: Handlers, events: Events, logger: logging.Logger
     ) -> None:
-        self.state = advance(HubConnectionState.DISCONNECTED, Trigger.START)
-        self.loop = asyncio.get_running_loop()
+        self.state: HubConnectionState = advance(HubConnectionState.DISCONNECTED, Trigger.START)
+        self.loop: asyncio.AbstractEventLoop = asyncio.get_running_loop()
         self.link: HubLink | None = None
         self.started: asyncio.Future[None] = self.loop.create_future()
         self.ended: asyncio.Future[Exception | None] = self.loop.create_future()
@@ -84,7 +84,7 @@ class Life:
         self._handler_tasks = TaskSet("handler", self._log)
         self._callback_tasks = TaskSet("callback", self._log)
         self._callbacks = EventRunner(self._callback_tasks, self._context, self._log)
-        self.readiness = Readiness(
+        self.readiness: Readiness = Readiness(
             events.connected,
             calls_wait=options.calls_wait,
             tasks=self._callback_tasks,
@@ -96,7 +96,7 @@ class Life:
         gate = limit.gate()
         self._dispatcher = Dispatcher(handlers, gate, limit.requests, self._handler_tasks, self._context, logger)
         self._intake = Intake(limit, gate, self._dispatcher, logger)
-        self.refresh = AuthenticationRefresh(
+        self.refresh: AuthenticationRefresh = AuthenticationRefresh(
             connector,
             options.refresh,
             on_refreshed=lambda lifetime: self._callbacks.fire(events.authentication_refreshed, lifetime),
@@ -104,7 +104,7 @@ class Life:
             spawn=lambda work: self._network.spawn(work, name="signalr refresh"),
             logger=logger,
         )
-        self.task = self.loop.create_task(self._live(), name="signalr connection")
+        self.task: asyncio.Task[None] = self.loop.create_task(self._live(), name="signalr connection")
 
     # what the connection asks for
 

@@ -95,9 +95,9 @@ class HubLink:
     ) -> None:
         self.connection_id = connection_id
         self.logger = logger
-        self.calls = PendingCalls(logger.getChild("invocations"), session.options.exact.ids)
+        self.calls: PendingCalls = PendingCalls(logger.getChild("invocations"), session.options.exact.ids)
         self._log = logger.getChild("link")
-        self.uploads = TaskSet("upload", self._log)
+        self.uploads: TaskSet = TaskSet("upload", self._log)
         self._debug = self._log.isEnabledFor(logging.DEBUG)  # checked once: a check for each message would be felt
         self._transport = transport
         self._session = session
@@ -108,11 +108,11 @@ class HubLink:
         self._tasks = tasks
         self._close_timeout = close_timeout
         self._loop = asyncio.get_running_loop()
-        self.over = False
+        self.over: bool = False
         self.ended: asyncio.Future[End] = self._loop.create_future()
         self._opened: asyncio.Future[None] = self._loop.create_future()
         self._now = self._loop.time()
-        self.outgoing = Outgoing(session)
+        self.outgoing: Outgoing = Outgoing(session)
         self._resumption = Resumption(reopen, tasks=tasks, now=self._loop.time, logger=self._log)
         self._close: Close | None = None  # as received
         self._reading = True  # False while the receive limit holds the reader up

@@ -34,8 +34,8 @@ class Outgoing:
     """
 
     def __init__(self, session: HubSession) -> None:
-        self.wake = asyncio.Event()
-        self.room = WRITE_LIMIT
+        self.wake: asyncio.Event = asyncio.Event()
+        self.room: int = WRITE_LIMIT
         self._session = session
         self._gate = Gate(WRITE_LIMIT)  # counts what is queued or in flight, for those who wait
         self._acknowledged = asyncio.Event()

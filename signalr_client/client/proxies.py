@@ -12,13 +12,13 @@ from typing import Any, Final, Protocol
 
 from signalr_client.client.streams import HubStream
 from signalr_client.core.binding import Binding
-from signalr_client.core.contracts import NOTHING_SAID, ContractMethod, ContractProxy, read_contract
+from signalr_client.core.contracts import NO_ANNOTATION, ContractMethod, ContractProxy, read_contract
 from signalr_client.errors import UnsupportedTypeError
 
 __all__ = ["Calls", "HubProxy", "proxy_class"]
 
 _MOST_CLASSES: Final = 256
-_NO_RESULT: Final = (None, NOTHING_SAID)
+_NO_RESULT: Final = (None, NO_ANNOTATION)
 
 
 class Calls(Protocol):

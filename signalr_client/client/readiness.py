@@ -58,7 +58,7 @@ class Readiness:
     ) -> None:
         self.link: HubLink | None = None
         self.calls_wait = calls_wait
-        self.waiting = WaitingCalls()
+        self.waiting: WaitingCalls = WaitingCalls()
         self._callbacks = callbacks
         self._tasks = tasks
         self._network = network

@@ -113,7 +113,7 @@ class HubStream(AsyncIterator[T_co], Generic[T_co]):
         self._state = state
         self.convert = convert
         self._buffer = _Buffer()
-        self.ready = self._buffer.items  # for the readers
+        self.ready: deque[object] = self._buffer.items  # for the readers
         self._call: StreamCall | None = None
         self._left = False
         self._loop: asyncio.AbstractEventLoop | None = None

@@ -46,7 +46,7 @@ class HandlerTypes:
                 elif parameter.kind is parameter.VAR_POSITIONAL:
                     self._rest = types.get(parameter.name, object)
         found = [binding.converter(wanted) for wanted in (*self._positional, self._rest)]
-        self.needs_digits = any(converter.needs_digits for converter in found)
+        self.needs_digits: bool = any(converter.needs_digits for converter in found)
 
     def runnable(self, *, digits: bool) -> Callable[..., Any]:
         """Return what to call with the arguments of the server; the handler itself if there is nothing to convert.

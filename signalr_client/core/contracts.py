@@ -20,11 +20,11 @@ from signalr_client.core.binding import Checker, checker, function_types, plain_
 from signalr_client.core.hub_method import is_send, wire_name
 from signalr_client.errors import BindingError, UnsupportedTypeError
 
-__all__ = ["NOTHING_SAID", "Contract", "ContractMethod", "ContractProxy", "read_contract"]
+__all__ = ["NO_ANNOTATION", "Contract", "ContractMethod", "ContractProxy", "read_contract"]
 
 ProxyT = TypeVar("ProxyT", bound="ContractProxy")
 
-NOTHING_SAID: Final[Any] = inspect.Signature.empty
+NO_ANNOTATION: Final[Any] = inspect.Signature.empty
 """The result of a method without a return annotation."""
 
 _MOST_CONTRACTS: Final = 256
@@ -39,7 +39,7 @@ class ContractMethod:
         name: the name in Python, with that of the Protocol, for errors.
         target: the name on the wire.
         function: the function of the Protocol.
-        result: the type of the result, or of the items of a stream; None for no result, or `NOTHING_SAID`.
+        result: the type of the result, or of the items of a stream; None for no result, or `NO_ANNOTATION`.
         stream: the class of the stream that it returns; None for a method that is awaited.
         send: whether `hub_method` says that no response is waited for.
     """
@@ -48,12 +48,15 @@ class ContractMethod:
         self.name = name
         self.target = target
         self.function = function
-        self.stream, self.result = _outcome(name, function, types.get("return", NOTHING_SAID))
-        self.send = is_send(function)
-        if self.send and (self.stream is not None or self.result not in (None, NOTHING_SAID)):
+        stream, result = _outcome(name, function, types.get("return", NO_ANNOTATION))
+        self.stream: Any = stream
+        self.result: Any = result
+        self.send: bool = is_send(function)
+        if self.send and (self.stream is not None or self.result not in (None, NO_ANNOTATION)):
             raise TypeError(f"'{name}' has send=True, so nobody waits for a response: its result must be None.")
         parameters = _parameters(name, function)
         self._signature = inspect.Signature(parameters)
+        # how many arguments are taken as they are; never, if some have to be given by name or may be any number
         self._count = len(parameters) if all(parameter.kind in _POSITIONAL for parameter in parameters) else -1
         self._rest = next((parameter.name for parameter in parameters if parameter.kind is parameter.VAR_POSITIONAL), None)
         self._checkers = {parameter.name: self._checker(parameter, types) for parameter in parameters}
@@ -76,6 +79,7 @@ class ContractMethod:
         return given
 
     def _bind(self, given: tuple[object, ...], named: Mapping[str, object]) -> Sequence[object]:
+        """Do what `arguments` does, with names, defaults and any number of arguments."""
         try:
             bound = self._signature.bind(*given, **named)
         except TypeError as exc:
@@ -126,8 +130,8 @@ class Contract:
         kind = typing.get_origin(protocol) or protocol
         if not (isinstance(kind, type) and typing_extensions.is_protocol(kind)):
             raise TypeError(f"Type must be an interface. ({protocol!r} is not a typing.Protocol.)")
-        self.name = kind.__name__
-        self.doc = kind.__doc__
+        self.name: str = kind.__name__
+        self.doc: str | None = kind.__doc__
         self.methods: dict[str, ContractMethod] = {}
         variables = type_variables(kind, typing.get_args(protocol))
         bases = [base for base in kind.__mro__ if typing_extensions.is_protocol(base)]
@@ -166,7 +170,7 @@ class Contract:
         if isinstance(member, property | functools.cached_property):
             raise TypeError(f"Type must not contain properties. ('{name}' of '{self.name}' is one.)")
         if not isinstance(member, FunctionType):
-            raise _no_proxy(f"{self.name}.{name}", f"It is a {type(member).__name__}, not a method.")
+            raise _no_proxy(f"{self.name}.{name}", f"It is of type {type(member).__name__}, not a method.")
         return member
 
 

@@ -29,7 +29,7 @@ class ExactNumbers:
     __slots__ = ("ids", "targets")
 
     def __init__(self, targets: Container[str] | None = None) -> None:
-        self.targets = targets
+        self.targets: Container[str] | None = targets
         self.ids: set[str] = set()
 
     def decoder(self, protocol: HubProtocol) -> _Decode:

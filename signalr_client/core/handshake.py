@@ -58,7 +58,7 @@ class HandshakeBuffer:
 
     def __init__(self, limit: int) -> None:
         self.limit = limit
-        self.too_large = False
+        self.too_large: bool = False
         self._received = bytearray()
 
     def feed(self, data: bytes) -> tuple[bytes, bytes] | None:

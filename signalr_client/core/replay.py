@@ -52,9 +52,9 @@ class ReplayBuffer:
     """
 
     def __init__(self) -> None:
-        self.size = 0
-        self.queued = 0
-        self.first = 1
+        self.size: int = 0
+        self.queued: int = 0
+        self.first: int = 1
         self._sent: deque[bytes] = deque()  # taken for the current socket
         self._waiting: deque[bytes] = deque()  # not yet taken for the current socket; they follow those in _sent
         self._replayed = 0  # the highest number that was sent before the last resume
@@ -149,7 +149,7 @@ class ReceivedCounter:
         self._next = 1  # the number of the next message; lower than latest + 1 during a replay
         self._unacknowledged = 0  # bytes since the last Ack
         self._delay = ACK_DELAY
-        self.expects_sequence = False
+        self.expects_sequence: bool = False
 
     def accept(self, size: int, now: float) -> bool:
         """Count a message of *size* bytes; return whether it is new, and not one that has been received before.

@@ -50,7 +50,7 @@ class DelaySequence:
     """A delay for each attempt; it gives up after the last one."""
 
     def __init__(self, delays: Iterable[Seconds]) -> None:
-        self.delays = tuple(_checked_delay(delay) for delay in delays)
+        self.delays: tuple[float, ...] = tuple(_checked_delay(delay) for delay in delays)
 
     def next_retry_delay(self, retry_context: RetryContext, /) -> float | None:
         """Return the delay of this attempt."""
@@ -97,7 +97,9 @@ class ExponentialBackoff:
     """
 
     def __init__(self, *, first: Seconds = 0.0, max_delay: Seconds = 60.0, jitter: bool = True) -> None:
-        self.first, self.max_delay, self.jitter = _checked_delay(first), _checked_delay(max_delay), jitter
+        self.first: float = _checked_delay(first)
+        self.max_delay: float = _checked_delay(max_delay)
+        self.jitter: bool = jitter
         if not self.max_delay > 0:
             raise ValueError("max_delay= must be more than 0 seconds: without a delay, a server that is down would be flooded.")
         if self.first > self.max_delay:

@@ -4,8 +4,7 @@ Room: core, row 2. No socket, no clock, no event loop. Client and server share t
 
 Theory of operation
 -------------------
-A session covers one physical connection and is discarded with it, unless both sides agreed on stateful reconnect. It is in one of
-four phases:
+A session covers one physical connection and is discarded with it, unless both sides agreed on stateful reconnect. Its phases:
 
     HANDSHAKE --handshake of the peer--> OPEN --error, or Close received--> ENDED
     HANDSHAKE --error--> ENDED
@@ -16,13 +15,11 @@ four phases:
   Sequence stay inside the session. A message of an unknown type is skipped and counted in `skipped`, for the caller to log.
 - `send` encodes a message and queues its bytes. `data_to_send` returns everything queued, joined, or whole messages up to a
   limit. `queued` is the number of bytes left. What the session sends by itself (handshake, Ping, Ack, Sequence) leaves before the
-  messages of the caller, and a Close after them. `receive` and `handle_timeout` may queue something, so the caller looks at
-  `queued` after them.
+  messages of the caller, and a Close after them. `receive` and `handle_timeout` may queue something, so look at `queued` after them.
 - `next_deadline` is the time at which `handle_timeout` must be called. Sending and receiving move a deadline later, so the caller
   needs a single timer and asks again when it fires. Three events can move it earlier: the end of the handshake, on a server the
   first Ping, which arms the client timeout, and a message that has to be acknowledged. They set `deadline_moved`. A caller that
-  finds it set after `receive` asks `next_deadline` again (which clears it) and moves its timer; otherwise the timeout would be
-  enforced late, or never when no timer was running.
+  finds it set after `receive` asks again, which clears it, and moves its timer; otherwise the timeout would come late or never.
 - A silent peer is judged twice. When an event loop was blocked, its timers fire before the bytes that arrived meanwhile are
   delivered, so a peer that looks silent may be healthy. The first `handle_timeout` past the peer timeout therefore only asks to be
   called again `SECOND_LOOK` seconds later. The session fails if nothing has been received by then.
@@ -64,9 +61,7 @@ _HANDSHAKE_LIMIT: Final = 65_536
 
 
 class HubSession:
-    """The rules of one hub connection; see the module's theory of operation.
-
-    Create one with `HubSession.client` or `HubSession.server`.
+    """The rules of one hub connection; see the module's theory of operation. Made by `HubSession.client` and `HubSession.server`.
 
     Attributes:
         error: what ended the session, or None while it is open and after a Close.
@@ -84,14 +79,18 @@ class HubSession:
 
     def __init__(self, role: Role, protocols: Collection[HubProtocol], options: SessionOptions, now: float) -> None:
         self.role = role
-        self.phase = Phase.HANDSHAKE
+        self.phase: Phase = Phase.HANDSHAKE
         self.error: SignalRError | None = None
         self.options = options
-        self.protocol = next(iter(protocols))
-        self.queued = self.largest_sent = self.skipped = self.pending = 0
-        self.measure = options.measure
+        self.protocol: HubProtocol = next(iter(protocols))
+        self.queued: int = 0
+        self.largest_sent: int = 0
+        self.skipped: int = 0
+        self.pending: int = 0
+        self.measure: bool = options.measure
         self.sizes: list[int] = []
-        self.deadline_moved = self.stateful = False
+        self.deadline_moved: bool = False
+        self.stateful: bool = False
         self.replay: ReplayBuffer | None = None
         self._is_client = role is Role.CLIENT
         self._protocols = {protocol.name.lower(): protocol for protocol in protocols}
@@ -103,7 +102,8 @@ class HubSession:
         self._closing = False  # a Close is queued, or has left
         self.counter: ReceivedCounter | None = None
         self._reported: float | None = None  # the deadline that the caller knows
-        self._started = self.last_received = self._sent = now
+        self.last_received: float = now
+        self._started = self._sent = now
         self._second_look: float | None = None  # when to give up on a peer that was found silent
         self._ping_interval = None if options.inherent_keep_alive else options.keep_alive_interval
         self._watches = role is Role.CLIENT and not options.inherent_keep_alive  # whether the peer timeout is armed

@@ -32,7 +32,7 @@ if TYPE_CHECKING:
 
 __all__ = ["HubServer", "map_hub"]
 
-logger = get_logger("app")
+logger: Final = get_logger("app")
 
 SHUTDOWN_TIMEOUT: Final = 5.0
 """Seconds that connections and hub methods get to end by themselves when the application stops, as in ASP.NET Core."""
@@ -179,7 +179,7 @@ class HubServer:
         port: int = 0,
         ssl: ssl_module.SSLContext | None = None,
     ) -> None:
-        self.app = web.Application()
+        self.app: web.Application = web.Application()
         """The aiohttp application, for routes of your own."""
         _hubs_of(self.app).raw_bodies = True
         self._options = options or HubOptions()

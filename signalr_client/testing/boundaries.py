@@ -55,8 +55,8 @@ class MessageScanner:
     """
 
     def __init__(self, exchange: Exchange, *, requests: bool) -> None:
-        self.at_boundary = True
-        self.opaque = False
+        self.at_boundary: bool = True
+        self.opaque: bool = False
         self._exchange = exchange
         self._data = b""
         self._at = 0

@@ -62,8 +62,8 @@ class Lane:
         self, owner: LaneOwner, direction: Direction, faults: Faults, cuts: CutPoints, scanner: MessageScanner, limit: int
     ) -> None:
         self.direction = direction
-        self.passed = 0
-        self.ended = False
+        self.passed: int = 0
+        self.ended: bool = False
         self._owner = owner
         self._faults = faults
         self._cuts = cuts

@@ -42,12 +42,12 @@ class Relay:
         on_ended: Callable[[Relay], None],
     ) -> None:
         self.id = relay_id
-        self.state = State.CONNECTING
-        self.opened_at = asyncio.get_running_loop().time()
+        self.state: State = State.CONNECTING
+        self.opened_at: float = asyncio.get_running_loop().time()
         self._log = log
         self._on_ended = on_ended
         exchange = Exchange()
-        self.lanes = {
+        self.lanes: dict[Direction, Lane] = {
             direction: Lane(
                 self,
                 direction,
@@ -59,7 +59,7 @@ class Relay:
             for direction in Direction
         }
         to_server, to_client = self.lanes[Direction.TO_SERVER], self.lanes[Direction.TO_CLIENT]
-        self.client = Peer(to_server, to_client, lambda: on_accepted(self), self._peer_lost)
+        self.client: Peer = Peer(to_server, to_client, lambda: on_accepted(self), self._peer_lost)
         self._server = Peer(to_client, to_server, self._server_connected, self._peer_lost)
         self._connecting: asyncio.Task[None] | None = None
 

@@ -32,9 +32,9 @@ class Target:
             raise ValueError(f"The target must be an http, https, ws or wss URL; its scheme is {self._url.scheme!r}.")
         if not self._url.hostname:
             raise ValueError("The URL of the target has no host.")
-        self.host = self._url.hostname
-        self.port = self._url.port or DEFAULT_PORTS[self._url.scheme]
-        self.encrypted = self._url.scheme in {"https", "wss"}
+        self.host: str = self._url.hostname
+        self.port: int = self._url.port or DEFAULT_PORTS[self._url.scheme]
+        self.encrypted: bool = self._url.scheme in {"https", "wss"}
 
     def through(self, host: str, port: int) -> str:
         """Return the target's URL with another host and port."""

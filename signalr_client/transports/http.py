@@ -67,7 +67,7 @@ class HttpClient:
     def __init__(self, options: HttpOptions, logger: logging.Logger) -> None:
         self.options = options
         self.log = logger
-        self.tokens = AccessTokens(options.access_token_factory)
+        self.tokens: AccessTokens = AccessTokens(options.access_token_factory)
         # A header of the caller's wins; an empty User-Agent removes the header, as in the .NET client.
         self._headers = {"User-Agent": _USER_AGENT, "X-Requested-With": "XMLHttpRequest"}
         for name, value in options.headers.items():

@@ -5,8 +5,6 @@ from __future__ import annotations
 from datetime import UTC, datetime
 from typing import Final
 
-from signalr_client.core.timestamps import PreciseDatetime
-
 from signalr_client.core import handshake
 from signalr_client.core.messages import (
     Ack,
@@ -21,6 +19,7 @@ from signalr_client.core.messages import (
     StreamItem,
 )
 from signalr_client.core.protocols import HubProtocol, JsonHubProtocol, MessagePackHubProtocol
+from signalr_client.core.timestamps import PreciseDatetime
 
 __all__ = [
     "HANDSHAKES",

@@ -13,7 +13,7 @@ import pytest
 DOCS = Path(__file__).parents[2] / "docs"
 
 
-@pytest.mark.parametrize("page", ["handlers.md", "reconnecting.md", "server.md", "testing.md", "types.md"])
+@pytest.mark.parametrize("page", ["handlers.md", "proxies.md", "reconnecting.md", "server.md", "testing.md", "types.md"])
 async def test_the_code_of_a_page_runs(page: str) -> None:
     """The blocks share one namespace, as if typed into ``python -m asyncio``, and their assertions hold."""
     text = (DOCS / page).read_text()

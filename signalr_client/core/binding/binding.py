@@ -43,11 +43,11 @@ class Converter(Generic[T_co]):
         spell = naming_function(naming)
         compiler = Compiler(form, spell)
         reader = compiler.compile(wanted)
-        self.needs_digits = compiler.needs_digits and form is Form.JSON
+        self.needs_digits: bool = compiler.needs_digits and form is Form.JSON
         if self.needs_digits or digits:
             reader = Compiler(form, spell, digits=True).compile(wanted)
-        self.name = type_name(wanted)
-        self.kind = next(iter(reader.same)) if len(reader.same) == 1 else None
+        self.name: str = type_name(wanted)
+        self.kind: type | None = next(iter(reader.same)) if len(reader.same) == 1 else None
         self._read = reader.read
 
     def convert(self, value: object, path: str) -> T_co:

@@ -45,7 +45,7 @@ class Compiler:
     """
 
     def __init__(self, form: Form, spell: Callable[[str], str], *, digits: bool = False) -> None:
-        self.needs_digits = False
+        self.needs_digits: bool = False
         self._form = form
         self._spell = spell
         self._digits = digits

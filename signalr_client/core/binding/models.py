@@ -33,14 +33,14 @@ class ModelField:
     __slots__ = ("excluded", "given", "name", "type", "written")
 
     def __init__(self, name: str, info: Any, *, by_name: bool) -> None:
-        self.name = name
-        self.type = info.annotation
+        self.name: str = name
+        self.type: Any = info.annotation
         alias = info.validation_alias
-        self.given = name if by_name or not isinstance(alias, str) else alias
+        self.given: str = name if by_name or not isinstance(alias, str) else alias
         chosen = info.serialization_alias if isinstance(info.serialization_alias, str) else None
         # an alias of an alias generator spells the name for one protocol only, so the naming of the protocol takes its place
-        self.written = None if info.alias_priority == 1 else chosen
-        self.excluded = bool(info.exclude)
+        self.written: str | None = None if info.alias_priority == 1 else chosen
+        self.excluded: bool = bool(info.exclude)
 
 
 def model_fields(kind: Any) -> list[ModelField]:

@@ -11,7 +11,7 @@ from typing import Final
 
 import msgspec
 
-from signalr_client.core.binding import Naming, TooDeep, json_binding
+from signalr_client.core.binding import Binding, Naming, TooDeep, json_binding
 from signalr_client.core.framing import RECORD_SEPARATOR, TextFramer
 from signalr_client.core.messages import UNSET, CancelInvocation, Completion, HubMessage, StreamInvocation
 from signalr_client.core.protocols.nesting import MAX_DEPTH, SHORTEST_JSON, exceeds_depth, json_may_exceed_depth, payload
@@ -60,7 +60,7 @@ class JsonHubProtocol:
     transfer_format: TransferFormat = TransferFormat.TEXT
 
     def __init__(self, *, naming: Naming = "camelCase", enum_naming: Naming | None = None) -> None:
-        self.binding = json_binding(naming, enum_naming)
+        self.binding: Binding = json_binding(naming, enum_naming)
         self._encode = msgspec.json.Encoder(decimal_format="number", enc_hook=self.binding.write_other).encode
         self._decode = msgspec.json.Decoder(HubMessage).decode
         self._decode_digits = msgspec.json.Decoder(HubMessage, float_hook=Decimal).decode

@@ -73,7 +73,7 @@ class MessagePackHubProtocol:
     transfer_format: TransferFormat = TransferFormat.BINARY
 
     def __init__(self, *, naming: Naming = "PascalCase", enum_naming: Naming | None = "PascalCase") -> None:
-        self.binding = messagepack_binding(naming, enum_naming)
+        self.binding: Binding = messagepack_binding(naming, enum_naming)
         self._encode = msgspec.msgpack.Encoder(enc_hook=self.binding.write_other).encode
         self._decode = msgspec.msgpack.Decoder(list).decode
 

@@ -54,19 +54,19 @@ class Call:
     def __init__(
         self, message: Invocation | StreamInvocation, method: HubMethodDescriptor, arguments: Sequence[object], size: int
     ) -> None:
-        self.message = message
-        self.method = method
-        self.arguments = arguments
-        self.size = size
-        self.invocation_id = message.invocation_id or None
-        self.streaming = type(message) is StreamInvocation
+        self.message: Invocation | StreamInvocation = message
+        self.method: HubMethodDescriptor = method
+        self.arguments: Sequence[object] = arguments
+        self.size: int = size
+        self.invocation_id: str | None = message.invocation_id or None
+        self.streaming: bool = type(message) is StreamInvocation
         self.stream_ids: Sequence[str] = message.stream_ids or ()
         self.uploads: list[UploadStream] = []
-        self.token = CancellationToken() if method.takes_token else None
+        self.token: CancellationToken | None = CancellationToken() if method.takes_token else None
         # The cancellation of a call may come behind more waiting calls than the gate has room for, so they must not wait for its slot.
-        self.needs_slot = not (self.cancellable or method.streaming or self.stream_ids or method.stream_types)
-        self.answered = False
-        self.cancelled = False
+        self.needs_slot: bool = not (self.cancellable or method.streaming or self.stream_ids or method.stream_types)
+        self.answered: bool = False
+        self.cancelled: bool = False
         self._task: asyncio.Task[object] | None = None
 
     @property

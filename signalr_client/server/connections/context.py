@@ -13,6 +13,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Final
 
+from signalr_client.core.binding import Binding
+from signalr_client.core.exact_numbers import ExactNumbers
 from signalr_client.core.messages import Close, HubMessage
 from signalr_client.core.protocols import HubProtocol, binding_of
 from signalr_client.core.session import HubSession, Phase, SessionOptions
@@ -28,7 +30,7 @@ from signalr_client.types import Seconds, TransferFormat, seconds
 
 __all__ = ["Ending", "HubConnectionContext"]
 
-logger = get_logger("connections")
+logger: Final = get_logger("connections")
 
 _TICK: Final = 1.0  # seconds between two checks whether a client that is not being read is still there
 _FAREWELL: Final = 1.0  # seconds that a last message gets to leave when the program is about to exit
@@ -70,13 +72,13 @@ class HubConnectionContext:
         options: HubOptions,
     ) -> None:
         self.connection = connection
-        self.connection_id = connection.connection_id
+        self.connection_id: str = connection.connection_id
         self.user_identifier = user_identifier
-        self.state = State.HANDSHAKE
-        self.writable = False
-        self.max_pending_results = options.maximum_pending_results_per_client
-        self.aborted = asyncio.Event()
-        self.incoming = Gate(options.application_max_buffer_size or None)
+        self.state: State = State.HANDSHAKE
+        self.writable: bool = False
+        self.max_pending_results: int | None = options.maximum_pending_results_per_client
+        self.aborted: asyncio.Event = asyncio.Event()
+        self.incoming: Gate = Gate(options.application_max_buffer_size or None)
         self._options = options
         self._loop = asyncio.get_running_loop()
         self._ending: asyncio.Future[Ending] = self._loop.create_future()
@@ -97,7 +99,7 @@ class HubConnectionContext:
             replay_limit=options.stateful_reconnect_buffer_size if connection.resumable else None,
         )
         self._session = HubSession.server(protocols, session_options, self._loop.time())
-        self.outgoing = OutgoingMessages(
+        self.outgoing: OutgoingMessages = OutgoingMessages(
             self._session,
             connection,
             options.transport_max_buffer_size or None,
@@ -105,9 +107,9 @@ class HubConnectionContext:
             on_broken=self._write_failed,
             on_ack_timeout=self.give_up,
         )
-        self.exact = session_options.exact
-        self.protocol = self._session.protocol
-        self.binding = binding_of(self.protocol)
+        self.exact: ExactNumbers = session_options.exact
+        self.protocol: HubProtocol = self._session.protocol
+        self.binding: Binding = binding_of(self.protocol)
 
     @property
     def sizes(self) -> list[int]:

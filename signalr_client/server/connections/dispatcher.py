@@ -39,7 +39,7 @@ from signalr_client.user_code import failure
 
 __all__ = ["HubDispatcher"]
 
-logger = get_logger("dispatcher")
+logger: Final = get_logger("dispatcher")
 
 _NO_METHOD: Final = "HubException: Method does not exist."
 _TURN: Final = 256  # items of a stream after which other tasks get a turn, should the stream itself never wait

@@ -16,6 +16,7 @@ from typing import Any, Final
 
 from signalr_client.core.handshake import encode_response
 from signalr_client.core.messages import Close, Invocation, StreamInvocation
+from signalr_client.core.protocols import HubProtocol
 from signalr_client.errors import HubException
 from signalr_client.server.connections.context import Ending, HubConnectionContext
 from signalr_client.server.connections.dispatcher import HubDispatcher
@@ -32,7 +33,7 @@ from signalr_client.user_code import call, failure
 
 __all__ = ["HubConnectionHandler"]
 
-logger = get_logger("handler")
+logger: Final = get_logger("handler")
 
 _TURN: Final = 64  # messages after which other tasks get a turn: a client may send thousands in one frame
 _PIECE: Final = 16_384  # bytes that are decoded in one go: objects take many times the room of their bytes
@@ -44,8 +45,8 @@ class HubConnectionHandler:
     def __init__(self, hub: HubDescriptor, options: HubOptions) -> None:
         self.hub = hub
         self.options = options
-        self.invoker = HubInvoker(hub, options.hub_filters)
-        self.protocols = options.protocols()
+        self.invoker: HubInvoker = HubInvoker(hub, options.hub_filters)
+        self.protocols: tuple[HubProtocol, ...] = options.protocols()
         self.tasks: set[asyncio.Task[Any]] = set()
         """The tasks that run code of the hub."""
         self._connections: set[HubConnectionContext] = set()

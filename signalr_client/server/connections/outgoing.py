@@ -51,7 +51,7 @@ class OutgoingMessages:
     ) -> None:
         self._session = session
         self._connection = connection
-        self.unsent = Gate(limit)
+        self.unsent: Gate = Gate(limit)
         self._ack_timeout = ack_timeout
         self._on_broken = on_broken
         self._on_ack_timeout = on_ack_timeout

@@ -40,7 +40,7 @@ class UploadStream(AsyncIterator[Any]):
     def __init__(
         self, converter: Converter[Any] | None, capacity: int, waiting: Gate, *, detailed_errors: bool = False
     ) -> None:
-        self.gate = Gate(None, capacity)
+        self.gate: Gate = Gate(None, capacity)
         self.begun = False
         self._converter = converter
         self._waiting = waiting

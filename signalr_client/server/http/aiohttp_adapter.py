@@ -21,7 +21,7 @@ from signalr_client.server.log import get_logger
 
 __all__ = ["ServerLog", "add_routes"]
 
-logger = get_logger("http")
+logger: Final = get_logger("http")
 
 _READ_AHEAD: Final = 65_536  # bytes of a WebSocket that are read before the hub has taken them
 _NO_LIMIT: Final = 2**31
@@ -108,8 +108,8 @@ class AiohttpRequest:
 
     def __init__(self, request: web.Request, *, raw_bodies: bool) -> None:
         self.native = request
-        self.method = request.method
-        self.host = request.host
+        self.method: str = request.method
+        self.host: str = request.host
         self.query: Sequence[tuple[str, str]] = list(request.query.items())
         self.response: web.StreamResponse | None = None
         self._raw_bodies = raw_bodies
@@ -174,7 +174,7 @@ class AiohttpEventStream(_Connection):
 
     def __init__(self, request: web.Request) -> None:
         super().__init__(request)
-        self.response = web.StreamResponse()
+        self.response: web.StreamResponse = web.StreamResponse()
 
     async def open(self, headers: Mapping[str, str]) -> None:
         """Start the response."""
@@ -197,7 +197,7 @@ class AiohttpWebSocket(_Connection):
 
     def __init__(self, request: web.Request, sub_protocol: str | None, close_timeout: float, buffer_size: int | None) -> None:
         super().__init__(request)
-        self.response = _SocketResponse(
+        self.response: _SocketResponse = _SocketResponse(
             timeout=close_timeout,
             autoclose=False,  # the close frame is answered when the hub has finished with the connection
             protocols=() if sub_protocol is None else (sub_protocol,),
@@ -252,7 +252,7 @@ class AiohttpWebSocket(_Connection):
 class _SocketResponse(web.WebSocketResponse[bool]):
     """aiohttp's WebSocket, with our frame decoder in the place of its own, which delivers only whole messages (see frames.py)."""
 
-    opened = False
+    opened: bool = False
 
     def _post_start(self, request: web.BaseRequest, protocol: str | None, writer: Any) -> None:
         self._ws_protocol = protocol

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Awaitable, Callable
-from typing import Any
+from typing import Any, Final
 
 from signalr_client.server.http.door import HttpRequest
 from signalr_client.server.http.negotiate import new_id
@@ -19,7 +19,7 @@ from signalr_client.types import HttpTransportType, seconds
 
 __all__ = ["HttpConnectionContext"]
 
-logger = get_logger("http")
+logger: Final = get_logger("http")
 
 Serve = Callable[[ServerConnection], Awaitable[None]]
 """Serves a connection to its end: the hub side."""
@@ -49,22 +49,22 @@ class HttpConnectionContext:
         on_handshake: Callable[[HttpConnectionContext], None],
         on_disposed: Callable[[HttpConnectionContext], None],
     ) -> None:
-        self.connection_id = new_id()
-        self.token = new_id() if version > 0 else self.connection_id
-        self.state = State.NEGOTIATED
-        self.transport = HttpTransportType.NONE
-        self.inherent_keep_alive = False
-        self.text_only = False
+        self.connection_id: str = new_id()
+        self.token: str = new_id() if version > 0 else self.connection_id
+        self.state: State = State.NEGOTIATED
+        self.transport: HttpTransportType = HttpTransportType.NONE
+        self.inherent_keep_alive: bool = False
+        self.text_only: bool = False
         self.binary = False
-        self.user = User()
+        self.user: User = User()
         self.features: dict[object, Any] = {}
         self.request: Any = None
         self.refreshed: Callable[[], Awaitable[None]] | None = None
-        self.inbound = BytePipe(options.application_max_buffer_size or None)
-        self.posting = asyncio.Lock()
+        self.inbound: BytePipe = BytePipe(options.application_max_buffer_size or None)
+        self.posting: asyncio.Lock = asyncio.Lock()
         self.application: asyncio.Task[None] | None = None
         self.carrier: HttpTransport | None = None
-        self.resumable = False
+        self.resumable: bool = False
         self.released: asyncio.Future[None] = asyncio.get_running_loop().create_future()
         self.lost: asyncio.Future[None] = asyncio.get_running_loop().create_future()
         self._next: HttpTransport | None = None  # the carrier that the client came back with

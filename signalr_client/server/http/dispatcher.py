@@ -34,7 +34,7 @@ from signalr_client.types import HttpTransportType
 
 __all__ = ["HttpConnectionDispatcher"]
 
-logger = get_logger("http")
+logger: Final = get_logger("http")
 
 _TICK: Final = 1.0  # seconds between two checks whether the reader of an event stream is still there
 
@@ -52,7 +52,7 @@ class HttpConnectionDispatcher:
     """
 
     def __init__(self, options: HubOptions, requirements: Sequence[AuthorizeRequirement], serve: Serve) -> None:
-        self.connections = HttpConnectionManager(options)
+        self.connections: HttpConnectionManager = HttpConnectionManager(options)
         self._options = options
         self._requirements = requirements
         self._serve = serve

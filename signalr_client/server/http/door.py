@@ -26,7 +26,8 @@ class WebSocketClosedError(Exception):
 
     def __init__(self, code: int | None, reason: str = "") -> None:
         super().__init__(code, reason)
-        self.code, self.reason = code, reason
+        self.code: int | None = code
+        self.reason: str = reason
 
 
 @dataclass(slots=True)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from typing import Final
 
 from signalr_client.server.http.context import HttpConnectionContext
 from signalr_client.server.log import OccasionalLog, get_logger
@@ -10,7 +11,7 @@ from signalr_client.server.options import HubOptions
 
 __all__ = ["HttpConnectionManager", "TooManyConnectionsError"]
 
-logger = get_logger("http")
+logger: Final = get_logger("http")
 
 
 class TooManyConnectionsError(Exception):

@@ -17,7 +17,7 @@ class BytePipe:
     """
 
     def __init__(self, limit: int | None) -> None:
-        self.ended = False
+        self.ended: bool = False
         self._gate = Gate(limit)
         self._parts: list[bytes] = []
         self._filled = asyncio.Event()

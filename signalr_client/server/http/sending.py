@@ -30,7 +30,7 @@ class SendWatch:
         self._sending = False
         self._seen: tuple[int, int | None] = (0, None)
         self._since = 0.0
-        self.expired = False
+        self.expired: bool = False
         """Whether the client was cut off."""
 
     async def run(self, send: Awaitable[None]) -> None:

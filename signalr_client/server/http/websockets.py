@@ -34,7 +34,7 @@ class WebSocketTransport:
         )
         self._watch = SendWatch(seconds(options.transport_send_timeout), lambda: self._socket.unsent, self._socket.abort)
         self.close_error: BaseException | None = None
-        self.lost = False
+        self.lost: bool = False
 
     async def open(self, headers: Mapping[str, str]) -> None:
         """Accept the upgrade."""

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Awaitable, Callable, Iterable
 from functools import partial
-from typing import TYPE_CHECKING, Any, Generic, cast, overload
+from typing import TYPE_CHECKING, Any, Final, Generic, cast, overload
 
 from typing_extensions import TypeForm, TypeVar
 
@@ -193,9 +193,9 @@ class HubCallerClients(HubClients[C, S]):
         before_invoke: Callable[[], None] | None = None,
     ) -> None:
         super().__init__(manager, wrap, wrap_single, before_invoke)
-        self.connection_id = connection_id
+        self.connection_id: str = connection_id
 
-    caller = _Caller()
+    caller: Final = _Caller()
     """The connection that calls."""
 
     @property

@@ -51,12 +51,12 @@ class HubCallerContext:
         request: Callable[[], web.Request | None],
         abort: Callable[[], None],
     ) -> None:
-        self.connection_id = connection_id
-        self.user = user
-        self.user_identifier = user_identifier
+        self.connection_id: str = connection_id
+        self.user: User = user
+        self.user_identifier: str | None = user_identifier
         self.items: dict[object, Any] = {}
-        self.features = features
-        self.connection_aborted = connection_aborted
+        self.features: dict[object, Any] = features
+        self.connection_aborted: asyncio.Event = connection_aborted
         self._request = request
         self._abort = abort
 

@@ -10,12 +10,18 @@ from signalr_client.server.hubs.clients import HubClients, Wrap
 from signalr_client.server.hubs.groups import Groups
 from signalr_client.server.hubs.hub import Hub
 from signalr_client.server.hubs.hub_context import HubContext
-from signalr_client.server.hubs.methods import read_methods
+from signalr_client.server.hubs.methods import HubMethods, read_methods
 from signalr_client.server.hubs.typed_clients import client_types_of, typed_proxy
 from signalr_client.server.injection.containers import ServiceContainer
 from signalr_client.server.injection.provider import ServiceProvider
 from signalr_client.server.lifetime.manager import HubLifetimeManager
-from signalr_client.server.security.authorization import Policy, check_marks, requirements_of, resolve_requirements
+from signalr_client.server.security.authorization import (
+    AuthorizeRequirement,
+    Policy,
+    check_marks,
+    requirements_of,
+    resolve_requirements,
+)
 
 __all__ = ["HubDescriptor"]
 
@@ -48,7 +54,7 @@ class HubDescriptor:
         self.hub_type = hub_type
         self.container = container
         self.manager = manager
-        self.groups = Groups(manager)
+        self.groups: Groups = Groups(manager)
         clients = client_types_of(hub_type)
         self.wrap: Wrap | None = None if clients is None else typed_proxy(clients.every)
         self.wrap_single: Wrap | None = None if clients is None else typed_proxy(clients.single)
@@ -60,5 +66,5 @@ class HubDescriptor:
                 container.provide(generic[hub_type, clients.every], self.context)
                 container.provide(generic[hub_type, clients.every, clients.single], self.context)
         check_marks(hub_type)
-        self.methods = read_methods(hub_type, container, policies, implicit_services=implicit_services)
-        self.requirements = resolve_requirements(requirements_of(*hub_type.__mro__), policies)
+        self.methods: HubMethods = read_methods(hub_type, container, policies, implicit_services=implicit_services)
+        self.requirements: tuple[AuthorizeRequirement, ...] = resolve_requirements(requirements_of(*hub_type.__mro__), policies)

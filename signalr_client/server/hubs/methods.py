@@ -180,7 +180,9 @@ class HubMethods:
     def __init__(self, methods: Sequence[HubMethodDescriptor]) -> None:
         self._methods = tuple(methods)
         self._by_name: dict[str, HubMethodDescriptor] = {}
-        self.exact_targets = _ExactTargets(self) if any(method.needs_digits for method in methods) else None
+        self.exact_targets: _ExactTargets | None = (
+            _ExactTargets(self) if any(method.needs_digits for method in methods) else None
+        )
         self._known: dict[str, HubMethodDescriptor] = {}  # by the spelling that clients use: saves a lower() for each call
         for method in methods:
             if self._by_name.setdefault(method.name.lower(), method) is not method:

@@ -7,7 +7,7 @@ from collections.abc import Callable, Coroutine
 from typing import Any, NamedTuple, TypeVar
 
 from signalr_client.core.binding import json_binding, type_variables
-from signalr_client.core.contracts import NOTHING_SAID, ContractMethod, ContractProxy, read_contract
+from signalr_client.core.contracts import NO_ANNOTATION, ContractMethod, ContractProxy, read_contract
 from signalr_client.errors import UnsupportedTypeError
 from signalr_client.server.errors import HubDefinitionError
 from signalr_client.server.hubs.clients import C, ClientProxy, S, SingleClientProxy, single_clients_only
@@ -40,9 +40,14 @@ def client_types_of(hub_type: type[Hub[Any]]) -> ClientTypes | None:
     """Return the Protocols of a class that derives from ``Hub[ChatClient]``, directly or not; None for other hubs."""
     variables = type_variables(hub_type, ()).get(Hub, {})
     every, single = variables.get(C), variables.get(S)
-    if every is None or every is ClientProxy or every is Any or isinstance(every, TypeVar):
+    if not _is_given(every):
         return None
-    return ClientTypes(every, every if single is None or isinstance(single, TypeVar) else single)
+    return ClientTypes(every, single if _is_given(single) else every)
+
+
+def _is_given(client: Any) -> bool:
+    """Return whether a type argument of a hub is a Protocol; before Python 3.13 the default of a type variable may be there."""
+    return client not in (None, ClientProxy, Any) and not isinstance(client, TypeVar)
 
 
 @functools.lru_cache(256)
@@ -70,7 +75,7 @@ def _method(method: ContractMethod) -> Callable[..., Coroutine[Any, Any, object]
     async def send(self: TypedProxy, /, *given: object, **named: object) -> None:
         await self._proxy.send(target, *arguments(given, named))
 
-    if result is None or result is NOTHING_SAID:
+    if result is None or result is NO_ANNOTATION:
         return send
     try:
         json_binding().converter(result)

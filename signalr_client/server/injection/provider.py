@@ -97,7 +97,7 @@ class ServiceProvider:
     """Creates the services of one `ServiceCollection` and keeps its singletons."""
 
     def __init__(self, descriptors: Mapping[tuple[Any, Hashable], list[ServiceDescriptor]]) -> None:
-        self.closed = False
+        self.closed: bool = False
         self._descriptors = descriptors
         self._objects: dict[Any, object] = {}
         self._root = Scope(self)

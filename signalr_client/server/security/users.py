@@ -39,13 +39,15 @@ class User:
         expires_at: float | None = None,
         is_authenticated: bool | None = None,
     ) -> None:
-        self.name = name
+        self.name: str | None = name
         self.claims: Mapping[str, object] = dict(claims or {})
-        self.roles = frozenset({roles} if isinstance(roles, str) else roles).union(*map(self.claim_values, _ROLE_CLAIMS))
-        self.identifier = identifier if identifier is not None else self._claimed_identifier()
-        self.expires_at = expires_at
+        self.roles: frozenset[str] = frozenset({roles} if isinstance(roles, str) else roles).union(
+            *map(self.claim_values, _ROLE_CLAIMS)
+        )
+        self.identifier: str | None = identifier if identifier is not None else self._claimed_identifier()
+        self.expires_at: float | None = expires_at
         known = self.identifier is not None or bool(self.claims)
-        self.is_authenticated = known if is_authenticated is None else is_authenticated
+        self.is_authenticated: bool = known if is_authenticated is None else is_authenticated
 
     def __repr__(self) -> str:
         """Return the name and the roles; claims may be private."""

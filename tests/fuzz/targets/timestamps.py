@@ -7,8 +7,8 @@ import pickle
 from typing import Any, Final
 
 import msgspec
-from signalr_client.core.timestamps import PreciseDatetime, decode_precise, may_be_precise, timestamp_extension
 
+from signalr_client.core.timestamps import PreciseDatetime, decode_precise, may_be_precise, timestamp_extension
 from tests.fuzz.properties import same
 from tests.fuzz.seeds import MESSAGEPACK, MESSAGEPACK_WORDS, MESSAGES, record
 

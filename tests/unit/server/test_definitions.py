@@ -5,11 +5,12 @@ from __future__ import annotations
 import functools
 import types
 from collections.abc import AsyncIterator, Callable
-from typing import Annotated, Any, Protocol, TypeVar, overload
+from typing import Annotated, Any, Generic, Protocol, TypeVar, overload
 
 import pytest
 from aiohttp import web
 
+from signalr_client import BindingError
 from signalr_client.server import (
     FromKeyedServices,
     FromServices,
@@ -27,6 +28,7 @@ from signalr_client.server.injection.services import build_container
 from signalr_client.server.lifetime.memory import InMemoryLifetimeManager
 
 T = TypeVar("T")
+T_contra = TypeVar("T_contra", contravariant=True)
 
 
 class Clock:
@@ -311,6 +313,59 @@ def test_a_typed_proxy_has_only_the_methods_of_its_protocol() -> None:
     everybody = mapped(hub).context.clients.all
     public = {name for name in dir(everybody) if not name.startswith("_")}
     assert public == {"Receive", "Inherited"}
+    assert repr(everybody) == "<Client proxy of clients>"
+
+
+class SingleClient(Client, Protocol):
+    async def Ask(self) -> int: ...
+
+
+class Sink(Protocol[T_contra]):
+    async def Receive(self, item: T_contra, *, last: bool = False) -> None: ...
+
+
+class HubOfClient(Hub[T]):
+    """A base of hubs whose clients differ."""
+
+
+class HubOfLists(HubOfClient[Sink[list[T]]], Generic[T]):
+    """Another one."""
+
+
+class OwnHub(HubOfClient[Client]):
+    pass
+
+
+class ListHub(HubOfLists[int]):
+    pass
+
+
+class TwoProtocols(Hub[Client, SingleClient]):
+    pass
+
+
+@pytest.mark.parametrize(
+    ("hub", "every", "single"),
+    [
+        (OwnHub, {"Receive", "Inherited"}, {"Receive", "Inherited"}),
+        (ListHub, {"Receive"}, {"Receive"}),
+        (TwoProtocols, {"Receive", "Inherited"}, {"Receive", "Inherited", "Ask"}),
+        (Hub[Any], {"send"}, {"send", "invoke"}),
+    ],
+)
+def test_the_clients_of_a_hub_are_found_through_its_bases(hub: Any, every: set[str], single: set[str]) -> None:
+    clients = mapped(types.new_class("SomeHub", (hub,))).context.clients
+    assert {name for name in dir(clients.all) if not name.startswith("_")} == every
+    assert {name for name in dir(clients.client("id")) if not name.startswith("_")} == single
+
+
+async def test_the_arguments_of_a_generic_client_are_checked() -> None:
+    everybody = mapped(ListHub).context.clients.all
+    await everybody.Receive([1], last=True)
+    with pytest.raises(BindingError, match=r"Cannot call Sink\.Receive: item\[1\]: expected int, got str"):
+        await everybody.Receive([1, "a"])
+    with pytest.raises(BindingError, match=r"Cannot call Sink\.Receive: last: expected bool, got int"):
+        await everybody.Receive([1], last=1)
 
 
 # options

@@ -7,7 +7,7 @@ import sys
 import textwrap
 import types
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Annotated, Any, Final, Generic, NamedTuple, TypedDict
 
 import attrs
@@ -88,6 +88,31 @@ class WithConstraints(Generic[Constrained]):
 
 
 @dataclass
+class Named(Generic[K]):
+    name: K = field(kw_only=True)
+
+
+@dataclass
+class FlagBox(Generic[T]):
+    flag: T
+
+
+@dataclass
+class Flag(FlagBox[bool]):
+    pass
+
+
+@dataclass
+class Text(Named[str]):
+    pass
+
+
+@dataclass
+class FlagAndText(Flag, Text):
+    pass
+
+
+@dataclass
 class Node:
     value: int
     children: list[Node]
@@ -120,6 +145,7 @@ Point = TypeAliasType("Point", tuple[int, int])
         (Numbers, {"items": [1], "next": {"items": [2]}, "total": 3}, Numbers([1], Page([2]), 3)),
         (Pair[str, Item], {"key": "k", "value": {"name": "a"}}, Pair("k", Item("a"))),
         (Swapped[int, str], {"key": "k", "value": 1, "more": {"a": 2}}, Swapped("k", 1, {"a": 2})),
+        (FlagAndText, {"flag": True, "name": "a"}, FlagAndText(flag=True, name="a")),
         (AttrsBox[Item], {"value": {"name": "a"}}, AttrsBox(Item("a"))),
         (StructBox[Item], {"value": {"name": "a"}}, StructBox(Item("a"))),
         (TupleBox[Item], {"value": {"name": "a"}}, TupleBox(Item("a"))),
@@ -149,6 +175,7 @@ def test_generic_and_recursive_types_are_resolved(wanted: Any, value: object, ex
         (Page[Item], {"items": [{"name": 1}]}, "value.items[0].name: expected str, got int"),
         (Page[int], {"items": [], "next": {"items": ["a"]}}, "value.next.items[0]: expected int, got str"),
         (Swapped[int, str], {"key": 1, "value": 1, "more": {}}, "value.key: expected str, got int"),
+        (FlagAndText, {"flag": True, "name": 1}, "value.name: expected str, got int"),
         (AttrsBox[int], {"value": "a"}, "value.value: expected int, got str"),
         (Node, {"value": 1, "children": [{"value": "a", "children": []}]}, "value.children[0].value: expected int, got str"),
         (WithDefault, {"value": "a"}, "value.value: expected int, got str"),

@@ -207,6 +207,7 @@ NOT_FITTING: list[tuple[Any, object, str]] = [
     (Literal["a", 1], "b", "value: expected Literal['a', 1], got another str"),
     (Literal["a", 1], True, "value: expected Literal['a', 1], got another bool"),
     (Literal["a", 1], [], "value: expected Literal['a', 1], got another list"),
+    (Literal["a", 1], ([],), "value: expected Literal['a', 1], got another tuple"),
     (int | None, "a", "value: expected int | None, got str"),
     (str | list[int], ["a"], "value[0]: expected int, got str"),
     (str | list[int], 5, "value: expected str | list[int], got int"),
