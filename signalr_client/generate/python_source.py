@@ -11,7 +11,7 @@ from typing_extensions import is_protocol
 
 from signalr_client.core.binding import function_types
 from signalr_client.core.binding.naming import pascal_case
-from signalr_client.core.contracts import NOTHING_SAID, read_contract
+from signalr_client.core.contracts import NO_ANNOTATION, read_contract
 from signalr_client.errors import UnsupportedTypeError
 from signalr_client.generate.description import (
     REQUIRED,
@@ -110,7 +110,7 @@ class _Reader:
             # a name that hub_method gave is used as it is
             if wire == method.function.__name__ and methods.find(form) is method:
                 wire = form
-            result = function_types(method.function, known, returns=True).get("return", NOTHING_SAID)
+            result = function_types(method.function, known, returns=True).get("return", NO_ANNOTATION)
             if method.streaming and (item := stream_item_type(result)) is not None:
                 result = item[0]
             yield Method(
@@ -172,7 +172,7 @@ class _Reader:
         place = f"the result of {where}"
         if result is None or result is type(None):
             return Stream(Scalar.NULL) if streaming else None
-        if result is NOTHING_SAID:
+        if result is NO_ANNOTATION:
             self._warn(f"{place} has no annotation; it is taken for any value.")
             result = object
         kind = self.types.read(result, place)
