@@ -121,6 +121,29 @@ async def test_typescript_of_every_kind_of_type_compiles(
     assert await run(*tsc, *STRICT, "--noEmit", *files) == (0, "")
 
 
+async def test_the_typescript_of_the_documentation_compiles(
+    tmp_path: Path, node_modules: Path, tsc: list[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "node_modules").symlink_to(node_modules)
+    (tmp_path / "package.json").write_text('{"type": "module"}')
+    documented(tmp_path, "python chat.py")
+    monkeypatch.syspath_prepend(str(tmp_path))
+    monkeypatch.delitem(sys.modules, "chat", raising=False)
+    generate("chat:ChatHub", "--to", "typescript", "-o", str(tmp_path / "chat.ts"))
+    files = [str(documented(tmp_path, "typescript", "use.ts")), str(tmp_path / "chat.ts")]
+    assert await run(*tsc, *STRICT, "--noEmit", *files) == (0, "")
+
+
+def documented(folder: Path, heading: str, name: str = "") -> Path:
+    """Write the first block of docs/generate.md with a heading into a file, and return its path."""
+    text = (HERE.parents[1] / "docs" / "generate.md").read_text()
+    code = text.partition(f"\n```{heading}\n")[2].partition("\n```")[0]
+    assert code
+    path = folder / (name or heading.partition(" ")[2])
+    path.write_text(f"{code}\n")
+    return path
+
+
 # C#
 
 
@@ -138,9 +161,10 @@ async def test_csharp_from_csharp_compiles(tmp_path: Path, server_source: Path) 
         await check_csharp(path)
 
 
-async def test_the_shop_in_csharp_compiles() -> None:
-    """The file that the unit tests read is one that people could have written."""
+async def test_the_sources_in_csharp_compile(tmp_path: Path) -> None:
+    """The files that the unit tests and the documentation read are ones that people could have written."""
     await check_csharp(UNIT / "Shop.cs")
+    await check_csharp(documented(tmp_path, "csharp Orders.cs"))
 
 
 # What is read from C#, and what the compiler says
