@@ -13,12 +13,13 @@ class LoadError(Exception):
     """A module that exists could not be imported; the text says what it raised."""
 
 
-def load_class(name: str, *, example: str) -> type:
+def load_class(name: str, *, example: str, kind: str = "a class") -> type:
     """Return the class named by ``module:Class``; modules in the current folder are found too.
 
     Args:
         name: the name.
-        example: one like it, for the error.
+        example: one like it, for errors.
+        kind: what is wanted, for errors.
 
     Raises:
         ValueError: there is no such class.
@@ -36,5 +37,5 @@ def load_class(name: str, *, example: str) -> type:
     except Exception as exc:  # user code: whatever the module does when it is imported
         raise LoadError(f"The module {module_name!r} cannot be imported: {type(exc).__name__}: {exc}") from exc
     if not isinstance(found, type):
-        raise ValueError(f"{class_name!r} of {module_name!r} is not a class.")
+        raise ValueError(f"{class_name!r} of {module_name!r} is not {kind}.")
     return found

@@ -37,7 +37,8 @@ def load_hub(name: str) -> type[Hub[Any]]:
         ValueError: there is no such class, or it does not derive from Hub.
         LoadError: the module raised an exception when it was imported.
     """
-    hub = load_class(name, example="chat:ChatHub")
+    kind = "a class that derives from Hub"
+    hub = load_class(name, example="chat:ChatHub", kind=kind)
     if not issubclass(hub, Hub):
-        raise ValueError(f"{hub.__name__!r} of {hub.__module__!r} is not a class that derives from Hub.")
+        raise ValueError(f"{hub.__name__!r} of {hub.__module__!r} is not {kind}.")
     return hub

@@ -150,11 +150,11 @@ class Attribute:
     __slots__ = ("arguments", "code", "name", "named")
 
     def __init__(self, code: Code) -> None:
-        self.code = code
+        self.code: Code = code
         name = code.required("name")
         while name.kind in ("qualified_name", "alias_qualified_name"):
             name = name.required("name")
-        self.name = (name.child("identifier") or name).text.removesuffix("Attribute")
+        self.name: str = (name.child("identifier") or name).text.removesuffix("Attribute")
         self.arguments: list[Code] = []
         self.named: dict[str, Code] = {}
         given = code.child("attribute_argument_list")
