@@ -26,7 +26,7 @@ ALLOWED = {
     "core.2": TOP | CORE,
     "transports": TOP | LOOP | {"core.0", "core.1", "transports"},
     "client": TOP | LOOP | CORE | {"transports", "client"},
-    "tools": TOP | {"listening"} | CORE | {"transports", "client", "server", "tools", "package"},
+    "tools": TOP | {"listening"} | CORE | {"transports", "client", "server", "generate", "tools", "package"},
     "package": TOP | CORE | {"transports", "client"},
 }
 # The rooms of the server, in order: each may import from the ones before it and from itself.
@@ -47,6 +47,7 @@ SERVER_ROOMS = (
 ALLOWED |= {here: TOP | LOOP | CORE | set(SERVER_ROOMS[: row + 1]) for row, here in enumerate(SERVER_ROOMS)}
 ALLOWED["server.http"] -= {"server.connections"}  # they communicate through server_connection.py
 ALLOWED["tools"] |= set(SERVER_ROOMS)
+ALLOWED["generate"] = TOP | CORE | set(SERVER_ROOMS[: SERVER_ROOMS.index("server.hubs") + 1]) | {"generate"}
 ROWS = {
     "messages": "core.0",
     "hub_method": "core.0",
@@ -66,6 +67,7 @@ FORBIDDEN = {
     "transports": {"msgspec", "json", "threading"},
     "client": {"msgspec", "json", "threading"},
     **{here: {"threading"} for here in SERVER_ROOMS},
+    "generate": {"asyncio", "aiohttp", "threading", "re"},  # source code is parsed, not searched
 }
 
 
@@ -81,7 +83,7 @@ def room(module: str) -> str:
             return "core.0"
         case ["core", name, *_]:
             return ROWS.get(name, "core.1")
-        case ["transports" | "client" as name, *_]:
+        case ["transports" | "client" | "generate" as name, *_]:
             return name
         case ["server", name, *_]:
             return f"server.{name}"
