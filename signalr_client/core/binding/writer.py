@@ -120,6 +120,8 @@ class Writer:
             return key.value if type(key.value) is str else self._member_name(key)
         if isinstance(key, float) and not self._binary:
             return str(key)
+        if self._binary and type(key) is tuple:  # an array: what was received can be sent
+            return tuple(map(self._key, key))
         try:
             written = self.write(key, 0)
         except TooDeep:
