@@ -14,7 +14,7 @@ from signalr_client.client.builder import HubConnectionBuilder
 from signalr_client.client.connection import HubConnection
 from signalr_client.client.handlers import Subscription
 from signalr_client.client.streams import HubStream
-from signalr_client.core.binding import PropertyName, bind
+from signalr_client.core.binding import PropertyName, bind, member_names
 from signalr_client.core.hub_method import hub_method
 from signalr_client.core.protocols import HubProtocol, JsonHubProtocol, MessagePackHubProtocol
 from signalr_client.core.retry import ExponentialBackoff, RetryContext, RetryPolicy
@@ -69,4 +69,5 @@ __all__ = [
     "__version__",
     "bind",
     "hub_method",
+    "member_names",
 ]

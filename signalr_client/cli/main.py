@@ -9,6 +9,8 @@ from collections.abc import Sequence
 
 from signalr_client.cli.demo import demo
 from signalr_client.cli.demo_hub import DemoHub
+from signalr_client.cli.generate import GenerateCommandError, add_generate, generate
+from signalr_client.cli.loading import LoadError
 from signalr_client.cli.serve import load_hub, serve
 from signalr_client.cli.web_chat import web_chat
 from signalr_client.version import __version__
@@ -20,10 +22,13 @@ def main(arguments: Sequence[str] | None = None) -> None:
     """Run the command given by *arguments* (default: ``sys.argv``).
 
     Raises:
-        SystemExit: the arguments are invalid; the reason is printed.
+        SystemExit: the arguments are invalid (2), or nothing could be generated (1); the reason is printed.
     """
     parser = argparse.ArgumentParser(prog="signalr", description="Run a SignalR hub server in Python, or a demo of SignalR.")
     parser.add_argument("--version", action="version", version=f"signalr-sdk {__version__}")
+    parser = argparse.ArgumentParser(
+        prog="signalr", description="Run a SignalR hub server in Python, a demo of SignalR, or generate code for a hub."
+    )
     parser.add_argument("--log", metavar="LEVEL", help="log to standard error, at this level and above: debug, info, warning")
     commands = parser.add_subparsers(dest="command", required=True)
     demonstration = commands.add_parser("demo", help="start a server and two clients and demonstrate the main features")
@@ -44,6 +49,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
     server.add_argument(
         "--cors", action="append", default=[], metavar="ORIGIN", help="allow requests from pages of this origin; * for any"
     )
+    add_generate(commands)
     given = parser.parse_args(arguments)
     if given.log:
         logging.basicConfig(level=given.log.upper())
@@ -51,11 +57,16 @@ def main(arguments: Sequence[str] | None = None) -> None:
         if given.command == "demo":
             asyncio.run(web_chat(port=given.port, open_browser=True) if given.web else demo())
             return
+        if given.command == "generate":
+            generate(given)
+            return
         hub = load_hub(given.hub) if given.hub else DemoHub
         path = given.path or f"/{hub.__name__.lower()}"
         options = {"path": path, "host": given.host, "port": given.port}
         asyncio.run(serve(hub, **options, detailed_errors=given.detailed_errors, cors=given.cors))
     except (ValueError, OSError) as error:
         parser.exit(2, f"signalr: {error}\n")
+    except (GenerateCommandError, LoadError) as error:
+        parser.exit(1, f"signalr: {error}\n")
     except KeyboardInterrupt:
         pass

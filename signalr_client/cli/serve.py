@@ -2,12 +2,10 @@
 
 from __future__ import annotations
 
-import importlib
-import os
-import sys
 from typing import Any
 
 from signalr_client.cli.demo_hub import DemoHub
+from signalr_client.cli.loading import load_class
 from signalr_client.cli.signals import end_signals
 from signalr_client.server import Hub, HubOptions, HubServer
 
@@ -30,16 +28,10 @@ def load_hub(name: str) -> type[Hub[Any]]:
 
     Raises:
         ValueError: there is no such class, or it does not derive from Hub.
+        LoadError: the module raised an exception when it was imported.
     """
-    module_name, _, class_name = name.partition(":")
-    if not class_name:
-        raise ValueError(f"A hub is named as module:Class, for example chat:ChatHub, but got {name!r}.")
-    if (folder := os.getcwd()) not in sys.path:
-        sys.path.insert(0, folder)
-    try:
-        hub = getattr(importlib.import_module(module_name), class_name, None)
-    except ModuleNotFoundError as exc:
-        raise ValueError(f"There is no module {module_name!r}: {exc}.") from exc
-    if not (isinstance(hub, type) and issubclass(hub, Hub)):
-        raise ValueError(f"{class_name!r} of {module_name!r} is not a class that derives from Hub.")
+    kind = "a class that derives from Hub"
+    hub = load_class(name, example="chat:ChatHub", kind=kind)
+    if not issubclass(hub, Hub):
+        raise ValueError(f"{hub.__name__!r} of {hub.__module__!r} is not {kind}.")
     return hub

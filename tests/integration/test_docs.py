@@ -6,15 +6,20 @@ import ast
 import importlib
 import inspect
 import re
+import shlex
+import sys
 import types
 from pathlib import Path
+from typing import Any
 
 import pytest
 import trustme
 
+from signalr_client.cli.main import main
+
 DOCS = Path(__file__).parents[2] / "docs"
-PROGRAMS = {"quickstart.md"}
-"""Pages with whole programs, which test_readme.py runs."""
+PROGRAMS = {"quickstart.md", "generate.md"}
+"""Pages with whole programs, which have tests of their own: in test_readme.py, and below."""
 
 PAGES = [page.name for page in sorted(DOCS.glob("*.md")) if "```python" in page.read_text() and page.name not in PROGRAMS]
 
@@ -29,24 +34,58 @@ def certificates(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(tmp_path)
 
 
+async def execute(code: str, line: int, page: str, namespace: dict[str, Any]) -> None:
+    """Run a block that begins after *line* of a page, as if typed into ``python -m asyncio``."""
+    tree = ast.parse(code)
+    ast.increment_lineno(tree, line)
+    compiled = compile(tree, page, "exec", flags=ast.PyCF_ALLOW_TOP_LEVEL_AWAIT, dont_inherit=True)
+    # eval() adds __builtins__ to the namespace. Imports made by C code look it up there; since Python 3.12
+    # subclassing typing.Generic makes such an import.
+    result = eval(compiled, namespace)
+    if inspect.iscoroutine(result):
+        await result
+
+
 @pytest.mark.usefixtures("certificates", "no_leaks")
 @pytest.mark.parametrize("page", PAGES)
 async def test_the_code_of_a_page_runs(page: str) -> None:
-    """The blocks share one namespace, as if typed into ``python -m asyncio``, and their assertions hold."""
+    """The blocks share one namespace, and their assertions hold."""
     text = (DOCS / page).read_text()
     namespace = vars(types.ModuleType("page"))
     blocks = list(re.finditer(r"^```python\n(.*?)^```", text, re.MULTILINE | re.DOTALL))
     assert blocks
     for block in blocks:
-        line = text.count("\n", 0, block.start(1))
-        tree = ast.parse(block[1])
-        ast.increment_lineno(tree, line)
-        code = compile(tree, page, "exec", flags=ast.PyCF_ALLOW_TOP_LEVEL_AWAIT, dont_inherit=True)
-        # eval() adds __builtins__ to the namespace. Imports made by C code look it up there; since Python 3.12
-        # subclassing typing.Generic makes such an import.
-        result = eval(code, namespace)
-        if inspect.iscoroutine(result):
-            await result
+        await execute(block[1], text.count("\n", 0, block.start(1)), page, namespace)
+
+
+async def test_the_page_on_generated_code_shows_what_is_generated(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Blocks with the name of a file are that file, or a part of it once a command has written it; Python without a name runs."""
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.syspath_prepend(str(tmp_path))
+    for module in ("chat", "orders_api"):
+        monkeypatch.delitem(sys.modules, module, raising=False)
+    text = (DOCS / "generate.md").read_text()
+    namespace = vars(types.ModuleType("page"))
+    sources = []
+    for block in re.finditer(r"^```(\w+) ?(\S*)\n(.*?)^```", text, re.MULTILINE | re.DOTALL):
+        language, name, code = block.groups()
+        if language == "console":
+            for line in code.splitlines():
+                main(shlex.split(line)[2:])
+        elif name:
+            sources += compare(tmp_path / name, code)
+        elif language == "python":
+            await execute(code, text.count("\n", 0, block.start(3)), "generate.md", namespace)
+    assert sources == ["chat.py", "Orders.cs"]
+
+
+def compare(path: Path, code: str) -> list[str]:
+    """Write a file that does not exist yet, and return its name; check that one that was generated contains what is shown."""
+    if path.exists():
+        assert code in path.read_text()
+        return []
+    path.write_text(code)
+    return [path.name]
 
 
 def texts_of_the_package() -> str:

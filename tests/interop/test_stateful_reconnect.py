@@ -219,8 +219,12 @@ async def test_our_client_loses_nothing_in_silence_on_a_real_server_when_cut_at_
                 failed.extend(group.exceptions)
             if failed:  # then the connection was lost, and not resumed
                 assert [event for event in behind.events if event.startswith("reconnecting: ")], (failed, behind.events)
-        await behind.connection.wait_connected()
-        assert await behind.connection.invoke("EchoDouble", 1.5) == 1.5
+        try:
+            await behind.connection.wait_connected()
+            assert await behind.connection.invoke("EchoDouble", 1.5) == 1.5
+        except ConnectionClosedError:  # the server may take a while to notice what the last cut has left it
+            await behind.connection.wait_connected()
+            assert await behind.connection.invoke("EchoDouble", 1.5) == 1.5
     assert "detached" in behind.events
 
 

@@ -27,7 +27,7 @@ ALLOWED = {
     "core.2": TOP | CORE,
     "transports": TOP | LOOP | {"core.0", "core.1", "transports"},
     "client": TOP | LOOP | CORE | {"transports", "client"},
-    "tools": TOP | {"listening"} | CORE | {"transports", "client", "server", "tools", "package"},
+    "tools": TOP | {"listening"} | CORE | {"transports", "client", "server", "generate", "tools", "package"},
     "package": TOP | CORE | {"transports", "client"},
 }
 # The rooms of the server, in order: each may import from the ones before it and from itself.
@@ -48,6 +48,7 @@ SERVER_ROOMS = (
 ALLOWED |= {here: TOP | LOOP | CORE | set(SERVER_ROOMS[: row + 1]) for row, here in enumerate(SERVER_ROOMS)}
 ALLOWED["server.http"] -= {"server.connections"}  # they communicate through server_connection.py
 ALLOWED["tools"] |= set(SERVER_ROOMS)
+ALLOWED["generate"] = TOP | CORE | set(SERVER_ROOMS[: SERVER_ROOMS.index("server.hubs") + 1]) | {"generate"}
 ROWS = {
     "messages": "core.0",
     "hub_method": "core.0",
@@ -67,6 +68,7 @@ FORBIDDEN = {
     "transports": {"msgspec", "json", "threading"},
     "client": {"msgspec", "json", "threading"},
     **{here: {"threading"} for here in SERVER_ROOMS},
+    "generate": {"asyncio", "aiohttp", "threading", "re"},  # source code is parsed, not searched
 }
 
 
@@ -82,7 +84,7 @@ def room(module: str) -> str:
             return "core.0"
         case ["core", name, *_]:
             return ROWS.get(name, "core.1")
-        case ["transports" | "client" as name, *_]:
+        case ["transports" | "client" | "generate" as name, *_]:
             return name
         case ["server", name, *_]:
             return f"server.{name}"

@@ -11,6 +11,7 @@ from collections.abc import AsyncIterator
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
+from enum import Enum
 from typing import Annotated, Any, Literal, TypedDict, assert_type
 
 from tenacity import wait_exponential
@@ -31,6 +32,7 @@ from signalr_client import (
     Subscription,
     TransferFormat,
     bind,
+    member_names,
 )
 from signalr_client.core.framing import Framer, TextFramer
 from signalr_client.core.messages import HubMessage
@@ -43,6 +45,12 @@ class Point:
 
     x: int
     y: int
+
+
+class Color(Enum):
+    """An enumeration."""
+
+    RED = 0
 
 
 class Movie(TypedDict):
@@ -113,7 +121,10 @@ def spelling(builder: HubConnectionBuilder) -> None:
     JsonHubProtocol(naming="kebab-case")  # type: ignore[arg-type]
     JsonHubProtocol("PascalCase")  # type: ignore[call-arg]
     MessagePackHubProtocol(naming=len)  # type: ignore[arg-type]
-    assert_type(PropertyName("IsOK").name, str)
+    assert_type(PropertyName("IsOK", json="isOk").name, str)
+    PropertyName("IsOK", "isOk")  # type: ignore[call-arg]
+    assert_type(member_names(RED="red")(Color), type[Color])
+    member_names(RED="red")(Point)  # type: ignore[type-var]
     assert_type(DateTimeOffset.of(datetime.now(UTC)), DateTimeOffset)
     moment: datetime = DateTimeOffset(2024, 2, 29, tzinfo=UTC)
     del moment

@@ -13,7 +13,7 @@ from signalr_client.core.binding.annotations import function_types, substitute, 
 from signalr_client.core.binding.binding import Binding, Converter, bind, json_binding, messagepack_binding
 from signalr_client.core.binding.checks import Checker, checker
 from signalr_client.core.binding.misfit import TooDeep, type_name
-from signalr_client.core.binding.naming import Naming, PropertyName, plain_name
+from signalr_client.core.binding.naming import Naming, PropertyName, member_names, plain_name
 from signalr_client.core.binding.scalars import Form
 from signalr_client.core.binding.writer import PLAIN
 
@@ -30,6 +30,7 @@ __all__ = [
     "checker",
     "function_types",
     "json_binding",
+    "member_names",
     "messagepack_binding",
     "plain_name",
     "substitute",

@@ -176,7 +176,11 @@ class Compiler:
         return self.compile(field.type)
 
     def _wire_name(self, field: Field) -> str:
-        return field.wire_name or self._spell(field.property_name or field.name)
+        if field.wire_name is not None:
+            return field.wire_name
+        if field.property_name is not None:
+            return field.property_name.spelled(self._spell, binary=self._form is Form.MESSAGEPACK)
+        return self._spell(field.name)
 
 
 def _opaque(kind: type) -> Reader:

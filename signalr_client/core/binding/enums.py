@@ -10,7 +10,7 @@ from enum import Enum, Flag
 from typing import Any, Final
 
 from signalr_client.core.binding.misfit import Misfit, expected, invalid
-from signalr_client.core.binding.naming import plain_name
+from signalr_client.core.binding.naming import given_member_names, plain_name
 from signalr_client.core.binding.reader import Rank, Reader
 
 __all__ = ["enum_reader", "literal_reader"]
@@ -24,7 +24,9 @@ def enum_reader(kind: type[Enum]) -> Reader:
     by_value = {
         (type(member.value), member.value): member for member in kind.__members__.values() if type(member.value) in _VALUES
     }
+    given = given_member_names(kind)
     by_name = {plain_name(name): member for name, member in kind.__members__.items()}
+    by_name |= {plain_name(wire): kind[name] for name, wire in given.items()}
     numbers = issubclass(kind, Flag) or any(value is int for value, _ in by_value)
     name = kind.__name__
 

@@ -7,10 +7,26 @@ spelled as in .NET already is left alone by `pascal_case`, and treated by `camel
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
-from typing import Final, Literal
+from dataclasses import KW_ONLY, dataclass
+from enum import Enum
+from typing import Final, Literal, TypeVar
 
-__all__ = ["Naming", "PropertyName", "camel_case", "enum_naming_function", "naming_function", "pascal_case", "plain_name"]
+__all__ = [
+    "Naming",
+    "PropertyName",
+    "camel_case",
+    "enum_naming_function",
+    "given_member_names",
+    "lower_start",
+    "member_names",
+    "naming_function",
+    "pascal_case",
+    "plain_name",
+]
+
+EnumT = TypeVar("EnumT", bound=type[Enum])
+
+_MEMBER_NAMES: Final = "__wire_names__"
 
 Naming = Literal["camelCase", "PascalCase", "unchanged"] | Callable[[str], str]
 """How names are spelled: one of the usual ways, or a function from the name in Python to the name on the wire."""
@@ -21,9 +37,47 @@ class PropertyName:
     """The .NET name of a field, where it does not follow from the Python name: ``is_ok: Annotated[bool, PropertyName("IsOK")]``.
 
     The naming of the protocol applies to it: ``isOK`` over JSON, ``IsOK`` over MessagePack.
+
+    Args:
+        name: the name of the property in .NET.
+        json: the name over JSON, exactly, as ``[JsonPropertyName]`` gives it.
+        messagepack: the name over MessagePack, exactly, as ``[Key]`` or ``[DataMember]`` gives it.
     """
 
     name: str
+    _: KW_ONLY
+    json: str | None = None
+    messagepack: str | None = None
+
+    def spelled(self, spell: Callable[[str], str], *, binary: bool) -> str:
+        """Return the name on the wire; *spell* is the naming of the hub protocol, and *binary* whether that is MessagePack."""
+        return (self.messagepack if binary else self.json) or spell(self.name)
+
+
+def member_names(**names: str) -> Callable[[EnumT], EnumT]:
+    """Give members of an enumeration their names on the wire, where these do not follow from the Python names.
+
+    ``@member_names(USD="USD")`` above a class with the member ``USD``, which would be written as ``Usd``. The names are used as they
+    are, whatever the naming of the protocol.
+
+    Raises:
+        ValueError: the class has no such member.
+    """
+
+    def mark(kind: EnumT) -> EnumT:
+        unknown = names.keys() - kind.__members__.keys()
+        if unknown:
+            raise ValueError(f"{kind.__name__} has no member {', '.join(sorted(unknown))}.")
+        setattr(kind, _MEMBER_NAMES, names)
+        return kind
+
+    return mark
+
+
+def given_member_names(kind: type[Enum]) -> dict[str, str]:
+    """Return the names that `member_names` gave to members, by their Python names."""
+    names: dict[str, str] = getattr(kind, _MEMBER_NAMES, {})
+    return names
 
 
 def pascal_case(name: str) -> str:
@@ -34,7 +88,7 @@ def pascal_case(name: str) -> str:
 def camel_case(name: str) -> str:
     """Return ``firstName`` for ``first_name`` and for ``FirstName``; ``isOK`` for ``IsOK`` and ``url`` for ``URL``, as .NET does."""
     first, *others = [part for part in name.split("_") if part] or [""]
-    return _lower_start(first) + "".join(part[:1].upper() + part[1:] for part in others)
+    return lower_start(first) + "".join(part[:1].upper() + part[1:] for part in others)
 
 
 def plain_name(name: str) -> str:
@@ -68,7 +122,7 @@ def _choose(naming: Naming, functions: dict[str, Callable[[str], str]]) -> Calla
     return functions[naming]
 
 
-def _lower_start(word: str) -> str:
+def lower_start(word: str) -> str:
     """Lower the capitals at the start of a word, except one that begins the next word: ``xmlFile`` for ``XMLFile``."""
     capitals = next((index for index, letter in enumerate(word) if not letter.isupper()), len(word))
     if 1 < capitals < len(word) and word[capitals].islower():

@@ -30,7 +30,7 @@ class Field:
         type: the type.
         required: whether the constructor needs it.
         keyword: whether the constructor takes it by name only.
-        property_name: the .NET name, where `PropertyName` gives one.
+        property_name: the .NET name, where one is given.
         wire_name: the name on the wire, where the class prescribes it.
     """
 
@@ -39,7 +39,7 @@ class Field:
     type: Any
     required: bool
     keyword: bool = False
-    property_name: str | None = None
+    property_name: PropertyName | None = None
     wire_name: str | None = None
 
 
@@ -88,7 +88,7 @@ def shape_of(kind: type, arguments: tuple[Any, ...], known: Mapping[str, Any]) -
     return None
 
 
-def written_fields(kind: type) -> list[tuple[str, str | None, str | None]] | None:
+def written_fields(kind: type) -> list[tuple[str, PropertyName | None, str | None]] | None:
     """Return the name, the .NET name and the prescribed wire name of each field to write; None if it is no class with fields."""
     if dataclasses.is_dataclass(kind):
         names = [field.name for field in dataclasses.fields(kind)]
@@ -168,14 +168,14 @@ def _field(name: str, wanted: Any, *, required: bool, argument: str | None = Non
     return Field(name, argument or name, wanted, required, keyword, _property_name(wanted))
 
 
-def _property_name(annotation: Any) -> str | None:
-    """Return the name that a `PropertyName` in the annotation gives."""
+def _property_name(annotation: Any) -> PropertyName | None:
+    """Return the `PropertyName` in the annotation."""
     annotation = without_marks(annotation)
     metadata = typing.get_args(annotation)[1:] if typing.get_origin(annotation) is Annotated else ()
-    return next((mark.name for mark in metadata if isinstance(mark, PropertyName)), None)
+    return next((mark for mark in metadata if isinstance(mark, PropertyName)), None)
 
 
-def _property_names(kind: type) -> dict[str, str]:
+def _property_names(kind: type) -> dict[str, PropertyName]:
     """Return the .NET names of the fields that have one. Only annotations that mention the mark are resolved."""
     if not any("PropertyName" in text for text in _annotation_texts(kind)):
         return {}

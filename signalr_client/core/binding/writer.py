@@ -23,6 +23,7 @@ from msgspec.msgpack import Ext
 
 from signalr_client.core.binding.misfit import Misfit, TooDeep, index_part, key_part
 from signalr_client.core.binding.models import model_writer
+from signalr_client.core.binding.naming import PropertyName, given_member_names
 from signalr_client.core.binding.scalars import Form
 from signalr_client.core.binding.shapes import is_model, written_fields
 from signalr_client.core.binding.times import datetime_text, day_number, ticks_of, time_text, time_ticks, timespan_text
@@ -119,6 +120,8 @@ class Writer:
             return key.value if type(key.value) is str else self._member_name(key)
         if isinstance(key, float) and not self._binary:
             return str(key)
+        if self._binary and type(key) is tuple:  # an array: what was received can be sent
+            return tuple(map(self._key, key))
         try:
             written = self.write(key, 0)
         except TooDeep:
@@ -209,6 +212,9 @@ class Writer:
         names: str | None = value.name
         if not names:  # no flag is set
             return str(value.value)
+        given = given_member_names(type(value))
+        if given:
+            return ", ".join(given.get(name) or self._name_of(name) for name in names.split("|"))
         return ", ".join(map(self._name_of, names.split("|")))
 
     def _datetime_as_text(self, value: datetime, _levels: int) -> Any:
@@ -291,7 +297,7 @@ class Writer:
             return self._model(kind)
         fields = written_fields(kind)
         if fields is not None:
-            pairs = [(name, wire or self._spell(dotnet or name)) for name, dotnet, wire in fields]
+            pairs = [(name, wire or self._spelled(name, given)) for name, given, wire in fields]
             if issubclass(kind, msgspec.Struct):
                 return self._struct(kind, pairs)
             return self._object(pairs, array=self._binary and issubclass(kind, tuple))
@@ -306,6 +312,9 @@ class Writer:
         if issubclass(kind, AbstractSet | Sequence):
             return self._items
         raise self._no_form(kind, "a value")
+
+    def _spelled(self, name: str, given: PropertyName | None) -> str:
+        return self._spell(name) if given is None else given.spelled(self._spell, binary=self._binary)
 
     def _no_form(self, kind: type, what: str) -> Misfit:
         form = "MessagePack" if self._binary else "JSON"

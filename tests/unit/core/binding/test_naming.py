@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from enum import Enum, IntFlag
-from typing import Any
+from typing import Annotated, Any
 
 import pytest
 
-from signalr_client import JsonHubProtocol, MessagePackHubProtocol
+from signalr_client import JsonHubProtocol, MessagePackHubProtocol, PropertyName, member_names
 from signalr_client.core.binding import bind, json_binding, messagepack_binding
 from signalr_client.core.binding.naming import camel_case, enum_naming_function, naming_function, pascal_case
 
@@ -86,6 +86,49 @@ def test_flags_are_written_as_dotnet_writes_them() -> None:
     assert messagepack_binding().write(Access(0), "value", 5) == "0"
     assert bind("Read, WriteAll", Access, messagepack_binding()) == both
     assert bind("0", Access, messagepack_binding()) == Access(0)
+
+
+@member_names(USD="USD", A_FLAG="aFlag")
+class Given(IntFlag):
+    USD = 1
+    EURO = 2
+    A_FLAG = 4
+
+
+def test_members_have_the_names_that_they_are_given() -> None:
+    """In values and in keys, alone and combined; both spellings are read."""
+    binding = messagepack_binding()
+    assert [binding.write(member, "value", 5) for member in Given] == ["USD", "Euro", "aFlag"]
+    assert binding.write(Given.USD | Given.EURO | Given.A_FLAG, "value", 5) == "USD, Euro, aFlag"
+    assert json_binding().write({Given.USD: Given.USD}, "value", 5) == {"USD": 1}
+    assert MessagePackHubProtocol(enum_naming="camelCase").binding.write(Given.USD, "value", 5) == "USD"
+    for text in ("USD", "usd", "Usd"):
+        assert bind(text, Given, binding) is Given.USD
+    assert bind("USD, aFlag", Given, binding) == Given.USD | Given.A_FLAG
+
+
+def test_only_members_can_be_given_names() -> None:
+    with pytest.raises(ValueError, match=r"Access has no member MISSING\."):
+        member_names(MISSING="missing")(Access)
+
+
+@dataclass
+class Named:
+    user_id: Annotated[int, PropertyName("UserId", json="user_id")]
+    key: Annotated[int, PropertyName("Key", messagepack="k")]
+    both: Annotated[int, PropertyName("Both", json="b-json", messagepack="b-pack")]
+
+
+def test_a_field_may_have_an_exact_name_in_each_protocol() -> None:
+    """The naming of the protocol applies to the .NET name only."""
+    for binding, written in [
+        (json_binding(), {"user_id": 1, "key": 2, "b-json": 3}),
+        (messagepack_binding(), {"UserId": 1, "k": 2, "b-pack": 3}),
+        (JsonHubProtocol(naming="PascalCase").binding, {"user_id": 1, "Key": 2, "b-json": 3}),
+    ]:
+        value = Named(1, 2, 3)
+        assert binding.write(value, "value", 5) == written
+        assert bind(written, Named, binding) == value
 
 
 def test_an_unknown_naming_is_refused() -> None:
