@@ -24,11 +24,10 @@ def main(arguments: Sequence[str] | None = None) -> None:
     Raises:
         SystemExit: the arguments are invalid (2), or nothing could be generated (1); the reason is printed.
     """
-    parser = argparse.ArgumentParser(prog="signalr", description="Run a SignalR hub server in Python, or a demo of SignalR.")
-    parser.add_argument("--version", action="version", version=f"signalr-sdk {__version__}")
     parser = argparse.ArgumentParser(
         prog="signalr", description="Run a SignalR hub server in Python, a demo of SignalR, or generate code for a hub."
     )
+    parser.add_argument("--version", action="version", version=f"signalr-sdk {__version__}")
     parser.add_argument("--log", metavar="LEVEL", help="log to standard error, at this level and above: debug, info, warning")
     commands = parser.add_subparsers(dest="command", required=True)
     demonstration = commands.add_parser("demo", help="start a server and two clients and demonstrate the main features")
