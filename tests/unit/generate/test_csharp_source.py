@@ -555,7 +555,7 @@ def test_without_tree_sitter_the_error_names_the_extra(csharp: Reader, monkeypat
 
     csharp_syntax._parser.cache_clear()
     monkeypatch.setitem(sys.modules, "tree_sitter_c_sharp", None)
-    with pytest.raises(GenerateError, match=r"pip install 'signalr-client\[generate\]'"):
+    with pytest.raises(GenerateError, match=r"pip install 'signalr-sdk\[generate\]'"):
         csharp.read("class ChatHub : Hub { }")
 
 
