@@ -31,6 +31,7 @@ from signalr_client import (
     TransferFormat,
     TransportError,
     UnsupportedTypeError,
+    __version__,
 )
 from signalr_client.testing import CutPoint, Direction, FaultProxy, ProxyConnection, ProxyEvent
 
@@ -163,6 +164,7 @@ def enumerations(context: RetryContext) -> None:
     assert_type(context.previous_retry_count, int)
     assert_type(context.elapsed_time, float)
     assert_type(context.retry_reason, BaseException | None)
+    assert_type(__version__, str)
 
 
 async def faults(url: str) -> None:
