@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import importlib.util
+import inspect
 import itertools
 import subprocess
 import sys
@@ -122,8 +123,8 @@ def test_members_are_required_where_dotnet_has_no_default(module: Any) -> None:
 
 def test_docstrings_come_from_doc_comments(module: Any) -> None:
     assert module.ShopHub.__doc__ == "A shop."
-    lines = [line.strip() for line in module.ShopHub.place_order.__doc__.splitlines()]
-    assert lines == ["Places an order.", "", "Args:", "order: what is ordered", "", "Returns:", "its id", ""]
+    lines = [line.strip() for line in inspect.cleandoc(module.ShopHub.place_order.__doc__).splitlines()]
+    assert lines == ["Places an order.", "", "Args:", "order: what is ordered", "", "Returns:", "its id"]
 
 
 @pytest.mark.parametrize("command", ["mypy --strict", "ruff check --isolated", "ruff format --isolated --diff"])
