@@ -9,7 +9,7 @@ from typing import Self
 
 from signalr_client.client.typed_handlers import HandlerTypes
 from signalr_client.core.binding import Binding
-from signalr_client.core.hub_method import wire_name
+from signalr_client.core.hub_method import first_wire_name
 from signalr_client.errors import UnsupportedTypeError
 
 __all__ = ["Handler", "Handlers", "Subscription", "UnhandledHandler", "handler_methods"]
@@ -116,7 +116,7 @@ def handler_methods(receiver: object) -> Iterator[tuple[str, Handler]]:
         if not callable(function):
             continue
         definitions = [member, *(vars(kind)[name] for kind in type(receiver).__mro__ if name in vars(kind))]
-        target = next((given for definition in definitions if (given := wire_name(_function(definition)))), None)
+        target = first_wire_name(map(_function, definitions))
         if target is None and (name.startswith("_") or not inspect.iscoroutinefunction(function)):
             continue
         yield target or name, getattr(receiver, name)

@@ -12,13 +12,11 @@ from typing import Any, Final, Protocol
 
 from signalr_client.client.streams import HubStream
 from signalr_client.core.binding import Binding
-from signalr_client.core.contracts import NO_ANNOTATION, ContractMethod, ContractProxy, read_contract
-from signalr_client.errors import UnsupportedTypeError
+from signalr_client.core.contracts import ContractMethod, ContractProxy, read_contract
 
 __all__ = ["Calls", "HubProxy", "proxy_class"]
 
 _MOST_CLASSES: Final = 256
-_NO_RESULT: Final = (None, NO_ANNOTATION)
 
 
 class Calls(Protocol):
@@ -64,12 +62,7 @@ def proxy_class(protocol: Any, binding: Binding) -> type[HubProxy]:
 
 def _method(method: ContractMethod, binding: Binding) -> Callable[..., Any]:
     """Return the method of a proxy for a method of the Protocol."""
-    wanted = None if method.result in _NO_RESULT else method.result
-    if wanted is not None:
-        try:
-            binding.converter(wanted)
-        except UnsupportedTypeError as exc:
-            raise UnsupportedTypeError(f"The result of '{method.name}' cannot be received: {exc}") from exc
+    wanted = method.checked_result(binding)
     if method.stream is not None:
         if not issubclass(HubStream, method.stream):
             raise TypeError(

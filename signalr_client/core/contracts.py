@@ -15,8 +15,8 @@ from typing import Any, ClassVar, Final, TypeVar
 
 import typing_extensions
 
-from signalr_client.core.binding import Checker, checker, function_types, plain_name, substitute, type_variables
-from signalr_client.core.hub_method import is_send, wire_name
+from signalr_client.core.binding import Binding, Checker, checker, function_types, plain_name, substitute, type_variables
+from signalr_client.core.hub_method import first_wire_name, is_send
 from signalr_client.errors import BindingError, UnsupportedTypeError
 
 __all__ = ["NO_ANNOTATION", "Contract", "ContractMethod", "ContractProxy", "read_contract"]
@@ -76,6 +76,20 @@ class ContractMethod:
             if type(value) not in kinds:
                 self._require(check, value, path)
         return given
+
+    def checked_result(self, binding: Binding) -> Any:
+        """Return the type that results or items are converted to; None if there is none, or no annotation.
+
+        Raises:
+            UnsupportedTypeError: values cannot be converted to it.
+        """
+        if self.result is None or self.result is NO_ANNOTATION:
+            return None
+        try:
+            binding.converter(self.result)
+        except UnsupportedTypeError as exc:
+            raise UnsupportedTypeError(f"The result of '{self.name}' cannot be received: {exc}") from exc
+        return self.result
 
     def _bind(self, given: tuple[object, ...], named: Mapping[str, object]) -> Sequence[object]:
         """Do what `arguments` does, with names, defaults and any number of arguments."""
@@ -139,9 +153,9 @@ class Contract:
             for name, member in vars(base).items():
                 if not name.startswith("_") and name not in self.methods:
                     function = self._function(name, member)
-                    named = (given for other in bases if (given := wire_name(vars(other).get(name))) is not None)
+                    target = first_wire_name(vars(other).get(name) for other in bases) or name
                     types = _types(function, base, variables.get(base, {}))
-                    self.methods[name] = ContractMethod(f"{self.name}.{name}", next(named, name), function, types)
+                    self.methods[name] = ContractMethod(f"{self.name}.{name}", target, function, types)
 
     def implement(self, base: type[ProxyT], make: Callable[[ContractMethod], Callable[..., Any]]) -> type[ProxyT]:
         """Return a subclass of *base* with the methods of the Protocol, their names, docstrings and signatures.

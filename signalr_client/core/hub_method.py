@@ -6,10 +6,10 @@ a method of a hub and on a method of a Protocol that describes the peer.
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from typing import Final, TypeVar
 
-__all__ = ["hub_method", "is_cancellable", "is_send", "wire_name"]
+__all__ = ["first_wire_name", "hub_method", "is_cancellable", "is_send", "wire_name"]
 
 T = TypeVar("T", bound=Callable[..., object])
 
@@ -50,6 +50,11 @@ def wire_name(function: object) -> str | None:
     """Return the name that `hub_method` gave *function* itself, or None."""
     name: str | None = getattr(function, _NAME, None)
     return name
+
+
+def first_wire_name(definitions: Iterable[object]) -> str | None:
+    """Return the name that `hub_method` gave the first of *definitions* that has one: those of a method and of what it overrides."""
+    return next((name for definition in definitions if (name := wire_name(definition)) is not None), None)
 
 
 def is_cancellable(function: object) -> bool:

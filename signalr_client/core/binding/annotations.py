@@ -24,6 +24,8 @@ __all__ = [
     "field_types",
     "function_types",
     "is_alias",
+    "meaning",
+    "refuse_text",
     "substitute",
     "type_key",
     "type_variable_value",
@@ -196,6 +198,29 @@ def without_marks(annotation: Any) -> Any:
     while get_origin(annotation) in _MARKS:
         (annotation,) = get_args(annotation)
     return annotation
+
+
+def meaning(annotation: Any) -> Any:
+    """Return *annotation* without such marks, and what a NewType or a type variable stands for in its place."""
+    while True:
+        annotation = without_marks(annotation)
+        if isinstance(annotation, typing.NewType):
+            annotation = annotation.__supertype__
+        elif isinstance(annotation, TypeVar | typing_extensions.TypeVar):
+            annotation = type_variable_value(annotation)
+        else:
+            return annotation
+
+
+def refuse_text(annotation: Any, where: str = "") -> None:
+    """Check that an annotation is not the name of a type.
+
+    Raises:
+        UnsupportedTypeError: it is.
+    """
+    if isinstance(annotation, str | ForwardRef):
+        text = annotation.__forward_arg__ if isinstance(annotation, ForwardRef) else annotation
+        raise UnsupportedTypeError(f"'{text}'{where} is a text, not a type: pass the class itself.")
 
 
 def _resolve(annotation: Any, namespace: Mapping[str, Any], names: Mapping[str, Any], where: str) -> Any:

@@ -10,7 +10,6 @@ from __future__ import annotations
 import contextlib
 import functools
 import types
-import typing
 from collections import abc
 from collections.abc import AsyncIterable, Callable, Mapping, Sequence
 from collections.abc import Set as AbstractSet
@@ -18,12 +17,12 @@ from dataclasses import dataclass
 from datetime import date, datetime
 from enum import Enum
 from operator import attrgetter
-from typing import Annotated, Any, Final, ForwardRef, Literal, TypeVar, Union, get_args, get_origin
+from typing import Annotated, Any, Final, Literal, Union, get_args, get_origin
 
 import msgspec
 import typing_extensions
 
-from signalr_client.core.binding.annotations import alias_value, is_alias, type_key, type_variable_value, without_marks
+from signalr_client.core.binding.annotations import alias_value, is_alias, meaning, refuse_text, type_key
 from signalr_client.core.binding.constraints import constraint
 from signalr_client.core.binding.containers import DICTS, LISTS
 from signalr_client.core.binding.misfit import Misfit, TooDeep, index_part, key_part, type_name
@@ -105,7 +104,7 @@ class _Compiler:
         Raises:
             UnsupportedTypeError: it is not a type whose values can be sent.
         """
-        wanted = without_marks(wanted)
+        wanted = meaning(wanted)
         if wanted in (Any, object, typing_extensions.Any):
             return _ANYTHING
         if wanted is None:
@@ -114,12 +113,7 @@ class _Compiler:
             return _SCALARS[wanted]
         if is_alias(wanted):
             return self._once(wanted, lambda: self.compile(alias_value(wanted)))
-        if isinstance(wanted, typing.NewType):
-            return self.compile(wanted.__supertype__)
-        if isinstance(wanted, TypeVar | typing_extensions.TypeVar):
-            return self.compile(type_variable_value(wanted))
-        if isinstance(wanted, str | ForwardRef):
-            raise UnsupportedTypeError(f"{wanted!r} is a text, not a type: pass the class itself.")
+        refuse_text(wanted)
         return self._structured(wanted)
 
     def _structured(self, wanted: Any) -> Checker:

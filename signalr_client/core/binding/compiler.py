@@ -6,15 +6,14 @@ A compiler serves one type and what it consists of. A class is compiled once, so
 from __future__ import annotations
 
 import types
-import typing
 from collections.abc import Callable
 from decimal import Decimal
 from enum import Enum
-from typing import Annotated, Any, Final, ForwardRef, Literal, TypeVar, Union, get_args, get_origin
+from typing import Annotated, Any, Final, Literal, Union, get_args, get_origin
 
 import typing_extensions
 
-from signalr_client.core.binding.annotations import alias_value, is_alias, type_key, type_variable_value, without_marks
+from signalr_client.core.binding.annotations import alias_value, is_alias, meaning, refuse_text, type_key
 from signalr_client.core.binding.constraints import constraint
 from signalr_client.core.binding.containers import DICTS, LISTS, dict_reader, list_reader, tuple_reader
 from signalr_client.core.binding.enums import enum_reader, literal_reader
@@ -59,7 +58,7 @@ class Compiler:
         Raises:
             UnsupportedTypeError: values cannot be converted to it.
         """
-        wanted = without_marks(wanted)
+        wanted = meaning(wanted)
         if wanted is Any or wanted is object or wanted is typing_extensions.Any:
             return anything(digits=self._digits)
         if wanted is Decimal:
@@ -69,13 +68,7 @@ class Compiler:
             return reader
         if is_alias(wanted):
             return self._once(wanted, lambda: self.compile(alias_value(wanted)))
-        if isinstance(wanted, typing.NewType):
-            return self.compile(wanted.__supertype__)
-        if isinstance(wanted, TypeVar | typing_extensions.TypeVar):
-            return self.compile(type_variable_value(wanted))
-        if isinstance(wanted, str | ForwardRef):
-            text = wanted.__forward_arg__ if isinstance(wanted, ForwardRef) else wanted
-            raise UnsupportedTypeError(f"'{text}'{self._where} is a text, not a type: pass the class itself.")
+        refuse_text(wanted, self._where)
         return self._structured(wanted)
 
     def _structured(self, wanted: Any) -> Reader:

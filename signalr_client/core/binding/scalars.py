@@ -156,15 +156,7 @@ def _bytes(form: Form, _digits: bool) -> Reader:  # noqa: FBT001  # called throu
     if form is Form.MESSAGEPACK:
         return _exactly(bytes, Rank.BYTES)(form, _digits)
 
-    def read(value: Any) -> bytes:
-        if type(value) is str:
-            try:
-                return msgspec.convert(value, bytes)
-            except msgspec.ValidationError:
-                raise invalid("bytes in base64", value) from None
-        raise expected("bytes in base64", value)
-
-    return Reader("bytes", read, frozenset({str}), rank=Rank.BYTES)
+    return Reader("bytes", _text_read(bytes, "bytes in base64"), frozenset({str}), rank=Rank.BYTES)
 
 
 def _bytearray(form: Form, digits: bool) -> Reader:  # noqa: FBT001  # called through _MAKERS
@@ -173,15 +165,21 @@ def _bytearray(form: Form, digits: bool) -> Reader:  # noqa: FBT001  # called th
 
 
 def _uuid(_form: Form, _digits: bool) -> Reader:  # noqa: FBT001  # called through _MAKERS
-    def read(value: Any) -> UUID:
+    return Reader("UUID", _text_read(UUID, "UUID"), frozenset({str}), rank=Rank.TEXT_FORM)
+
+
+def _text_read(kind: type[Any], name: str) -> Callable[[Any], Any]:
+    """Return the function that reads a text as msgspec reads *kind*; *name* is what errors call it."""
+
+    def read(value: Any) -> Any:
         if type(value) is str:
             try:
-                return msgspec.convert(value, UUID)
+                return msgspec.convert(value, kind)
             except msgspec.ValidationError:
-                raise invalid("UUID", value) from None
-        raise expected("UUID", value)
+                raise invalid(name, value) from None
+        raise expected(name, value)
 
-    return Reader("UUID", read, frozenset({str}), rank=Rank.TEXT_FORM)
+    return read
 
 
 def _datetime(form: Form, _digits: bool) -> Reader:  # noqa: FBT001  # called through _MAKERS

@@ -16,7 +16,7 @@ from dataclasses import dataclass, field
 from typing import Any, Generic, Protocol
 
 from signalr_client.core.binding import Binding, Converter, json_binding, messagepack_binding
-from signalr_client.core.hub_method import is_cancellable, wire_name
+from signalr_client.core.hub_method import first_wire_name, is_cancellable
 from signalr_client.core.portable import PORTABLE_DEPTH, find_unportable, find_unportable_from_json, is_portable_as_typed
 from signalr_client.errors import BindingError, UnsupportedTypeError
 from signalr_client.server.errors import HubDefinitionError
@@ -249,7 +249,7 @@ def read_methods(
             raise HubDefinitionError(f"Method '{name}' is a generic method which is not supported on a Hub.")
         reader = ParameterReader(hub_type.__name__, name, container, implicit_services=implicit_services)
         method = HubMethodDescriptor(
-            name=next((given for definition in definitions if (given := wire_name(definition))), name),
+            name=first_wire_name(definitions) or name,
             function=function,
             streaming=inspect.isasyncgenfunction(function) or stream_item_type(hints.get("return")) is not None,
             cancellable=any(is_cancellable(definition) for definition in definitions),

@@ -7,8 +7,7 @@ from collections.abc import Callable, Coroutine
 from typing import Any, NamedTuple, TypeVar
 
 from signalr_client.core.binding import json_binding, type_variables
-from signalr_client.core.contracts import NO_ANNOTATION, ContractMethod, ContractProxy, read_contract
-from signalr_client.errors import UnsupportedTypeError
+from signalr_client.core.contracts import ContractMethod, ContractProxy, read_contract
 from signalr_client.server.errors import HubDefinitionError
 from signalr_client.server.hubs.clients import C, ClientProxy, S, SingleClientProxy, single_clients_only
 from signalr_client.server.hubs.hub import Hub
@@ -70,17 +69,13 @@ def _method(method: ContractMethod) -> Callable[..., Coroutine[Any, Any, object]
             f"Cannot generate proxy implementation for '{method.name}'."
             " All client proxy methods must be 'async def', or return an Awaitable."
         )
-    target, result, arguments = method.target, method.result, method.arguments
+    target, result, arguments = method.target, method.checked_result(json_binding()), method.arguments
 
     async def send(self: TypedProxy, /, *given: object, **named: object) -> None:
         await self._proxy.send(target, *arguments(given, named))
 
-    if result is None or result is NO_ANNOTATION:
+    if result is None:
         return send
-    try:
-        json_binding().converter(result)
-    except UnsupportedTypeError as exc:
-        raise HubDefinitionError(f"The result of '{method.name}' cannot be received: {exc}") from exc
 
     async def invoke(self: TypedProxy, /, *given: object, **named: object) -> object:
         if not isinstance(self._proxy, SingleClientProxy):
