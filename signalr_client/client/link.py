@@ -178,7 +178,7 @@ class HubLink:
     def full(self) -> bool:
         """Whether senders have to wait, with `drain`."""
         session, outgoing = self._session, self.outgoing  # asked for every message, so nothing else is called
-        return session.queued > outgoing.room or (session.stateful and session.replay_full and outgoing.waits_for_ack)
+        return session.queued > outgoing.room or (session.stateful and outgoing.waits_for_ack)
 
     async def drain(self) -> None:
         """Return when senders may go on, or the link has ended."""

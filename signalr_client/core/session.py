@@ -238,7 +238,7 @@ class HubSession:
     def replay_full(self) -> bool:
         """Whether senders have to wait for an Ack, because more than `SessionOptions.replay_limit` bytes are kept."""
         replay, limit = self.replay, self.options.replay_limit
-        return replay is not None and limit is not None and replay.size > limit and replay.is_full(limit)
+        return replay is not None and limit is not None and replay.is_full(limit)
 
     def detach(self) -> None:
         """Note that the socket was lost. Until `resume`, nothing is read or written, and no time runs out.
